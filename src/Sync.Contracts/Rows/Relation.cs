@@ -1,0 +1,40 @@
+namespace Sync.Contracts.Rows;
+
+/// <summary>What PostgreSQL sends of the old row (PostgreSQL docs, ALTER TABLE, "REPLICA IDENTITY"; values are pg_class.relreplident).</summary>
+public enum ReplicaIdentity : byte
+{
+    Default = (byte)'d',
+    Nothing = (byte)'n',
+    Full = (byte)'f',
+    Index = (byte)'i',
+}
+
+/// <param name="Name">As written in the catalog.</param>
+/// <param name="TypeOid">pg_type.oid.</param>
+/// <param name="Type">How to render its values.</param>
+/// <param name="InIdentity">Whether PostgreSQL sends its old value with deletes and key updates.</param>
+public sealed record RelationColumn(string Name, uint TypeOid, ColumnType Type, bool InIdentity);
+
+/// <summary>A published table as the stream describes it at one moment; a schema change gives a new instance.</summary>
+public sealed class Relation
+{
+    public required uint Oid { get; init; }
+    public required string Schema { get; init; }
+    public required string Name { get; init; }
+    public required ReplicaIdentity Identity { get; init; }
+    public required IReadOnlyList<RelationColumn> Columns { get; init; }
+
+    /// <summary>Indexes into <see cref="Columns"/>, in the order of the primary key's index; empty without a primary key.</summary>
+    public required IReadOnlyList<int> PrimaryKey { get; init; }
+
+    /// <summary>Schema and table joined by a dot.</summary>
+    public string FullName => $"{Schema}.{Name}";
+
+    /// <summary>The column's index, or -1.</summary>
+    public int IndexOf(string column)
+    {
+        for (int i = 0; i < Columns.Count; i++)
+            if (Columns[i].Name == column) return i;
+        return -1;
+    }
+}

@@ -1,0 +1,50 @@
+namespace Sync.Contracts;
+
+/// <summary>The process's exit codes, one per class of cause. Documented in docs/operating.md; never renumber.</summary>
+public enum ExitCode
+{
+    Ok = 0,
+    /// <summary>A check ran and found a difference or a warning that was asked to fail.</summary>
+    CheckFailed = 1,
+    /// <summary>The command line itself is wrong.</summary>
+    Usage = 2,
+    /// <summary>The configuration file or the environment is wrong.</summary>
+    Configuration = 3,
+    /// <summary>PostgreSQL can't be reached.</summary>
+    PostgresUnreachable = 10,
+    /// <summary>PostgreSQL refuses user, password or certificate.</summary>
+    PostgresAuthentication = 11,
+    /// <summary>PostgreSQL is too old, or wal_level is not logical.</summary>
+    PostgresUnsuitable = 12,
+    /// <summary>Publication: missing, or a table is not in it.</summary>
+    Publication = 13,
+    /// <summary>Slot: missing, of another plugin or database, lost, or none left.</summary>
+    Slot = 14,
+    /// <summary>A table, column or privilege that the configuration needs is missing.</summary>
+    Schema = 15,
+    /// <summary>Redis can't be reached.</summary>
+    RedisUnreachable = 20,
+    /// <summary>Redis refuses user or password, or the user lacks a permission.</summary>
+    RedisAuthentication = 21,
+    /// <summary>Redis is too old or set up in a way that loses data.</summary>
+    RedisUnsuitable = 22,
+    /// <summary>What Redis holds belongs to another PostgreSQL cluster.</summary>
+    ForeignProgress = 23,
+    /// <summary>A file of the TLS set-up is missing or unreadable.</summary>
+    Tls = 30,
+    /// <summary>The address of the HTTP endpoint is taken.</summary>
+    HttpAddress = 31,
+    /// <summary>A snapshot was aborted because <c>snapshot.abortOnError</c> is set.</summary>
+    SnapshotAborted = 40,
+    /// <summary>A defect of this program.</summary>
+    Internal = 70,
+}
+
+/// <summary>
+/// An error a user can mend: one sentence that names what is wrong and what to do, and the exit code of its class.
+/// The message is shown as it is, so it never contains a secret.
+/// </summary>
+public sealed class SyncException(ExitCode code, string message, Exception? inner = null) : Exception(message, inner)
+{
+    public ExitCode Code { get; } = code;
+}

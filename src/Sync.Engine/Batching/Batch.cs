@@ -1,0 +1,82 @@
+using Sync.Contracts;
+using Sync.Contracts.Rows;
+using Sync.Engine.Encoding;
+
+namespace Sync.Engine.Batching;
+
+/// <summary>
+/// One change set inside a batch: the commands of one row for one ordering key.
+/// </summary>
+/// <param name="Position">Where the change stands; <see cref="Position.None"/> for snapshot rows.</param>
+/// <param name="BodyOffset">Begin of its commands in the batch's body.</param>
+/// <param name="BodyLength">Bytes of its commands.</param>
+/// <param name="Commands">How many commands, 1 or more.</param>
+/// <param name="KeyOffset">Begin of its ordering key in the batch's keys.</param>
+/// <param name="KeyLength">Bytes of its ordering key.</param>
+/// <param name="Table">Index of the table in the configuration.</param>
+/// <param name="Kind">What happened to the row.</param>
+/// <param name="CommitTicks">Commit time in UTC ticks, for the lag; 0 for snapshot rows.</param>
+public readonly record struct BatchEntry(
+    Position Position, int BodyOffset, int BodyLength, int Commands, int KeyOffset, int KeyLength, int Table, ChangeKind Kind, long CommitTicks);
+
+/// <summary>
+/// Change sets in the order they have to reach Redis, as the RESP bytes of their commands. Filled by the reader, then
+/// handed as a whole to one writer, then reused: one owner at a time, never shared.
+/// </summary>
+public sealed class Batch
+{
+    BatchEntry[] entries = new BatchEntry[128];
+
+    /// <summary>The commands of all entries, one after the other, without MULTI and EXEC.</summary>
+    public RespWriter Body { get; } = new();
+
+    /// <summary>The ordering keys of all entries.</summary>
+    public RespWriter Keys { get; } = new(1024);
+
+    /// <summary>How many entries.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>How many commands in all entries.</summary>
+    public int Commands { get; private set; }
+
+    /// <summary>The reader's running number of the first entry; the entries of one batch need not be consecutive.</summary>
+    public long FirstSequence { get; private set; }
+
+    /// <summary>The reader's running number of the last entry.</summary>
+    public long LastSequence { get; private set; }
+
+    public ReadOnlySpan<BatchEntry> Entries => entries.AsSpan(0, Count);
+
+    /// <summary>The position Redis has reached once this batch is applied; <see cref="Position.None"/> for a snapshot's.</summary>
+    public Position Last => Count == 0 ? Position.None : entries[Count - 1].Position;
+
+    /// <summary>Memory it holds, for flow control.</summary>
+    public int Bytes => Body.Length + Keys.Length;
+
+    public ReadOnlySpan<byte> Key(in BatchEntry entry) => Keys.Slice(entry.KeyOffset, entry.KeyLength);
+
+    public ReadOnlySpan<byte> CommandsOf(in BatchEntry entry) => Body.Slice(entry.BodyOffset, entry.BodyLength);
+
+    /// <summary>Appends a change set; <paramref name="sequence"/> must grow from call to call.</summary>
+    public void Add(
+        long sequence, Position position, ReadOnlySpan<byte> commands, int commandCount, ReadOnlySpan<byte> key, int table, ChangeKind kind, long commitTicks)
+    {
+        if (Count == entries.Length) Array.Resize(ref entries, 2 * Count);
+        entries[Count++] = new BatchEntry(position, Body.Length, commands.Length, commandCount, Keys.Length, key.Length, table, kind, commitTicks);
+        Body.Raw(commands);
+        Keys.Raw(key);
+        Commands += commandCount;
+        if (Count == 1) FirstSequence = sequence;
+        LastSequence = sequence;
+    }
+
+    /// <summary>Empties it for reuse; memory that one large row took goes back to the pool.</summary>
+    public void Reset()
+    {
+        Body.ClearAndShrink(256 * 1024);
+        Keys.ClearAndShrink(64 * 1024);
+        if (entries.Length > 4096) entries = new BatchEntry[128];
+        Count = 0;
+        Commands = 0;
+    }
+}

@@ -1,0 +1,1 @@
+Console.WriteLine("actorsync 0.1.0");
