@@ -1,0 +1,136 @@
+using Sync.Contracts.Rows;
+using Sync.Engine.Encoding;
+
+namespace Sync.Engine.Mapping;
+
+/// <summary>What to do about a key that would have a hole because a value in it is NULL or unknown.</summary>
+enum HolePolicy
+{
+    /// <summary>A current value is an error, an old one skips the command: what was never written can't be taken back.</summary>
+    Refuse,
+    /// <summary>Skip the command: it only tidies up.</summary>
+    Skip,
+}
+
+/// <summary>One command of a rule, ready to be written for any row of its table.</summary>
+/// <param name="name">Upper case.</param>
+/// <param name="arguments">What follows the name.</param>
+/// <param name="isKey">Which of the arguments name keys.</param>
+/// <param name="holes">What to do when a key can't be formed.</param>
+/// <param name="spread">Extra milliseconds, by key, for an argument that is a life time; 0 for none.</param>
+sealed class CommandPlan(string name, BoundTemplate[] arguments, bool[] isKey, HolePolicy holes, long baseMs = 0, long spread = 0)
+{
+    readonly byte[] nameBulk = NameBulk(name);
+    readonly int fixedArguments = arguments.Count(a => !a.Expands);
+    readonly bool expands = arguments.Any(a => a.Expands);
+    readonly BoundTemplate? hashPairs = name == "HSET" ? Array.Find(arguments, a => a.IsPairs) : null;
+
+    public string Name => name;
+
+    public IEnumerable<BoundTemplate> Keys => arguments.Where((_, i) => isKey[i]);
+
+    /// <summary>
+    /// Appends the command, or two, or none.
+    /// </summary>
+    /// <returns>How many commands were written; -1 when the row has to be read again; -2 when it is poison.</returns>
+    public int Write(MappedChange target, in RowImage row)
+    {
+        for (int i = 0; i < arguments.Length; i++)
+        {
+            if (arguments[i].Expands) continue;
+            var obstacles = arguments[i].Check(row);
+            if ((obstacles & Obstacles.Unchanged) != 0) return -1;
+            if (!isKey[i] || (obstacles & (Obstacles.Hole | Obstacles.OldHole)) == 0) continue;
+            if (holes == HolePolicy.Skip) return 0;
+            if ((obstacles & Obstacles.Hole) == 0)
+            {
+                target.SkippedCommands++;
+                return 0;
+            }
+            target.Error = $"{name}: a value in the key '{arguments[i].Template.Source}' is NULL or was not sent by PostgreSQL";
+            return -2;
+        }
+        int written = 0;
+        int count = fixedArguments;
+        if (expands)
+        {
+            int expanded = 0;
+            foreach (var argument in arguments)
+                if (argument.Expands) expanded += argument.ExpandedCount(row);
+            count += expanded;
+            if (hashPairs is not null) written += WriteRemovals(target, row);
+            if (expanded == 0) return written;
+        }
+        return WriteArguments(target, row, count) ? written + 1 : -2;
+    }
+
+    bool WriteArguments(MappedChange target, in RowImage row, int count)
+    {
+        var output = target.Commands;
+        output.ArrayHeader(1 + count + (baseMs > 0 ? 1 : 0));
+        output.Raw(nameBulk);
+        foreach (var argument in arguments)
+        {
+            if (argument.Expands) argument.WriteExpanded(output, target.Scratch, row);
+            else if ((argument.WriteBulk(output, target.Scratch, row) & Obstacles.NotANumber) != 0)
+            {
+                target.Error = $"{name}: '{argument.Template.Source}' is no difference of two finite numbers";
+                return false;
+            }
+        }
+        if (baseMs > 0) WriteLifetime(target, row);
+        return true;
+    }
+
+    /// <summary>Spread by key and not by chance, so that a replay gives the same bytes.</summary>
+    void WriteLifetime(MappedChange target, in RowImage row)
+    {
+        long ms = baseMs;
+        if (spread > 0)
+        {
+            target.Scratch.Clear();
+            arguments[0].WriteRaw(target.Scratch, row);
+            ms += (long)(StableHash.Of(target.Scratch.Written) % ((ulong)spread + 1));
+        }
+        target.Scratch.Clear();
+        target.Scratch.Number(ms);
+        target.Commands.Bulk(target.Scratch.Written);
+    }
+
+    /// <summary>A column that is NULL must not stay in the hash with the value it had: its field is deleted beside the HSET.</summary>
+    int WriteRemovals(MappedChange target, in RowImage row)
+    {
+        int nulls = 0;
+        foreach (ref readonly var listed in hashPairs!.Listed.AsSpan())
+            if (listed.Column >= 0 && row.State(listed.Column) == CellState.Null) nulls++;
+        if (nulls == 0) return 0;
+        var output = target.Commands;
+        output.ArrayHeader(2 + nulls);
+        output.Raw("$4\r\nHDEL\r\n"u8);
+        arguments[0].WriteBulk(output, target.Scratch, row);
+        foreach (ref readonly var listed in hashPairs.Listed.AsSpan())
+            if (listed.Column >= 0 && row.State(listed.Column) == CellState.Null) output.Raw(listed.FieldBulk);
+        return 1;
+    }
+
+    static byte[] NameBulk(string name)
+    {
+        var writer = new RespWriter(32);
+        writer.Bulk(name);
+        byte[] bulk = writer.Written.ToArray();
+        writer.Release();
+        return bulk;
+    }
+}
+
+/// <summary>Commands that run together when a condition holds.</summary>
+/// <param name="commands">In order.</param>
+/// <param name="condition">Null means always.</param>
+/// <param name="whenUnknown">Whether they also run when the condition can't be decided, as for tidying up after a row whose old values are not known.</param>
+sealed class RulePlan(CommandPlan[] commands, ConditionPlan? condition, bool whenUnknown = false)
+{
+    public CommandPlan[] Commands => commands;
+
+    public bool Applies(in RowImage row, RespWriter scratch) =>
+        condition is null || condition.Evaluate(row, scratch) is var truth && (truth == Truth.True || (whenUnknown && truth == Truth.Unknown));
+}

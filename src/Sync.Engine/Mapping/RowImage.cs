@@ -1,0 +1,91 @@
+using Sync.Contracts.Rows;
+
+namespace Sync.Engine.Mapping;
+
+/// <summary>
+/// One side of a change as templates see it: the current values, the old ones, and where an unchanged TOASTed value may be
+/// taken from. An update is one image; an update that moves the row is two: a delete of the old row, then an insert.
+/// </summary>
+readonly ref struct RowImage
+{
+    readonly RowTuple current;
+    readonly RowTuple old;
+    readonly RowTuple fallback;
+    readonly bool identityKept;
+
+    RowImage(in RowChange change, ChangeKind kind, RowTuple current, RowTuple old, RowTuple fallback, bool identityKept)
+    {
+        Kind = kind;
+        Relation = change.Relation;
+        TransactionId = change.TransactionId;
+        CommitTimeUtc = change.CommitTimeUtc;
+        this.current = current;
+        this.old = old;
+        this.fallback = fallback;
+        this.identityKept = identityKept;
+    }
+
+    /// <summary>The change as it came.</summary>
+    public static RowImage Of(in RowChange change) => change.Kind switch
+    {
+        ChangeKind.Update => new RowImage(change, ChangeKind.Update, change.New, change.Old, change.Old, identityKept: !change.Old.IsPresent),
+        ChangeKind.Delete => new RowImage(change, ChangeKind.Delete, change.Old, change.Old, default, identityKept: false),
+        _ => new RowImage(change, change.Kind, change.New, default, default, identityKept: false),
+    };
+
+    /// <summary>The end of the row as it was. Without old values the new ones stand in: the identity has not changed then.</summary>
+    public static RowImage Before(in RowChange change)
+    {
+        var row = change.Old.IsPresent ? change.Old : change.New;
+        return new RowImage(change, ChangeKind.Delete, row, row, default, identityKept: false);
+    }
+
+    /// <summary>The row as it is now, as if it had been inserted.</summary>
+    public static RowImage After(in RowChange change) => new(change, ChangeKind.Insert, change.New, default, change.Old, identityKept: false);
+
+    public ChangeKind Kind { get; }
+    public Relation Relation { get; }
+    public uint TransactionId { get; }
+    public DateTime CommitTimeUtc { get; }
+
+    public CellState State(int column)
+    {
+        var state = current.State(column);
+        if (state != CellState.Unchanged) return state;
+        var before = fallback.State(column);
+        return before is CellState.Text or CellState.Null ? before : CellState.Unchanged;
+    }
+
+    /// <summary>The current value's bytes, with true and false spelt out for booleans; empty unless the state is Text.</summary>
+    public ReadOnlySpan<byte> Value(int column)
+    {
+        var value = current.State(column) == CellState.Unchanged ? fallback.Value(column) : current.Value(column);
+        return Spell(column, value);
+    }
+
+    /// <summary>
+    /// What is known of the value before the change. When PostgreSQL sends no old row with an update, the columns of the
+    /// replica identity are known all the same: they did not change.
+    /// </summary>
+    public CellState OldState(int column) =>
+        identityKept && Relation.Columns[column].InIdentity ? State(column) : old.State(column);
+
+    public ReadOnlySpan<byte> OldValue(int column) =>
+        identityKept && Relation.Columns[column].InIdentity ? Value(column) : Spell(column, old.Value(column));
+
+    /// <summary>Whether an update is known to have changed the column.</summary>
+    public bool Changed(int column)
+    {
+        var before = OldState(column);
+        if (before is not (CellState.Text or CellState.Null)) return false;
+        var now = State(column);
+        if (now is CellState.Unchanged or CellState.Missing) return false;
+        return before != now || (now == CellState.Text && !OldValue(column).SequenceEqual(Value(column)));
+    }
+
+    ReadOnlySpan<byte> Spell(int column, ReadOnlySpan<byte> value)
+    {
+        if (value.Length != 1 || Relation.Columns[column].Type.Kind != ValueKind.Boolean) return value;
+        return value[0] == (byte)'t' ? "true"u8 : value[0] == (byte)'f' ? "false"u8 : value;
+    }
+}

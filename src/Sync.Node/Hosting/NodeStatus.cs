@@ -1,0 +1,110 @@
+namespace Sync.Node.Hosting;
+
+/// <summary>What the node is doing.</summary>
+public enum NodeState
+{
+    /// <summary>Connecting and checking.</summary>
+    Starting,
+    /// <summary>Another process holds the slot; this one waits to take over.</summary>
+    Standby,
+    /// <summary>Copying tables.</summary>
+    Snapshotting,
+    /// <summary>Following the WAL.</summary>
+    Streaming,
+    /// <summary>PostgreSQL is lost; trying to come back.</summary>
+    Reconnecting,
+    /// <summary>Draining after a request to stop.</summary>
+    Stopping,
+    /// <summary>Ended, by request or by a fatal error.</summary>
+    Stopped,
+}
+
+/// <summary>A picture of the node at one moment, as <c>/api/status</c> shows it. Holds no secret and no row value.</summary>
+public sealed record NodeStatus
+{
+    public required string Version { get; init; }
+    public required NodeState State { get; init; }
+
+    /// <summary>Why it is not streaming, or who holds the slot; empty when all is well.</summary>
+    public string Detail { get; init; } = "";
+
+    /// <summary>The last error seen, without secrets; empty for none.</summary>
+    public string LastError { get; init; } = "";
+    public required DateTimeOffset StartedAt { get; init; }
+    public required string Slot { get; init; }
+    public required string Publication { get; init; }
+
+    /// <summary>host:port of the primary; empty before one was found.</summary>
+    public string Postgres { get; init; } = "";
+
+    /// <summary>host:port of Redis.</summary>
+    public string Redis { get; init; } = "";
+    public LsnStatus Lsn { get; init; } = new("0/0", "0/0", "0/0");
+
+    /// <summary>WAL between PostgreSQL's end of log and the confirmed position, in bytes.</summary>
+    public long LagBytes { get; init; }
+
+    /// <summary>Age of the oldest commit under way, in milliseconds; 0 when nothing is under way.</summary>
+    public double LagMs { get; init; }
+    public RateStatus Rates { get; init; } = new(0, 0, 0);
+    public QueueStatus Queues { get; init; } = new(0, 0, 0);
+
+    /// <summary>Attempts to write that had to be repeated, since the start.</summary>
+    public long Retries { get; init; }
+
+    /// <summary>Entries in the dead letters.</summary>
+    public long DeadLetters { get; init; }
+
+    /// <summary>Writers whose circuit is open: Redis refused them more often than retryPolicy.maxRetries in a row.</summary>
+    public int OpenCircuits { get; init; }
+    public IReadOnlyList<TableStatus> Tables { get; init; } = [];
+    public SnapshotStatus? Snapshot { get; init; }
+
+    /// <summary>Whether <c>/healthz/ready</c> says yes: streaming, Redis reachable.</summary>
+    public bool Ready { get; init; }
+}
+
+/// <param name="Received">How far PostgreSQL has sent.</param>
+/// <param name="Applied">How far Redis holds everything.</param>
+/// <param name="Confirmed">How far PostgreSQL was told it may forget.</param>
+public sealed record LsnStatus(string Received, string Applied, string Confirmed);
+
+/// <param name="RowsPerSecond">Rows applied, over the last 10 seconds.</param>
+/// <param name="CommandsPerSecond">Commands applied, over the last 10 seconds.</param>
+/// <param name="BytesPerSecond">RESP bytes applied, over the last 10 seconds.</param>
+public sealed record RateStatus(double RowsPerSecond, double CommandsPerSecond, double BytesPerSecond);
+
+/// <param name="Batches">Batches between reader and Redis.</param>
+/// <param name="Rows">Row changes in them.</param>
+/// <param name="Bytes">Memory of them.</param>
+public sealed record QueueStatus(int Batches, long Rows, long Bytes);
+
+/// <param name="Table">schema.table.</param>
+/// <param name="Rows">Rows applied since the start.</param>
+/// <param name="Skipped">Rows that asked for nothing or were already applied.</param>
+/// <param name="DeadLetters">Rows parked since the start.</param>
+/// <param name="Error">Why the table is stopped; empty when it is not.</param>
+/// <param name="LastCommit">Commit time of the last row applied.</param>
+public sealed record TableStatus(string Table, long Rows, long Skipped, long DeadLetters, string Error, DateTimeOffset? LastCommit);
+
+/// <param name="Table">schema.table under way.</param>
+/// <param name="Rows">Rows copied.</param>
+/// <param name="PercentDone">0 to 100, by pages read.</param>
+/// <param name="RowsPerSecond">Since the table was begun.</param>
+/// <param name="SecondsLeft">Estimate; null while unknown.</param>
+/// <param name="TablesDone">Tables copied.</param>
+/// <param name="TablesTotal">Tables to copy.</param>
+public sealed record SnapshotStatus(
+    string Table, long Rows, double PercentDone, double RowsPerSecond, double? SecondsLeft, int TablesDone, int TablesTotal);
+
+/// <summary>What the HTTP endpoint asks of a node.</summary>
+public interface INodeAdmin
+{
+    NodeStatus Status { get; }
+
+    /// <summary>Replays parked changes in order: of one ordering key, or of all when null. Returns how many were applied and how many failed again.</summary>
+    Task<(int Applied, int Failed)> RetryDeadLettersAsync(byte[]? key, CancellationToken cancellationToken);
+
+    /// <summary>Gives up parked changes: of one entry id, of one ordering key, or all when both are null. Returns how many.</summary>
+    Task<int> DropDeadLettersAsync(string? id, byte[]? key, CancellationToken cancellationToken);
+}
