@@ -1,6 +1,6 @@
 using Sync.Contracts;
 using Sync.Contracts.Rows;
-using Sync.Engine.Encoding;
+using Sync.Engine.Resp;
 
 namespace Sync.Engine.Batching;
 

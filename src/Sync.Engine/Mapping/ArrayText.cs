@@ -1,6 +1,6 @@
 using Sync.Contracts.Configuration;
 using Sync.Contracts.Rows;
-using Sync.Engine.Encoding;
+using Sync.Engine.Resp;
 
 namespace Sync.Engine.Mapping;
 

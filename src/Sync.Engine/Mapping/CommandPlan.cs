@@ -1,5 +1,5 @@
 using Sync.Contracts.Rows;
-using Sync.Engine.Encoding;
+using Sync.Engine.Resp;
 
 namespace Sync.Engine.Mapping;
 
@@ -17,7 +17,8 @@ enum HolePolicy
 /// <param name="arguments">What follows the name.</param>
 /// <param name="isKey">Which of the arguments name keys.</param>
 /// <param name="holes">What to do when a key can't be formed.</param>
-/// <param name="spread">Extra milliseconds, by key, for an argument that is a life time; 0 for none.</param>
+/// <param name="baseMs">A life time in milliseconds appended as the last argument; 0 for none.</param>
+/// <param name="spread">Extra milliseconds, by key, on top of the life time; 0 for none.</param>
 sealed class CommandPlan(string name, BoundTemplate[] arguments, bool[] isKey, HolePolicy holes, long baseMs = 0, long spread = 0)
 {
     readonly byte[] nameBulk = NameBulk(name);

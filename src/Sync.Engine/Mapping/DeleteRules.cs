@@ -36,9 +36,10 @@ static class DeleteRules
             if (whole ? key.DependsOnRow : HoldsKey(key, primaryKey)) return command with { Arguments = ["DEL", arguments[1]] };
             return whole ? null : command with { Arguments = ["HDEL", arguments[1], .. arguments.Skip(2).Where((_, i) => i % 2 == 0)] };
         }
+        bool part = info.Name is "JSON.SET" or "JSON.MERGE" && arguments[2] is not ("$" or ".");
+        if (part && !HoldsKey(key, primaryKey))
+            return key.DependsOnRow || Template.Parse(arguments[2]).DependsOnRow ? command with { Arguments = ["JSON.DEL", arguments[1], arguments[2]] } : null;
         if (!key.DependsOnRow) return null;
-        if (info.Name is "JSON.SET" or "JSON.MERGE" && arguments[2] is not ("$" or "."))
-            return HoldsKey(key, primaryKey) ? command with { Arguments = ["DEL", arguments[1]] } : command with { Arguments = ["JSON.DEL", arguments[1], arguments[2]] };
         return command with { Arguments = ["DEL", arguments[1]] };
     }
 

@@ -1,4 +1,4 @@
-using Sync.Engine.Encoding;
+using Sync.Engine.Resp;
 
 namespace Sync.Engine.Mapping;
 
@@ -91,7 +91,7 @@ static class IntervalText
             if (at >= text.Length) return false;
             var number = Word();
             bool isTime = text[number].Contains((byte)':');
-            Current = (number, isTime ? at..at : Word());
+            Current = (number, isTime ? ..0 : Word());
             return true;
         }
 

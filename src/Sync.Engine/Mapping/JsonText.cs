@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Buffers.Text;
 using Sync.Contracts.Configuration;
 using Sync.Contracts.Rows;
-using Sync.Engine.Encoding;
+using Sync.Engine.Resp;
 
 namespace Sync.Engine.Mapping;
 

@@ -1,8 +1,20 @@
 using Sync.Contracts.Configuration;
 using Sync.Contracts.Rows;
-using Sync.Engine.Encoding;
 
 namespace Sync.Engine.Mapping;
+
+/// <param name="Insert">Rules for inserts and snapshot rows.</param>
+/// <param name="Update">Rules for updates that keep the row's keys.</param>
+/// <param name="Delete">Rules for deletes and for the old half of a move.</param>
+/// <param name="Truncate">Rules for TRUNCATE.</param>
+/// <param name="When">The table's filter; null for none.</param>
+/// <param name="MovingColumns">Columns whose change moves the row to other keys.</param>
+/// <param name="OrderingColumns">Columns that identify the row for ordering; empty when the whole table is one ordering key.</param>
+/// <param name="OrderingTemplate">The table's own <c>key:</c>, which replaces the ordering columns.</param>
+/// <param name="OrderingPrefix">The table's name.</param>
+sealed record PlanParts(
+    RulePlan[] Insert, RulePlan[] Update, RulePlan[] Delete, RulePlan[] Truncate, ConditionPlan? When,
+    int[] MovingColumns, int[] OrderingColumns, BoundTemplate? OrderingTemplate, byte[] OrderingPrefix);
 
 /// <summary>
 /// All that is to be done for the rows of one table, resolved against one version of its relation. Pure: a row goes in, commands and
@@ -10,25 +22,17 @@ namespace Sync.Engine.Mapping;
 /// </summary>
 public sealed class TablePlan
 {
-    internal required RulePlan[] Insert { get; init; }
-    internal required RulePlan[] Update { get; init; }
-    internal required RulePlan[] Delete { get; init; }
-    internal required RulePlan[] Truncate { get; init; }
-    internal required ConditionPlan? When { get; init; }
+    readonly PlanParts parts;
 
-    /// <summary>Columns whose change moves the row to other keys.</summary>
-    internal required int[] MovingColumns { get; init; }
+    internal TablePlan(TableConfig table, Relation relation, PlanParts parts)
+    {
+        Table = table;
+        Relation = relation;
+        this.parts = parts;
+    }
 
-    /// <summary>Columns that identify the row for ordering; empty when the whole table is one ordering key.</summary>
-    internal required int[] OrderingColumns { get; init; }
-
-    /// <summary>The table's own <c>key:</c>, which replaces <see cref="OrderingColumns"/>.</summary>
-    internal required BoundTemplate? OrderingTemplate { get; init; }
-
-    internal required byte[] OrderingPrefix { get; init; }
-
-    public required TableConfig Table { get; init; }
-    public required Relation Relation { get; init; }
+    public TableConfig Table { get; }
+    public Relation Relation { get; }
 
     /// <summary>What a TRUNCATE of the table asks for.</summary>
     public TruncateMode TruncateMode => Table.Truncate.Mode;
@@ -39,26 +43,26 @@ public sealed class TablePlan
         result.Clear();
         switch (change.Kind)
         {
-            case ChangeKind.Insert: return MapOne(RowImage.Of(change), Insert, result, removal: false);
-            case ChangeKind.Delete: return MapOne(RowImage.Of(change), Delete, result, removal: true);
-            case ChangeKind.Truncate: return MapOne(RowImage.Of(change), Truncate, result, removal: false);
+            case ChangeKind.Insert: return MapOne(RowImage.Of(change), parts.Insert, result, removal: false);
+            case ChangeKind.Delete: return MapOne(RowImage.Of(change), parts.Delete, result, removal: true);
+            case ChangeKind.Truncate: return MapOne(RowImage.Of(change), parts.Truncate, result, removal: false);
         }
         var row = RowImage.Of(change);
         if (Moves(row)) return MapMove(change, result);
-        if (When is not null)
+        if (parts.When is not null)
         {
-            bool wanted = When.Evaluate(row, result.Scratch) == Truth.True;
+            bool wanted = parts.When.Evaluate(row, result.Scratch) == Truth.True;
             var before = RowImage.Before(change);
-            var wantedBefore = change.Old.IsPresent ? When.Evaluate(before, result.Scratch) : Truth.Unknown;
-            if (!wanted) return wantedBefore == Truth.False ? MapOutcome.Nothing : MapOne(before, Delete, result, removal: true, filtered: true);
-            if (wantedBefore == Truth.False) return MapOne(RowImage.After(change), Insert, result, removal: false, filtered: true);
+            var wantedBefore = change.Old.IsPresent ? parts.When.Evaluate(before, result.Scratch) : Truth.Unknown;
+            if (!wanted) return wantedBefore == Truth.False ? MapOutcome.Nothing : MapOne(before, parts.Delete, result, removal: true, filtered: true);
+            if (wantedBefore == Truth.False) return MapOne(RowImage.After(change), parts.Insert, result, removal: false, filtered: true);
         }
         return MapUpdate(change, row, result);
     }
 
     bool Moves(in RowImage row)
     {
-        foreach (int column in MovingColumns)
+        foreach (int column in parts.MovingColumns)
             if (row.Changed(column)) return true;
         return false;
     }
@@ -66,7 +70,7 @@ public sealed class TablePlan
     /// <summary>The old keys end first, then the new ones begin: two change sets, because they may have different ordering keys.</summary>
     MapOutcome MapMove(in RowChange change, MappedChange result)
     {
-        var ending = MapOne(RowImage.Before(change), Delete, result, removal: true);
+        var ending = MapOne(RowImage.Before(change), parts.Delete, result, removal: true);
         if (ending is MapOutcome.Poison or MapOutcome.NeedsReread) return ending;
         if (ending == MapOutcome.Nothing)
         {
@@ -74,14 +78,14 @@ public sealed class TablePlan
             WriteOrderingKey(result, RowImage.Before(change));
             result.Close(result.Commands.Length, 0, keyAt);
         }
-        var beginning = MapOne(RowImage.After(change), Insert, result, removal: false, moved: true);
+        var beginning = MapOne(RowImage.After(change), parts.Insert, result, removal: false, moved: true);
         return beginning == MapOutcome.Nothing ? ending : beginning;
     }
 
     /// <summary>An ordinary update; one that only changes a <c>key:</c> of the table's own still has to wait for the old key's changes.</summary>
     MapOutcome MapUpdate(in RowChange change, in RowImage row, MappedChange result)
     {
-        if (OrderingTemplate is not null && change.Old.IsPresent)
+        if (parts.OrderingTemplate is not null && change.Old.IsPresent)
         {
             int keyAt = result.Keys.Length;
             WriteOrderingKey(result, RowImage.Before(change));
@@ -91,16 +95,16 @@ public sealed class TablePlan
             result.Keys.Truncate(keyAt + (same ? 0 : length));
             if (!same) result.Close(result.Commands.Length, 0, keyAt);
         }
-        var outcome = MapOne(row, Update, result, removal: false, filtered: true);
+        var outcome = MapOne(row, parts.Update, result, removal: false, filtered: true);
         return outcome;
     }
 
     MapOutcome MapOne(in RowImage row, RulePlan[] rules, MappedChange result, bool removal, bool filtered = false, bool moved = false)
     {
         if (rules.Length == 0) return MapOutcome.Nothing;
-        if (When is not null && !filtered && row.Kind != ChangeKind.Truncate)
+        if (parts.When is not null && !filtered && row.Kind != ChangeKind.Truncate)
         {
-            var wanted = When.Evaluate(row, result.Scratch);
+            var wanted = parts.When.Evaluate(row, result.Scratch);
             if (wanted == Truth.False || (wanted == Truth.Unknown && !removal)) return MapOutcome.Nothing;
         }
         // A row under a new key has nothing there yet: fields that the update left alone must be written too.
@@ -146,13 +150,13 @@ public sealed class TablePlan
 
     void WriteOrderingKey(MappedChange result, in RowImage row)
     {
-        if (OrderingTemplate is not null)
+        if (parts.OrderingTemplate is not null)
         {
-            OrderingTemplate.WriteRaw(result.Keys, row);
+            parts.OrderingTemplate.WriteRaw(result.Keys, row);
             return;
         }
-        result.Keys.Raw(OrderingPrefix);
-        foreach (int column in OrderingColumns)
+        result.Keys.Raw(parts.OrderingPrefix);
+        foreach (int column in parts.OrderingColumns)
         {
             result.Keys.Byte((byte)':');
             result.Keys.Raw(row.Value(column));

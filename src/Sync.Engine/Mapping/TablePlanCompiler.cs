@@ -2,7 +2,7 @@ using System.Text;
 using Sync.Contracts.Configuration;
 using Sync.Contracts.Configuration.Commands;
 using Sync.Contracts.Rows;
-using Sync.Engine.Encoding;
+using Sync.Engine.Resp;
 
 namespace Sync.Engine.Mapping;
 
@@ -44,22 +44,12 @@ public sealed class TablePlanCompiler
         var orderingTemplate = table.Key is { } key ? binder.Bind(key, table.Position, Purpose.OrderingKey) : null;
         if (orderingTemplate is { Expands: true }) binder.Error(table.Position, "'key' must be one text; list forms can't stand in it");
         foreach (int column in orderingTemplate?.CurrentColumns ?? []) binder.NeedsOld(column);
-        var plan = new TablePlan
-        {
-            Table = table,
-            Relation = relation,
-            Insert = insert,
-            Update = update,
-            Delete = delete,
-            Truncate = Rules(table.Truncate.Commands, Purpose.Truncate),
-            When = table.When is { } when ? ConditionPlan.Bind(when, binder, Purpose.Insert) : null,
-            MovingColumns = [.. moving.Order()],
-            OrderingColumns = OrderingColumns(),
-            OrderingTemplate = orderingTemplate,
-            OrderingPrefix = Encoding.UTF8.GetBytes(relation.FullName),
-        };
+        var parts = new PlanParts(
+            insert, update, delete, Rules(table.Truncate.Commands, Purpose.Truncate),
+            table.When is { } when ? ConditionPlan.Bind(when, binder, Purpose.Insert) : null,
+            [.. moving.Order()], OrderingColumns(), orderingTemplate, Encoding.UTF8.GetBytes(relation.FullName));
         binder.Summarise();
-        return plan;
+        return new TablePlan(table, relation, parts);
     }
 
     CommandRule DefaultRule() => new(
@@ -108,11 +98,7 @@ public sealed class TablePlanCompiler
                 var undo = DeleteRules.For(command, info, primaryKey);
                 if (undo is null) continue;
                 if (ReferenceEquals(undo, command)) Add(running, command, null, Purpose.Delete, HolePolicy.Refuse);
-                else
-                {
-                    Add(undoing, undo, null, Purpose.Delete, HolePolicy.Skip);
-                    AddTags(undoing, command, info, Purpose.Delete);
-                }
+                else Add(undoing, undo, null, Purpose.Delete, HolePolicy.Skip);
             }
             if (undoing.Count > 0)
                 plans.Add(new RulePlan([.. undoing], rule.Condition is { } c ? ConditionPlan.Bind(c, binder, Purpose.Delete) : null, whenUnknown: true));
@@ -194,7 +180,7 @@ public sealed class TablePlanCompiler
     {
         bool writes = info.Nature is CommandNature.Write or CommandNature.AddMember or CommandNature.Accumulate;
         bool removes = purpose == Purpose.Delete;
-        if (table.Tags.Count == 0 || !(writes || (removes && info.Nature == CommandNature.Remove))) return;
+        if (table.Tags.Count == 0 || !(removes ? info.Name is "DEL" or "UNLINK" or "GETDEL" : writes)) return;
         for (int i = 1; i < command.Arguments.Count; i++)
         {
             if (!info.IsKey(i) || binder.Bind(command.Arguments[i], command.Position, purpose) is not { } key) continue;

@@ -1,7 +1,7 @@
 using System.Text;
 using Sync.Contracts.Configuration;
 using Sync.Contracts.Rows;
-using Sync.Engine.Encoding;
+using Sync.Engine.Resp;
 
 namespace Sync.Engine.Mapping;
 

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Buffers.Text;
 
-namespace Sync.Engine.Encoding;
+namespace Sync.Engine.Resp;
 
 /// <summary>
 /// A growing byte buffer that writes Redis commands in RESP (Redis docs, "Redis serialization protocol specification",
