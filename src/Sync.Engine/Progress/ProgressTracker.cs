@@ -1,0 +1,102 @@
+using Sync.Contracts;
+
+namespace Sync.Engine.Progress;
+
+/// <summary>
+/// Knows up to which LSN everything is in Redis, without a gap. The reader numbers its change sets; each worker finishes its batches in the
+/// order they were begun; a commit is reached when no batch that begun at or before its last change set is still under way. What is reported
+/// to PostgreSQL is therefore always the contiguous position, never the highest one seen. Thread-safe: called once per batch and per commit.
+/// </summary>
+public sealed class ProgressTracker
+{
+    readonly Lock gate = new();
+    readonly Queue<long>[] underWay;
+    readonly Queue<(long Sequence, Lsn Lsn)> marks = new();
+    (long Sequence, Lsn Lsn) newest;
+    Lsn confirmed;
+
+    /// <param name="workers">How many workers.</param>
+    /// <param name="confirmed">Where PostgreSQL stands already.</param>
+    public ProgressTracker(int workers, Lsn confirmed = default)
+    {
+        underWay = new Queue<long>[workers];
+        for (int i = 0; i < workers; i++) underWay[i] = new Queue<long>();
+        this.confirmed = confirmed;
+    }
+
+    /// <summary>Everything that committed before this is applied.</summary>
+    public Lsn Confirmed
+    {
+        get { lock (gate) return confirmed; }
+    }
+
+    /// <summary>Whether no batch is open or under way.</summary>
+    public bool IsIdle
+    {
+        get { lock (gate) return OldestUnderWay() == long.MaxValue; }
+    }
+
+    /// <summary>A worker's batch was begun with this change set.</summary>
+    public void Begun(int worker, long sequence)
+    {
+        lock (gate) underWay[worker].Enqueue(sequence);
+    }
+
+    /// <summary>The worker's oldest batch is applied (or parked, which is as final).</summary>
+    public void Applied(int worker)
+    {
+        lock (gate)
+        {
+            underWay[worker].Dequeue();
+            Advance();
+        }
+    }
+
+    /// <summary>A transaction ended behind this change set; <paramref name="end"/> is the LSN behind its commit record.</summary>
+    public void Committed(long sequence, Lsn end)
+    {
+        lock (gate)
+        {
+            // Transactions without any change set of ours move the newest mark instead of piling up behind a slow Redis.
+            if (newest.Lsn != Lsn.None && newest.Sequence != sequence) marks.Enqueue(newest);
+            newest = (sequence, end);
+            Advance();
+        }
+    }
+
+    /// <summary>
+    /// PostgreSQL's log has grown to <paramref name="received"/> without anything for us. Only counts when nothing is under way; read
+    /// <paramref name="received"/> before the call, so that a row that arrives meanwhile can't be covered by it.
+    /// </summary>
+    public void Idle(Lsn received)
+    {
+        lock (gate)
+            if (OldestUnderWay() == long.MaxValue && received > confirmed) confirmed = received;
+    }
+
+    long OldestUnderWay()
+    {
+        long oldest = long.MaxValue;
+        foreach (var queue in underWay)
+            if (queue.TryPeek(out long first) && first < oldest) oldest = first;
+        return oldest;
+    }
+
+    void Advance()
+    {
+        long oldest = OldestUnderWay();
+        while (marks.TryPeek(out var mark) && mark.Sequence < oldest)
+        {
+            Raise(mark.Lsn);
+            marks.Dequeue();
+        }
+        if (marks.Count > 0 || newest.Lsn == Lsn.None || newest.Sequence >= oldest) return;
+        Raise(newest.Lsn);
+        newest = default;
+    }
+
+    void Raise(Lsn lsn)
+    {
+        if (lsn > confirmed) confirmed = lsn;
+    }
+}
