@@ -1,0 +1,223 @@
+using System.Text;
+using System.Threading.Channels;
+using Sync.Contracts;
+using Sync.Contracts.Configuration;
+using Sync.Engine.Batching;
+using Sync.Engine.DeadLetters;
+using Sync.Engine.Progress;
+using Sync.Engine.Retry;
+using Sync.Redis.Errors;
+using Sync.Redis.Progress;
+using Sync.Redis.Sink;
+
+namespace Sync.Node.Hosting;
+
+/// <summary>
+/// One writer: a queue of batches and the Redis connection they leave by. It sends one flight at a time, made of all that waits, so batches
+/// grow by themselves while Redis is busy and nothing waits while it is not. A flight stays at the head until Redis has it, whatever happens
+/// in between, so the order of a key is never broken. After a lost connection it first asks how far Redis got, and repeats only what is missing.
+/// </summary>
+sealed class RedisWriter
+{
+    const int maxFlightBytes = 256 * 1024;
+    const int maxFlightRows = 4096;
+
+    readonly WriterContext context;
+    readonly Channel<WriterWork> queue;
+    readonly byte[] progressField;
+    readonly List<WriterWork> flight = [];
+    readonly List<Batch> batches = [];
+    readonly ParkedKeys parked;
+    SinkSession? session;
+    RedisClientIdentity? previous;
+    bool outcomeUnknown;
+    volatile bool circuitOpen;
+
+    public RedisWriter(int index, WriterContext context, ParkedKeys parked)
+    {
+        Index = index;
+        this.context = context;
+        this.parked = parked;
+        progressField = Encoding.UTF8.GetBytes(LanePositions.WorkerField(context.Config.FlushWorkers, index));
+        queue = Channel.CreateBounded<WriterWork>(new BoundedChannelOptions(context.Config.FlushQueueDepth) { SingleReader = true });
+    }
+
+    public int Index { get; }
+
+    /// <summary>Whether Redis has refused more often in a row than retryPolicy.maxRetries.</summary>
+    public bool IsCircuitOpen => circuitOpen;
+
+    /// <summary>Queues work; waits while the queue is full.</summary>
+    public ValueTask SendAsync(WriterWork work, CancellationToken cancellationToken) => queue.Writer.WriteAsync(work, cancellationToken);
+
+    /// <summary>Runs an action behind everything queued so far and waits for it.</summary>
+    public async Task RunBehindAsync(Func<SinkSession, CancellationToken, ValueTask> action, CancellationToken cancellationToken)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await SendAsync(WriterWork.Do(async (current, ct) =>
+        {
+            await action(current, ct);
+            done.TrySetResult();
+        }), cancellationToken);
+        await done.Task.WaitAsync(cancellationToken);
+    }
+
+    /// <summary>Waits until everything queued so far is in Redis.</summary>
+    public Task DrainedAsync(CancellationToken cancellationToken) => RunBehindAsync((_, _) => ValueTask.CompletedTask, cancellationToken);
+
+    /// <summary>No more work will come; <see cref="RunAsync"/> ends when the queue is empty.</summary>
+    public void Complete() => queue.Writer.TryComplete();
+
+    /// <summary>Works until <see cref="Complete"/> or cancellation, which leaves the rest unwritten (and unconfirmed).</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (await queue.Reader.WaitToReadAsync(cancellationToken))
+            {
+                Gather();
+                if (flight.Count > 0) await WithRetryAsync(WriteFlightAsync, cancellationToken);
+                Release();
+                if (!queue.Reader.TryPeek(out var next) || next.Action is not { } action) continue;
+                queue.Reader.TryRead(out _);
+                await WithRetryAsync(action, cancellationToken);
+            }
+        }
+        finally
+        {
+            queue.Writer.TryComplete();
+            if (session is not null) await session.DisposeAsync();
+        }
+    }
+
+    /// <summary>Takes all batches that wait, up to the bounds or up to an action.</summary>
+    void Gather()
+    {
+        int bytes = 0, rows = 0;
+        while (bytes < maxFlightBytes && rows < maxFlightRows && queue.Reader.TryPeek(out var next) && next.Batch is { } batch)
+        {
+            queue.Reader.TryRead(out next);
+            flight.Add(next);
+            bytes += batch.Bytes;
+            rows += batch.Count;
+        }
+    }
+
+    void Release()
+    {
+        foreach (var work in flight) work.Owner!.Applied(Index, work.Batch!);
+        flight.Clear();
+    }
+
+    /// <summary>Repeats until it succeeds. Only a fatal error or cancellation gets out.</summary>
+    async ValueTask WithRetryAsync(Func<SinkSession, CancellationToken, ValueTask> attempt, CancellationToken cancellationToken)
+    {
+        for (int failures = 0; ;)
+        {
+            try
+            {
+                session ??= await OpenAsync(cancellationToken);
+                await attempt(session, cancellationToken);
+                if (circuitOpen) context.Log.CircuitClosed(Index);
+                circuitOpen = false;
+                return;
+            }
+            catch (RedisTransientException e)
+            {
+                failures++;
+                outcomeUnknown |= e.OutcomeUnknown;
+                await ForgetBrokenSessionAsync(e);
+                await BackOffAsync(failures, e, cancellationToken);
+            }
+        }
+    }
+
+    async ValueTask<SinkSession> OpenAsync(CancellationToken cancellationToken)
+    {
+        var opened = await SinkSession.OpenAsync(context.Config.Redis.Conn, context.Config.WriteTimeout, context.Time, previous, cancellationToken);
+        previous = opened.Identity;
+        return opened;
+    }
+
+    async ValueTask ForgetBrokenSessionAsync(RedisTransientException cause)
+    {
+        if (session is null || !(session.Connection.IsBroken || cause.OutcomeUnknown)) return;
+        await session.DisposeAsync();
+        session = null;
+    }
+
+    async ValueTask BackOffAsync(int failures, RedisTransientException cause, CancellationToken cancellationToken)
+    {
+        var policy = context.Config.RetryPolicy;
+        if (session is null && policy.MaxConnectionRetries > 0 && failures > policy.MaxConnectionRetries)
+            throw new SyncException(ExitCode.RedisUnreachable,
+                $"{cause.Message} Gave up after {policy.MaxConnectionRetries} attempts (retryPolicy.maxConnectionRetries); start again when Redis is back, nothing is lost.", cause);
+        context.Metrics.Retries.Add(1);
+        context.Stats.Retried();
+        var delay = Backoff.Delay(policy, failures, Random.Shared.NextDouble());
+        if (failures == 1 || failures == policy.MaxRetries + 1) context.Log.RedisRefused(Index, cause.Message, delay);
+        circuitOpen = failures > policy.MaxRetries;
+        context.Stats.SetError(cause.Message);
+        await Task.Delay(delay, context.Time, cancellationToken);
+    }
+
+    async ValueTask WriteFlightAsync(SinkSession current, CancellationToken cancellationToken)
+    {
+        var reached = flight[^1].Batch!.Last;
+        if (outcomeUnknown)
+        {
+            bool applied = reached != Position.None && await ReachedAsync(current, reached, cancellationToken);
+            outcomeUnknown = false;
+            if (applied) return;
+        }
+        batches.Clear();
+        foreach (var work in flight) batches.Add(work.Batch!);
+        var held = FlightFilter.Split(batches, parked, context.Tables, context.Time);
+        if (held.Count > 0) batches[^1] = FlightFilter.WithParking(batches[^1], held, context.DeadLetters);
+        await WriteBatchesAsync(current, reached, held, cancellationToken);
+    }
+
+    /// <summary>Sends what is left in <see cref="batches"/>; what Redis refuses before running anything is taken out and the rest sent again.</summary>
+    async ValueTask WriteBatchesAsync(SinkSession current, Position reached, List<DeadLetter> held, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var result = await current.WriteAsync(batches, context.Keys.ProgressBytes, progressField, reached, cancellationToken);
+            switch (result.Outcome)
+            {
+                case FlightOutcome.Applied:
+                    if (result.Failures.Count > 0)
+                    {
+                        var failed = FlightFilter.Letters(batches, result.Failures, context.Tables, context.Time);
+                        await context.DeadLetters.ParkAsync(current.Connection, failed, null, cancellationToken);
+                        held.AddRange(failed);
+                    }
+                    Parked(held);
+                    return;
+                case FlightOutcome.Rejected:
+                    var refused = FlightFilter.Letters(batches, result.Failures, context.Tables, context.Time);
+                    foreach (var letter in refused) parked.Add(letter.Key.Span);
+                    held.AddRange(refused);
+                    held.AddRange(FlightFilter.Remove(batches, result.Failures, parked, context.Tables, context.Time));
+                    batches[^1] = FlightFilter.WithParking(batches[^1], [.. held], context.DeadLetters);
+                    break;
+                default:
+                    throw new SyncException(ExitCode.Internal, $"Redis refused a write because a watched key changed, but nothing is watched (writer {Index}).");
+            }
+        }
+    }
+
+    void Parked(List<DeadLetter> letters)
+    {
+        foreach (var letter in letters)
+        {
+            parked.Add(letter.Key.Span);
+            context.Stats.Parked(letter);
+            context.Metrics.Parked.Add(1, new KeyValuePair<string, object?>("table", letter.Table));
+            context.Log.Parked(letter.Table, letter.Position.ToString(), letter.Error);
+        }
+    }
+
+    async ValueTask<bool> ReachedAsync(SinkSession current, Position reached, CancellationToken cancellationToken) =>
+        await context.Progress.ReadAsync(current.Connection, LanePositions.WorkerField(context.Config.FlushWorkers, Index), cancellationToken) >= reached;
+}
