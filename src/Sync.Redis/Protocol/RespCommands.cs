@@ -35,4 +35,12 @@ public sealed class RespCommands
         Count++;
         return this;
     }
+
+    /// <summary>Appends all commands of another pipeline.</summary>
+    public RespCommands Append(RespCommands others)
+    {
+        writer.Raw(others.Bytes.Span);
+        Count += others.Count;
+        return this;
+    }
 }
