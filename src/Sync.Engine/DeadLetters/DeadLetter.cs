@@ -1,0 +1,40 @@
+using Sync.Contracts;
+using Sync.Contracts.Rows;
+
+namespace Sync.Engine.DeadLetters;
+
+/// <summary>
+/// A change set that was parked: Redis refused it for a reason that does not pass by itself, or it follows such a one of the
+/// same key and must not overtake it.
+/// </summary>
+public sealed record DeadLetter
+{
+    /// <summary>Id in the store; null before it was parked. Ids sort in the order of parking.</summary>
+    public string? Id { get; init; }
+
+    /// <summary>Where the change stands; <see cref="Position.None"/> for snapshot rows.</summary>
+    public required Position Position { get; init; }
+
+    /// <summary>Schema and table joined by a dot.</summary>
+    public required string Table { get; init; }
+
+    public required ChangeKind Kind { get; init; }
+
+    /// <summary>The ordering key.</summary>
+    public required ReadOnlyMemory<byte> Key { get; init; }
+
+    /// <summary>
+    /// The commands that are still to run, in RESP. Commands of the change set that did run must be left out
+    /// (<see cref="CommandReader.Pick"/>), so that a retry doesn't run them twice.
+    /// </summary>
+    public required ReadOnlyMemory<byte> Commands { get; init; }
+
+    /// <summary>Why it is here, without values.</summary>
+    public required string Error { get; init; }
+
+    /// <summary>When it was parked, or retried last.</summary>
+    public required DateTimeOffset At { get; init; }
+
+    /// <summary>How often it was tried, 0 or more; 0 when it only waits behind another one of its key.</summary>
+    public int Attempts { get; init; } = 1;
+}

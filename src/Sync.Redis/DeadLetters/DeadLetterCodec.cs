@@ -1,0 +1,70 @@
+using System.Globalization;
+using System.Text;
+using Sync.Contracts;
+using Sync.Contracts.Rows;
+using Sync.Engine.DeadLetters;
+using Sync.Redis.Protocol;
+
+namespace Sync.Redis.DeadLetters;
+
+/// <summary>How a <see cref="DeadLetter"/> stands in the stream: one field per property.</summary>
+static class DeadLetterCodec
+{
+    public static RedisArgument[] ToAdd(string stream, DeadLetter letter) =>
+    [
+        "XADD", stream, "*",
+        "position", letter.Position.ToString(),
+        "table", letter.Table,
+        "kind", letter.Kind.ToString().ToLowerInvariant(),
+        "key", letter.Key,
+        "commands", letter.Commands,
+        "error", letter.Error,
+        "at", Time(letter.At),
+        "attempts", letter.Attempts,
+    ];
+
+    public static string Time(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+
+    /// <summary>Reads an entry as XRANGE gives it, with what <paramref name="retries"/> adds.</summary>
+    /// <exception cref="FormatException">The entry was not written by this store; the message names its id.</exception>
+    public static DeadLetter Parse(RespValue entry, string? retries)
+    {
+        string id = entry.Items[0].AsString()!;
+        var fields = new Dictionary<string, ReadOnlyMemory<byte>>(StringComparer.Ordinal);
+        var list = entry.Items[1].Items;
+        for (int i = 0; i + 1 < list.Count; i += 2) fields[list[i].AsString()!] = list[i + 1].Bytes;
+        ReadOnlyMemory<byte> Bytes(string name) =>
+            fields.TryGetValue(name, out var value) ? value : throw new FormatException($"the dead letter {id} has no field '{name}'");
+        string Text(string name) => Encoding.UTF8.GetString(Bytes(name).Span);
+        FormatException Bad(string name) => new($"the dead letter {id} has a field '{name}' that can't be read");
+
+        var letter = new DeadLetter
+        {
+            Id = id,
+            Position = Position.TryParse(Text("position"), out var position) ? position : throw Bad("position"),
+            Table = Text("table"),
+            Kind = Enum.TryParse<ChangeKind>(Text("kind"), ignoreCase: true, out var kind) ? kind : throw Bad("kind"),
+            Key = Bytes("key"),
+            Commands = Bytes("commands"),
+            Error = Text("error"),
+            At = TryTime(Text("at"), out var at) ? at : throw Bad("at"),
+            Attempts = int.TryParse(Text("attempts"), NumberStyles.None, CultureInfo.InvariantCulture, out int attempts) ? attempts : throw Bad("attempts"),
+        };
+
+        // Written by the replay script: retries, commands done, time, error.
+        string[] parts = retries?.Split(' ', 4) ?? [];
+        return parts.Length == 4 && TryTime(parts[2], out var last) && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out int more)
+            ? letter with { Attempts = letter.Attempts + more, At = last, Error = CleanScriptError(parts[3]) }
+            : letter;
+    }
+
+    /// <summary>Without the script's own name, which Redis 7 appends to an error that a script caused.</summary>
+    public static string CleanScriptError(string error)
+    {
+        int script = error.IndexOf(" script: ", StringComparison.Ordinal);
+        return (script < 0 ? error : error[..script]).TrimEnd('.', ' ');
+    }
+
+    static bool TryTime(string text, out DateTimeOffset time) =>
+        DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out time);
+}

@@ -1,0 +1,14 @@
+namespace Sync.Redis.Errors;
+
+/// <summary>
+/// Redis can't do it now and may later: not reachable, connection lost, no answer in time, loading, out of memory, read-only.
+/// Keep the order, wait, try again.
+/// </summary>
+/// <param name="message">One sentence that names the server.</param>
+/// <param name="outcomeUnknown">True when commands were sent and nobody knows whether Redis ran them: before repeating them,
+/// kill the old connection (<c>SinkSession.KillAsync</c>) and read the progress. False when nothing was applied.</param>
+/// <param name="inner">The cause below.</param>
+public sealed class RedisTransientException(string message, bool outcomeUnknown, Exception? inner = null) : Exception(message, inner)
+{
+    public bool OutcomeUnknown { get; } = outcomeUnknown;
+}

@@ -1,0 +1,29 @@
+using System.Text;
+
+namespace Sync.Redis;
+
+/// <summary>
+/// The keys ActorSync keeps for itself, all of one slot. The braces are a hash tag (Redis docs, "Redis cluster specification",
+/// "Hash tags"), so that they can be changed together in a cluster as well.
+/// </summary>
+public sealed class RedisKeys(string slot)
+{
+    /// <summary>What all keys of ActorSync, of every slot, begin with.</summary>
+    public const string Prefix = "actorsync:";
+
+    public string Progress { get; } = $"{Prefix}{{{slot}}}:progress";
+
+    /// <summary>The same as bytes, for the batch path.</summary>
+    public ReadOnlyMemory<byte> ProgressBytes { get; } = Encoding.UTF8.GetBytes($"{Prefix}{{{slot}}}:progress");
+
+    public string Snapshot { get; } = $"{Prefix}{{{slot}}}:snapshot";
+
+    /// <summary>The stream of dead letters.</summary>
+    public string DeadLetters { get; } = $"{Prefix}{{{slot}}}:dlq";
+
+    /// <summary>A hash: how many dead letters each ordering key has.</summary>
+    public string ParkedKeys { get; } = $"{Prefix}{{{slot}}}:dlq:keys";
+
+    /// <summary>A hash: what became of retries, by id of the dead letter.</summary>
+    public string Retries { get; } = $"{Prefix}{{{slot}}}:dlq:retries";
+}

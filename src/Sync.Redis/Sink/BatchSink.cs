@@ -1,0 +1,136 @@
+using Sync.Contracts;
+using Sync.Engine.Batching;
+using Sync.Engine.Encoding;
+using Sync.Engine.Retry;
+using Sync.Redis.Connections;
+using Sync.Redis.Errors;
+
+namespace Sync.Redis.Sink;
+
+/// <summary>
+/// Writes flights of batches on one connection: MULTI, the batches' bytes as they are, the position, EXEC, all in one go.
+/// Data and position stand or fall together, so after a crash of either side the recorded position says exactly what Redis
+/// holds. Every reply is inspected. A flight without failures allocates nothing per row. Not thread-safe.
+/// </summary>
+public sealed class BatchSink(RespConnection connection) : IBatchSink
+{
+    static readonly byte[] Multi = "*1\r\n$5\r\nMULTI\r\n"u8.ToArray();
+    static readonly byte[] Exec = "*1\r\n$4\r\nEXEC\r\n"u8.ToArray();
+
+    readonly List<ArraySegment<byte>> request = [];
+    readonly RespWriter tail = new(256);
+    readonly FlightReplies replies = new();
+
+    /// <inheritdoc/>
+    /// <exception cref="RedisTransientException">Nothing was applied, or nobody knows (<see cref="RedisTransientException.OutcomeUnknown"/>): then the
+    /// connection is broken and has to be replaced through <see cref="SinkSession.OpenAsync"/>.</exception>
+    /// <exception cref="SyncException">Redis denies what is needed; nothing was applied.</exception>
+    public async ValueTask<FlightResult> WriteAsync(
+        IReadOnlyList<Batch> flight, ReadOnlyMemory<byte> progressKey, ReadOnlyMemory<byte> progressField, Position reached,
+        CancellationToken cancellationToken)
+    {
+        int commands = Compose(flight, progressKey, progressField, reached);
+        int dataCommands = commands - (reached == Position.None ? 0 : 1);
+        if (dataCommands == 0) throw new ArgumentException("A flight needs at least one command.", nameof(flight));
+        replies.Begin(commands);
+        try
+        {
+            await connection.ExchangeAsync(request, replies, cancellationToken);
+        }
+        catch (RedisTransientException) when (replies.MultiError is { } refusal && RedisErrors.Classify(refusal) == FailureClass.Fatal)
+        {
+            throw RedisErrors.ToException(refusal, connection.Endpoint, connection.User);
+        }
+        finally
+        {
+            request.Clear();
+        }
+        if (replies.WasFenced) return new FlightResult(FlightOutcome.Fenced, []);
+        if (replies.ExecError is { } error) return Rejection(flight, error, dataCommands);
+        return replies.Failures.Count == 0 ? FlightResult.AllApplied : new FlightResult(FlightOutcome.Applied, Failures(flight, dataCommands));
+    }
+
+    int Compose(IReadOnlyList<Batch> flight, ReadOnlyMemory<byte> progressKey, ReadOnlyMemory<byte> progressField, Position reached)
+    {
+        request.Clear();
+        request.Add(Multi);
+        int commands = 0;
+        for (int i = 0; i < flight.Count; i++)
+        {
+            request.Add(RespConnection.Segment(flight[i].Body.WrittenMemory));
+            commands += flight[i].Commands;
+        }
+        tail.Clear();
+        if (reached != Position.None)
+        {
+            tail.ArrayHeader(4);
+            tail.Bulk("HSET"u8);
+            tail.Bulk(progressKey.Span);
+            tail.Bulk(progressField.Span);
+            tail.Bulk(reached.ToString());
+            commands++;
+        }
+        tail.Raw(Exec);
+        request.Add(RespConnection.Segment(tail.WrittenMemory));
+        return commands;
+    }
+
+    /// <summary>
+    /// Nothing ran. The worst reason decides: what passes by itself is waited for before anything is parked, and what nobody but an
+    /// administrator can change stops everything. The reason stands at a command, or in EXEC's own error.
+    /// </summary>
+    FlightResult Rejection(IReadOnlyList<Batch> flight, string execError, int dataCommands)
+    {
+        string? transient = null;
+        string? fatal = null;
+        foreach (var (_, text) in replies.Failures) Sort(text);
+        if (replies.Failures.Count == 0)
+        {
+            Sort(execError);
+            // EXEC was refused for a reason of its own that is tied to no command; it was not run, so it can be repeated.
+            transient ??= execError;
+        }
+        if (fatal is not null) throw RedisErrors.ToException(fatal, connection.Endpoint, connection.User);
+        if (transient is not null)
+            throw new RedisTransientException($"Redis at {connection.Endpoint} says: {RedisErrors.Cause(transient)}.", outcomeUnknown: false);
+        return new FlightResult(FlightOutcome.Rejected, Failures(flight, dataCommands));
+
+        void Sort(string text)
+        {
+            var kind = RedisErrors.Classify(text);
+            if (kind == FailureClass.Fatal) fatal ??= text;
+            if (kind == FailureClass.Transient) transient ??= text;
+        }
+    }
+
+    /// <summary>Matches failures, which come in the order sent, to batch, entry and command in one walk.</summary>
+    List<CommandFailure> Failures(IReadOnlyList<Batch> flight, int dataCommands)
+    {
+        var failures = new List<CommandFailure>(replies.Failures.Count);
+        int batch = 0;
+        int entry = 0;
+        int first = 0;
+        foreach (var (command, error) in replies.Failures)
+        {
+            if (command >= dataCommands) throw ProgressRefused(error);
+            while (true)
+            {
+                if (entry == flight[batch].Count)
+                {
+                    batch++;
+                    entry = 0;
+                    continue;
+                }
+                int count = flight[batch].Entries[entry].Commands;
+                if (command < first + count) break;
+                first += count;
+                entry++;
+            }
+            failures.Add(new CommandFailure(batch, entry, command - first, RedisErrors.Cause(error), RedisErrors.Classify(error)));
+        }
+        return failures;
+    }
+
+    SyncException ProgressRefused(string error) => new(ExitCode.RedisUnsuitable,
+        $"Redis at {connection.Endpoint} can't record the progress ({RedisErrors.Cause(error)}); the key of the progress hash is in use for something else.");
+}

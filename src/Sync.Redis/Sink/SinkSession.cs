@@ -1,0 +1,91 @@
+using Sync.Contracts;
+using Sync.Contracts.Configuration;
+using Sync.Engine.Batching;
+using Sync.Redis.Connections;
+using Sync.Redis.Errors;
+using Sync.Redis.Protocol;
+
+namespace Sync.Redis.Sink;
+
+/// <summary>A connection as the server knows it. Ids are given anew with every start of the server, hence the run id.</summary>
+public readonly record struct RedisClientIdentity(string RunId, long ClientId);
+
+/// <summary>
+/// A connection that writes flights, and what replaces it when it is lost. After a flight with an unknown outcome:
+/// 1. open a new session with the old one's <see cref="Identity"/>: the old connection is killed, so bytes of it that are
+///    still under way can't be applied any more;
+/// 2. read the progress: it now says for good whether the flight was applied;
+/// 3. repeat the flight if it was not.
+/// </summary>
+public sealed class SinkSession : IBatchSink, IAsyncDisposable
+{
+    readonly BatchSink sink;
+
+    SinkSession(RespConnection connection)
+    {
+        Connection = connection;
+        sink = new BatchSink(connection);
+        Identity = new RedisClientIdentity(connection.Server.RunId, connection.ClientId);
+    }
+
+    /// <summary>The connection below, for progress and dead letters between flights.</summary>
+    public RespConnection Connection { get; }
+
+    public RedisClientIdentity Identity { get; }
+
+    /// <summary>Opens a session; see <see cref="RespConnection.ConnectAsync"/> for what it throws.</summary>
+    /// <param name="options">Where and as whom.</param>
+    /// <param name="timeout">See <see cref="RespConnection.ConnectAsync"/>.</param>
+    /// <param name="time">Clock of the time-outs.</param>
+    /// <param name="previous">The identity of the session this one replaces, if any.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static async ValueTask<SinkSession> OpenAsync(
+        RedisConnectionOptions options, TimeSpan timeout, TimeProvider time, RedisClientIdentity? previous, CancellationToken cancellationToken)
+    {
+        var connection = await RespConnection.ConnectAsync(options, timeout, time, cancellationToken);
+        try
+        {
+            if (connection.Server.IsCluster)
+                throw new SyncException(ExitCode.RedisUnsuitable,
+                    $"Redis at {connection.Endpoint} is a node of a Redis Cluster, but redis.conn names a single server; list the nodes under redis.nodes.");
+            await CheckTransactionsAsync(connection, cancellationToken);
+            if (previous is { } old) await KillAsync(connection, old, cancellationToken);
+            return new SinkSession(connection);
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Ends the connection <paramref name="old"/> on the server's side. True when it is certain that nothing of it will be applied from
+    /// now on: it was ended, or was gone already, or the server it belonged to was restarted. False when the user may not run CLIENT KILL.
+    /// </summary>
+    public static async ValueTask<bool> KillAsync(RespConnection connection, RedisClientIdentity old, CancellationToken cancellationToken)
+    {
+        if (old.RunId != connection.Server.RunId) return true;
+        if (old.ClientId == 0) return false;
+        var reply = await connection.ExecuteAsync(cancellationToken, "CLIENT", "KILL", "ID", old.ClientId);
+        if (reply.ErrorText.StartsWith("NOPERM", StringComparison.Ordinal)) return false;
+        reply.OrThrow(connection.Endpoint, connection.User);
+        return true;
+    }
+
+    /// <inheritdoc cref="BatchSink.WriteAsync"/>
+    public ValueTask<FlightResult> WriteAsync(
+        IReadOnlyList<Batch> flight, ReadOnlyMemory<byte> progressKey, ReadOnlyMemory<byte> progressField, Position reached,
+        CancellationToken cancellationToken) =>
+        sink.WriteAsync(flight, progressKey, progressField, reached, cancellationToken);
+
+    public ValueTask DisposeAsync() => Connection.DisposeAsync();
+
+    /// <summary>Were MULTI refused in a flight, its commands would run unprotected: so an ACL that denies it is found out before the first.</summary>
+    static async ValueTask CheckTransactionsAsync(RespConnection connection, CancellationToken cancellationToken)
+    {
+        var replies = await connection.ExecutePipelineAsync(new RespCommands().Add("MULTI").Add("EXEC"), cancellationToken);
+        replies[0].OrThrow(connection.Endpoint, connection.User);
+        replies[1].OrThrow(connection.Endpoint, connection.User);
+    }
+}
