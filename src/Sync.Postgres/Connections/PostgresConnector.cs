@@ -1,0 +1,108 @@
+using Npgsql;
+using Sync.Contracts;
+using Sync.Contracts.Configuration;
+
+namespace Sync.Postgres.Connections;
+
+/// <summary>Finds the primary among the configured hosts and makes connections alike.</summary>
+public sealed class PostgresConnector
+{
+    /// <summary>How long one host may take to accept a connection, in seconds.</summary>
+    const int ConnectTimeoutSeconds = 10;
+
+    /// <summary>
+    /// How values look as text must not depend on the server's, database's or role's settings: the stream, the snapshot and
+    /// re-read rows have to render one value alike. Time-outs of the role would end snapshots and the idle transaction that
+    /// keeps an exported snapshot alive.
+    /// </summary>
+    const string SessionSettings =
+        "-c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=1 -c timezone=UTC -c bytea_output=hex -c client_encoding=UTF8"
+        + " -c statement_timeout=0 -c idle_in_transaction_session_timeout=0";
+
+    readonly PostgresConnectionOptions options;
+
+    /// <param name="options">Where and as whom.</param>
+    /// <exception cref="SyncException">A TLS file is missing or unusable.</exception>
+    public PostgresConnector(PostgresConnectionOptions options)
+    {
+        this.options = options;
+        foreach (var host in options.Hosts) _ = Build(host, replication: false);
+    }
+
+    /// <summary>The first of the configured hosts, in their order, that is not in recovery. The caller disposes it.</summary>
+    /// <exception cref="SyncException">
+    /// No host answers, or only standbys (<see cref="ExitCode.PostgresUnreachable"/>, worth another try); user or password are
+    /// refused, the database is missing, or TLS fails (not worth one).
+    /// </exception>
+    public async Task<PostgresPrimary> FindPrimaryAsync(CancellationToken ct = default)
+    {
+        var standbys = new List<HostPort>();
+        var failures = new List<(HostPort Host, Exception Error)>();
+        foreach (var host in options.Hosts)
+        {
+            var candidate = Candidate(host);
+            try
+            {
+                await using var command = candidate.DataSource.CreateCommand("select pg_is_in_recovery()");
+                if (await command.ExecuteScalarAsync(ct) is false) return candidate;
+                standbys.Add(host);
+            }
+            catch (Exception e) when (!ct.IsCancellationRequested)
+            {
+                failures.Add((host, e));
+            }
+            catch
+            {
+                await candidate.DisposeAsync();
+                throw;
+            }
+            await candidate.DisposeAsync();
+        }
+        throw NoPrimary(standbys, failures);
+    }
+
+    SyncException NoPrimary(List<HostPort> standbys, List<(HostPort Host, Exception Error)> failures)
+    {
+        foreach (var (host, error) in failures)
+            if (PostgresErrors.ToSyncException(error, host, options) is { Code: not ExitCode.PostgresUnreachable } fatal) return fatal;
+
+        string unreachable = string.Join(", ", failures.Select(f => $"{f.Host} ({PostgresErrors.Cause(f.Error)})"));
+        string message = (standbys.Count, failures.Count) switch
+        {
+            (0, 0) => "No PostgreSQL host is configured: set postgres.conn.host.",
+            (0, _) => $"PostgreSQL can't be reached at {unreachable}: check postgres.conn.host and port, and that the server runs.",
+            (_, 0) => $"Only standbys were found at {string.Join(", ", standbys)}: add the primary to postgres.conn.host.",
+            _ => $"No primary was found: {string.Join(", ", standbys)} in recovery, {unreachable} not reachable.",
+        };
+        return new SyncException(ExitCode.PostgresUnreachable, message, failures.FirstOrDefault().Error);
+    }
+
+    PostgresPrimary Candidate(HostPort host) =>
+        new(host, options, NpgsqlDataSource.Create(Build(host, replication: false)), Build(host, replication: true).ConnectionString);
+
+    NpgsqlConnectionStringBuilder Build(HostPort host, bool replication)
+    {
+        var builder = new NpgsqlConnectionStringBuilder
+        {
+            Host = host.Host,
+            Port = host.Port,
+            Database = options.Database,
+            Username = options.User,
+            Password = options.Password.IsSet ? options.Password.Reveal() : null,
+            ApplicationName = "actorsync",
+            Options = SessionSettings,
+            Timeout = ConnectTimeoutSeconds,
+            CommandTimeout = 30,
+            Pooling = !replication,
+            MaxPoolSize = 64,
+            Enlist = false,
+            GssEncryptionMode = GssEncryptionMode.Disable,
+            // A peer that vanished without a word is noticed after about 10 + 3 × 10 s; the kernel's default is two hours.
+            TcpKeepAlive = true,
+            TcpKeepAliveTime = 10,
+            TcpKeepAliveInterval = 10,
+        };
+        TlsFiles.Apply(builder, options.Tls);
+        return builder;
+    }
+}

@@ -1,0 +1,94 @@
+using System.Globalization;
+using Npgsql;
+using Npgsql.Replication;
+using Sync.Contracts;
+using Sync.Contracts.Configuration;
+
+namespace Sync.Postgres.Connections;
+
+/// <summary>
+/// The server that was the primary when it was found. It may stop being one at any time; then its connections fail and
+/// <see cref="PostgresConnector.FindPrimaryAsync"/> is asked again. Safe for use by several threads.
+/// </summary>
+public sealed class PostgresPrimary : IAsyncDisposable
+{
+    readonly string replicationConnectionString;
+
+    internal PostgresPrimary(HostPort address, PostgresConnectionOptions options, NpgsqlDataSource dataSource, string replicationConnectionString)
+    {
+        Address = address;
+        Options = options;
+        DataSource = dataSource;
+        this.replicationConnectionString = replicationConnectionString;
+    }
+
+    public HostPort Address { get; }
+    public PostgresConnectionOptions Options { get; }
+
+    /// <summary>Pooled ordinary connections; ended by <see cref="DisposeAsync"/>.</summary>
+    public NpgsqlDataSource DataSource { get; }
+
+    /// <summary>Opens an ordinary connection; the caller disposes it.</summary>
+    /// <exception cref="SyncException">The server can't be reached or refuses.</exception>
+    public async Task<NpgsqlConnection> OpenAsync(CancellationToken ct = default)
+    {
+        try
+        {
+            return await DataSource.OpenConnectionAsync(ct);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            throw Describe(e);
+        }
+    }
+
+    /// <summary>
+    /// Opens a connection that speaks the replication protocol (PostgreSQL docs, "Streaming Replication Protocol"); the
+    /// caller disposes it. Its values are rendered with the same session settings as those of ordinary connections.
+    /// </summary>
+    /// <exception cref="SyncException">The server can't be reached, refuses, or the user may not replicate.</exception>
+    public async Task<LogicalReplicationConnection> OpenReplicationAsync(CancellationToken ct = default)
+    {
+        var connection = new LogicalReplicationConnection(replicationConnectionString);
+        try
+        {
+            await connection.Open(ct);
+            return connection;
+        }
+        catch (Exception e)
+        {
+            await connection.DisposeAsync();
+            if (e is OperationCanceledException) throw;
+            throw Describe(e);
+        }
+    }
+
+    public async Task<ServerFacts> ReadFactsAsync(CancellationToken ct = default)
+    {
+        // pg_control's timeline is that of the last checkpoint and lags behind a promotion; the name of the current WAL file does not.
+        await using var command = DataSource.CreateCommand("""
+            select current_setting('server_version_num')::int, current_setting('server_version'),
+                   (select system_identifier from pg_control_system()), pg_walfile_name(pg_current_wal_lsn()),
+                   current_setting('wal_level'), current_setting('max_replication_slots')::int,
+                   (select count(*)::int from pg_replication_slots), current_setting('max_wal_senders')::int, pg_current_wal_lsn()::text
+            """);
+        try
+        {
+            await using var row = await command.ExecuteReaderAsync(ct);
+            await row.ReadAsync(ct);
+            return new ServerFacts(
+                row.GetInt32(0), row.GetString(1), unchecked((ulong)row.GetInt64(2)),
+                uint.Parse(row.GetString(3).AsSpan(0, 8), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture),
+                row.GetString(4), row.GetInt32(5), row.GetInt32(6), row.GetInt32(7), Lsn.Parse(row.GetString(8)));
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            throw Describe(e);
+        }
+    }
+
+    /// <summary>A driver's error as a sentence about this server.</summary>
+    public SyncException Describe(Exception error) => PostgresErrors.ToSyncException(error, Address, Options);
+
+    public ValueTask DisposeAsync() => DataSource.DisposeAsync();
+}
