@@ -49,9 +49,6 @@ public sealed class PgOutputDecoder
     /// <summary>Origin: the name of the replication origin.</summary>
     public string OriginName { get; private set; } = "";
 
-    /// <summary>Relation: the table as it is for the rows to come.</summary>
-    public DecodedRelation? Relation { get; private set; }
-
     /// <summary>Type: pg_type.oid of a type that is not built in.</summary>
     public uint TypeOid { get; private set; }
 
@@ -60,6 +57,9 @@ public sealed class PgOutputDecoder
 
     /// <summary>Relation, Insert, Update, Delete: the table's pg_class.oid.</summary>
     public uint RelationOid { get; private set; }
+
+    /// <summary>Relation, Insert, Update, Delete: the table as it was described last.</summary>
+    public DecodedRelation? Table => current;
 
     /// <summary>Update and Delete: whether the old row is whole ('O', REPLICA IDENTITY FULL) and not the key alone ('K').</summary>
     public bool OldIsWhole { get; private set; }
@@ -150,14 +150,14 @@ public sealed class PgOutputDecoder
 
     void Insert(ref WireReader reader)
     {
-        Table(ref reader);
+        FindTable(ref reader);
         Expect(reader.Byte(), (byte)'N');
         newCount = Tuple(ref reader, ref newCells, keyOnly: false);
     }
 
     void Update(ref WireReader reader)
     {
-        Table(ref reader);
+        FindTable(ref reader);
         byte part = reader.Byte();
         if (part is (byte)'K' or (byte)'O')
         {
@@ -170,7 +170,7 @@ public sealed class PgOutputDecoder
 
     void Delete(ref WireReader reader)
     {
-        Table(ref reader);
+        FindTable(ref reader);
         OldTuple(ref reader, reader.Byte());
     }
 
@@ -186,7 +186,7 @@ public sealed class PgOutputDecoder
         if (part != wanted) throw new PgOutputException($"Byte {part} stands where the new row should begin.");
     }
 
-    void Table(ref WireReader reader)
+    void FindTable(ref WireReader reader)
     {
         RelationOid = reader.UInt32();
         if (current?.Oid == RelationOid) return;
@@ -246,9 +246,7 @@ public sealed class PgOutputDecoder
             reader.Int32(); // The type modifier: it limits values and does not change their text.
         }
         reader.End();
-        Relation = new DecodedRelation(RelationOid, schema, name, identity, columns);
-        relations[RelationOid] = Relation;
-        current = Relation;
+        current = relations[RelationOid] = new DecodedRelation(RelationOid, schema, name, identity, columns);
     }
 
     void Truncate(ref WireReader reader)

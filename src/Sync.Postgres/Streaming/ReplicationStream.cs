@@ -1,9 +1,9 @@
 using System.Runtime.CompilerServices;
-using Npgsql;
 using Npgsql.Replication;
 using Npgsql.Replication.Internal;
 using NpgsqlTypes;
 using Sync.Contracts;
+using Sync.Postgres.Connections;
 
 namespace Sync.Postgres.Streaming;
 
@@ -11,7 +11,7 @@ namespace Sync.Postgres.Streaming;
 /// The messages of one slot, as pgoutput wrote them (PostgreSQL docs, "Streaming Replication Protocol", START_REPLICATION
 /// and XLogData; decode them with <see cref="PgOutput.PgOutputDecoder"/>). Usage:
 /// <code>
-/// await using var stream = await ReplicationStream.OpenAsync(connectionString, options, cancellationToken);
+/// await using var stream = await ReplicationStream.OpenAsync(primary, options, cancellationToken);
 /// while (true)
 /// {
 ///     var next = stream.NextAsync();
@@ -40,6 +40,7 @@ public sealed class ReplicationStream : IAsyncDisposable
     ReplicationStream(LogicalReplicationConnection connection, ReplicationStreamOptions options)
     {
         this.connection = connection;
+        ProcessId = connection.ProcessID;
         // The slot's name is quoted, because the replication grammar would read 1st or timeline as something else.
         var slot = new NamedSlot(Quoted(options.Slot));
         var plugin = new Dictionary<string, string?>
@@ -62,24 +63,13 @@ public sealed class ReplicationStream : IAsyncDisposable
     /// <summary>What the server was or will be told to be applied for good.</summary>
     public Lsn Confirmed => new((ulong)Interlocked.Read(ref confirmed));
 
-    /// <summary>Opens the connection and asks for the stream. The connection string's pooling and keepalive settings don't count.</summary>
-    /// <exception cref="ReplicationStreamException">The server can't be reached, or refuses the connection.</exception>
-    public static async Task<ReplicationStream> OpenAsync(string connectionString, ReplicationStreamOptions options, CancellationToken cancellationToken)
-    {
-        var settings = new NpgsqlConnectionStringBuilder(connectionString) { ReadBufferSize = options.ReadBufferBytes };
-        var connection = new LogicalReplicationConnection(settings.ConnectionString);
-        try
-        {
-            await connection.Open(cancellationToken).ConfigureAwait(false);
-            return Start(connection, options);
-        }
-        catch (Exception e)
-        {
-            await connection.DisposeAsync().ConfigureAwait(false);
-            if (e is OperationCanceledException && cancellationToken.IsCancellationRequested) throw;
-            throw new ReplicationStreamException($"The replication connection to {settings.Host}:{settings.Port} could not be opened: {e.Message}", e);
-        }
-    }
+    /// <summary>The walsender's process id on the server, as pg_replication_slots.active_pid shows it.</summary>
+    public int ProcessId { get; }
+
+    /// <summary>Opens a connection of its own and streams from it.</summary>
+    /// <exception cref="SyncException">The server can't be reached, refuses, or the user may not replicate.</exception>
+    public static async Task<ReplicationStream> OpenAsync(PostgresPrimary primary, ReplicationStreamOptions options, CancellationToken cancellationToken) =>
+        Start(await primary.OpenReplicationAsync(cancellationToken).ConfigureAwait(false), options);
 
     /// <summary>
     /// Starts on a connection that is open, such as the one that created the slot; owns it from here on. What the server

@@ -19,7 +19,4 @@ public sealed record ReplicationStreamOptions
 
     /// <summary>How often the confirmed position is reported, also while nobody reads. Over 0; default 10 s.</summary>
     public TimeSpan StatusInterval { get; init; } = TimeSpan.FromSeconds(10);
-
-    /// <summary>Bytes read from the socket at once, 8 KiB or more; default 256 KiB.</summary>
-    public int ReadBufferBytes { get; init; } = 256 * 1024;
 }

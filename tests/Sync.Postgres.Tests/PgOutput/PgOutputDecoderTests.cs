@@ -34,7 +34,7 @@ public class PgOutputDecoderTests
     public void Relation_should_give_columns_with_their_key_flags()
     {
         decoder.Decode(Orders).ShouldBe(PgOutputMessageKind.Relation);
-        var relation = decoder.Relation!;
+        var relation = decoder.Table!;
         (relation.Oid, relation.Schema, relation.Name, relation.Identity).ShouldBe((16400u, "public", "orders", ReplicaIdentity.Default));
         relation.Columns.ShouldBe([new("id", 20, true), new("note", 25, false), new("body", 25, false)]);
     }
@@ -211,7 +211,7 @@ public class PgOutputDecoderTests
     DecodedRelation Described(byte[] message)
     {
         decoder.Decode(message).ShouldBe(PgOutputMessageKind.Relation);
-        return decoder.Relation!;
+        return decoder.Table!;
     }
 
     static string[] Show(RowTuple tuple, int columns)
