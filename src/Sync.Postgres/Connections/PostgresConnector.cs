@@ -94,6 +94,8 @@ public sealed class PostgresConnector
             Timeout = ConnectTimeoutSeconds,
             CommandTimeout = 30,
             Pooling = !replication,
+            // The stream is read in large pieces: fewer system calls, and one message seldom spans two of them.
+            ReadBufferSize = replication ? 256 * 1024 : 16 * 1024,
             MaxPoolSize = 64,
             Enlist = false,
             GssEncryptionMode = GssEncryptionMode.Disable,

@@ -1,0 +1,181 @@
+using System.Runtime.CompilerServices;
+using Npgsql.Replication;
+using Npgsql.Replication.Internal;
+using NpgsqlTypes;
+using Sync.Contracts;
+using Sync.Postgres.Connections;
+
+namespace Sync.Postgres.Streaming;
+
+/// <summary>
+/// The messages of one slot, as pgoutput wrote them (PostgreSQL docs, "Streaming Replication Protocol", START_REPLICATION
+/// and XLogData; decode them with <see cref="PgOutput.PgOutputDecoder"/>). Usage:
+/// <code>
+/// await using var stream = await ReplicationStream.OpenAsync(primary, options, cancellationToken);
+/// while (true)
+/// {
+///     var next = stream.NextAsync();
+///     if (!next.IsCompleted) Flush(); // Drained: nothing is buffered, the next message has yet to arrive.
+///     Handle(decoder.Decode((await next).Span));
+/// }
+/// </code>
+/// <para>Threads: one reader calls <see cref="NextAsync"/>, one call at a time. <see cref="LastReceived"/>,
+/// <see cref="SetConfirmed"/>, <see cref="SendStatusAsync"/> and <see cref="Stop"/> may be called from any thread at any
+/// time. Dispose when no <see cref="NextAsync"/> is under way; <see cref="Stop"/> ends a waiting one.</para>
+/// <para>Backpressure: whoever does not read stops PostgreSQL from sending once the socket is full. Status updates keep
+/// flowing from a timer meanwhile, so that the server does not take a slow reader for a dead one.</para>
+/// </summary>
+public sealed class ReplicationStream : IAsyncDisposable
+{
+    const int smallBufferBytes = 64 * 1024;
+
+    readonly LogicalReplicationConnection connection;
+    readonly CancellationTokenSource stop = new();
+    readonly SemaphoreSlim statusGate = new(1, 1);
+    readonly IAsyncEnumerator<XLogDataMessage> messages;
+    byte[] buffer = new byte[smallBufferBytes];
+    long confirmed;
+    volatile bool ended;
+
+    ReplicationStream(LogicalReplicationConnection connection, ReplicationStreamOptions options)
+    {
+        this.connection = connection;
+        ProcessId = connection.ProcessID;
+        // The slot's name is quoted, because the replication grammar would read 1st or timeline as something else.
+        var slot = new NamedSlot(Quoted(options.Slot));
+        var plugin = new Dictionary<string, string?>
+        {
+            ["proto_version"] = "1",
+            ["publication_names"] = string.Join(',', options.Publications.Select(Quoted)).Replace("'", "''", StringComparison.Ordinal),
+        };
+        if (connection.PostgreSqlVersion.Major >= 14) plugin["messages"] = "true";
+        messages = connection.StartLogicalReplication(slot, stop.Token, new NpgsqlLogSequenceNumber(options.From.Value), plugin).GetAsyncEnumerator();
+    }
+
+    /// <summary>
+    /// How far PostgreSQL has sent: the latest of all messages and keepalives. Every transaction that committed before it
+    /// has been received, apart from the one being received. To confirm it while idle, read it first and only then
+    /// check that no transaction is open and none of its rows under way: a transaction that arrives between the two
+    /// then fails the check.
+    /// </summary>
+    public Lsn LastReceived => new((ulong)connection.LastReceivedLsn);
+
+    /// <summary>What the server was or will be told to be applied for good.</summary>
+    public Lsn Confirmed => new((ulong)Interlocked.Read(ref confirmed));
+
+    /// <summary>The walsender's process id on the server, as pg_replication_slots.active_pid shows it.</summary>
+    public int ProcessId { get; }
+
+    /// <summary>Opens a connection of its own and streams from it.</summary>
+    /// <exception cref="SyncException">The server can't be reached, refuses, or the user may not replicate.</exception>
+    public static async Task<ReplicationStream> OpenAsync(PostgresPrimary primary, ReplicationStreamOptions options, CancellationToken cancellationToken) =>
+        Start(await primary.OpenReplicationAsync(cancellationToken).ConfigureAwait(false), options);
+
+    /// <summary>
+    /// Starts on a connection that is open, such as the one that created the slot; owns it from here on. What the server
+    /// says against the slot shows with the first <see cref="NextAsync"/>.
+    /// </summary>
+    public static ReplicationStream Start(LogicalReplicationConnection connection, ReplicationStreamOptions options)
+    {
+        connection.WalReceiverTimeout = options.ReceiveTimeout;
+        connection.WalReceiverStatusInterval = options.StatusInterval;
+        return new ReplicationStream(connection, options);
+    }
+
+    /// <summary>
+    /// The next message of pgoutput. Not completed on return means drained: nothing more is buffered here or in the socket.
+    /// The bytes are valid until the next call.
+    /// </summary>
+    /// <exception cref="ReplicationStreamException">The stream ended.</exception>
+    /// <exception cref="OperationCanceledException"><see cref="Stop"/> was called.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<ReadOnlyMemory<byte>> NextAsync()
+    {
+        stop.Token.ThrowIfCancellationRequested();
+        try
+        {
+            if (!await messages.MoveNextAsync().ConfigureAwait(false)) throw new EndOfStreamException("The server ended the stream.");
+            var data = messages.Current.Data;
+            int length = checked((int)data.Length), read = 0;
+            if (length > buffer.Length || (buffer.Length > smallBufferBytes && length <= smallBufferBytes)) Resize(length);
+            while (read < length)
+            {
+                int more = await data.ReadAsync(buffer.AsMemory(read, length - read)).ConfigureAwait(false);
+                if (more == 0) throw new EndOfStreamException("The server ended the stream within a message.");
+                read += more;
+            }
+            return buffer.AsMemory(0, length);
+        }
+        catch (Exception e)
+        {
+            ended = true;
+            stop.Token.ThrowIfCancellationRequested();
+            throw new ReplicationStreamException($"The replication stream ended: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Notes that everything before <paramref name="lsn"/> is applied for good; sent with the next status. Earlier ones are ignored.</summary>
+    public void SetConfirmed(Lsn lsn)
+    {
+        long before = Interlocked.Read(ref confirmed);
+        while ((ulong)before < lsn.Value)
+        {
+            long seen = Interlocked.CompareExchange(ref confirmed, (long)lsn.Value, before);
+            if (seen == before)
+            {
+                connection.SetReplicationStatus(new NpgsqlLogSequenceNumber(lsn.Value));
+                return;
+            }
+            before = seen;
+        }
+    }
+
+    /// <summary>Reports the confirmed position now. False when the stream has ended, which <see cref="NextAsync"/> explains.</summary>
+    public async ValueTask<bool> SendStatusAsync()
+    {
+        if (ended) return false;
+        await statusGate.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            if (ended) return false;
+            // Two threads may have set the position in either order; what is sent is the greater of the two.
+            connection.SetReplicationStatus(new NpgsqlLogSequenceNumber((ulong)Interlocked.Read(ref confirmed)));
+            await connection.SendStatusUpdate(CancellationToken.None).ConfigureAwait(false);
+            return true;
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // The reader may be tearing the connection down at this moment; its own exception says why.
+            return false;
+        }
+        finally
+        {
+            statusGate.Release();
+        }
+    }
+
+    /// <summary>Ends a waiting <see cref="NextAsync"/> and refuses further ones.</summary>
+    public void Stop() => stop.Cancel();
+
+    public async ValueTask DisposeAsync()
+    {
+        ended = true;
+        Stop();
+        await statusGate.WaitAsync().ConfigureAwait(false);
+        try
+        {
+            // Npgsql reads on until the server has answered the cancellation, and closes the connection either way.
+            await connection.DisposeAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            statusGate.Release();
+        }
+    }
+
+    void Resize(int length) => buffer = new byte[Math.Max(smallBufferBytes, length)];
+
+    static string Quoted(string identifier) => $"\"{identifier.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+
+    sealed class NamedSlot(string name) : LogicalReplicationSlot("pgoutput", new ReplicationSlotOptions(name));
+}
