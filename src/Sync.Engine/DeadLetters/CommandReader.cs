@@ -1,5 +1,5 @@
 using System.Buffers.Text;
-using Sync.Engine.Encoding;
+using Sync.Engine.Resp;
 
 namespace Sync.Engine.DeadLetters;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text;
-using Sync.Engine.Encoding;
+using Sync.Engine.Resp;
 
 namespace Sync.Redis.Protocol;
 

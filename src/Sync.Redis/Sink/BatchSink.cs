@@ -1,6 +1,6 @@
 using Sync.Contracts;
 using Sync.Engine.Batching;
-using Sync.Engine.Encoding;
+using Sync.Engine.Resp;
 using Sync.Engine.Retry;
 using Sync.Redis.Connections;
 using Sync.Redis.Errors;
