@@ -10,7 +10,7 @@ namespace Sync.Engine.Batching;
 /// <param name="Position">Where the change stands; <see cref="Position.None"/> for snapshot rows.</param>
 /// <param name="BodyOffset">Begin of its commands in the batch's body.</param>
 /// <param name="BodyLength">Bytes of its commands.</param>
-/// <param name="Commands">How many commands, 1 or more.</param>
+/// <param name="Commands">How many commands; 0 for a change that could not be expressed.</param>
 /// <param name="KeyOffset">Begin of its ordering key in the batch's keys.</param>
 /// <param name="KeyLength">Bytes of its ordering key.</param>
 /// <param name="Table">Index of the table in the configuration.</param>
@@ -26,6 +26,7 @@ public readonly record struct BatchEntry(
 public sealed class Batch
 {
     BatchEntry[] entries = new BatchEntry[128];
+    Dictionary<int, string>? errors;
 
     /// <summary>The commands of all entries, one after the other, without MULTI and EXEC.</summary>
     public RespWriter Body { get; } = new();
@@ -70,12 +71,37 @@ public sealed class Batch
         LastSequence = sequence;
     }
 
+    /// <summary>
+    /// Appends a change that could not be expressed as commands. It takes its place in the order, so that what follows for its key waits
+    /// behind it in the dead letters.
+    /// </summary>
+    public void AddPoison(long sequence, Position position, ReadOnlySpan<byte> key, int table, ChangeKind kind, long commitTicks, string error)
+    {
+        (errors ??= [])[Count] = error;
+        Add(sequence, position, [], 0, key, table, kind, commitTicks);
+    }
+
+    /// <summary>Appends an entry of another batch as it is.</summary>
+    public void AddCopy(Batch source, int entry)
+    {
+        ref readonly var e = ref source.entries[entry];
+        if (source.ErrorOf(entry) is { } error) (errors ??= [])[Count] = error;
+        Add(source.FirstSequence, e.Position, source.CommandsOf(e), e.Commands, source.Key(e), e.Table, e.Kind, e.CommitTicks);
+    }
+
+    /// <summary>Whether any entry could not be expressed as commands.</summary>
+    public bool HasPoison => errors is { Count: > 0 };
+
+    /// <summary>Why an entry could not be expressed as commands; null when it could.</summary>
+    public string? ErrorOf(int entry) => errors?.GetValueOrDefault(entry);
+
     /// <summary>Empties it for reuse; memory that one large row took goes back to the pool.</summary>
     public void Reset()
     {
         Body.ClearAndShrink(256 * 1024);
         Keys.ClearAndShrink(64 * 1024);
         if (entries.Length > 4096) entries = new BatchEntry[128];
+        errors?.Clear();
         Count = 0;
         Commands = 0;
     }

@@ -32,16 +32,22 @@ public sealed class BatchAssembler(int workers, BatchLimits limits, ProgressTrac
     public bool Add(
         int worker, Position position, ReadOnlySpan<byte> commands, int commandCount, ReadOnlySpan<byte> key, int table, ChangeKind kind, long commitTicks)
     {
-        Sequence++;
-        var batch = open[worker];
-        if (batch is null)
-        {
-            open[worker] = batch = rent();
-            openCount++;
-            progress.Begun(worker, Sequence);
-        }
+        var batch = Open(worker);
         batch.Add(Sequence, position, commands, commandCount, key, table, kind, commitTicks);
         return batch.Count >= limits.Rows || batch.Bytes >= limits.Bytes;
+    }
+
+    /// <summary>Appends a change that can't be expressed as commands; see <see cref="Batch.AddPoison"/>.</summary>
+    public void AddPoison(int worker, Position position, ReadOnlySpan<byte> key, int table, ChangeKind kind, long commitTicks, string error) =>
+        Open(worker).AddPoison(Sequence, position, key, table, kind, commitTicks, error);
+
+    Batch Open(int worker)
+    {
+        Sequence++;
+        if (open[worker] is { } batch) return batch;
+        progress.Begun(worker, Sequence);
+        openCount++;
+        return open[worker] = rent();
     }
 
     /// <summary>Hands over a worker's open batch; null when there is none.</summary>

@@ -172,8 +172,7 @@ sealed class RedisWriter
         }
         batches.Clear();
         foreach (var work in flight) batches.Add(work.Batch!);
-        var held = FlightFilter.Split(batches, parked, context.Tables, context.Time);
-        if (held.Count > 0) batches[^1] = FlightFilter.WithParking(batches[^1], held, context.DeadLetters);
+        var held = context.Filter.TakeHeld(batches, parked, context.Time.GetUtcNow());
         await WriteBatchesAsync(current, reached, held, cancellationToken);
     }
 
@@ -182,24 +181,26 @@ sealed class RedisWriter
     {
         while (true)
         {
+            int dataBatches = batches.Count;
+            if (held.Count > 0) batches.Add(context.DeadLetters.ParkingBatch(held));
             var result = await current.WriteAsync(batches, context.Keys.ProgressBytes, progressField, reached, cancellationToken);
+            if (result.Failures.Count > 0 && result.Failures[^1].Batch == dataBatches)
+                throw new SyncException(ExitCode.RedisUnsuitable,
+                    $"Redis at {current.Connection.Endpoint} refused to keep a dead letter ({result.Failures[^1].Error}); check the key '{context.Keys.DeadLetters}' and its permissions.");
+            if (batches.Count > dataBatches) batches.RemoveAt(dataBatches);
             switch (result.Outcome)
             {
                 case FlightOutcome.Applied:
                     if (result.Failures.Count > 0)
                     {
-                        var failed = FlightFilter.Letters(batches, result.Failures, context.Tables, context.Time);
+                        var failed = context.Filter.Failed(batches, result.Failures, context.Time.GetUtcNow());
                         await context.DeadLetters.ParkAsync(current.Connection, failed, null, cancellationToken);
                         held.AddRange(failed);
                     }
                     Parked(held);
                     return;
                 case FlightOutcome.Rejected:
-                    var refused = FlightFilter.Letters(batches, result.Failures, context.Tables, context.Time);
-                    foreach (var letter in refused) parked.Add(letter.Key.Span);
-                    held.AddRange(refused);
-                    held.AddRange(FlightFilter.Remove(batches, result.Failures, parked, context.Tables, context.Time));
-                    batches[^1] = FlightFilter.WithParking(batches[^1], [.. held], context.DeadLetters);
+                    held.AddRange(context.Filter.TakeRefused(batches, result.Failures, parked, context.Time.GetUtcNow()));
                     break;
                 default:
                     throw new SyncException(ExitCode.Internal, $"Redis refused a write because a watched key changed, but nothing is watched (writer {Index}).");
@@ -219,5 +220,5 @@ sealed class RedisWriter
     }
 
     async ValueTask<bool> ReachedAsync(SinkSession current, Position reached, CancellationToken cancellationToken) =>
-        await context.Progress.ReadAsync(current.Connection, LanePositions.WorkerField(context.Config.FlushWorkers, Index), cancellationToken) >= reached;
+        await context.Progress.ReadFieldAsync(current.Connection, progressField, cancellationToken) >= reached;
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Sync.Contracts;
+using Sync.Engine.Batching;
 using Sync.Engine.DeadLetters;
 using Sync.Redis.Connections;
 using Sync.Redis.Errors;
@@ -42,6 +43,21 @@ public sealed class DeadLetterStore(RedisKeys keys, TimeProvider time)
         if (commands.Count == 0) return [];
         var replies = await Transaction.RunAsync(connection, commands, cancellationToken);
         return [.. replies.Take(letters.Count).Select(reply => reply.AsString()!)];
+    }
+
+    /// <summary>
+    /// A batch of the commands that park dead letters in their order, to be sent in the flight that goes on without them: so that what was
+    /// written, what was parked and the position reached stand or fall together.
+    /// </summary>
+    public Batch ParkingBatch(IReadOnlyList<DeadLetter> letters)
+    {
+        var batch = new Batch();
+        foreach (var letter in letters)
+        {
+            var commands = new RespCommands().Add(DeadLetterCodec.ToAdd(keys.DeadLetters, letter)).Add("HINCRBY", keys.ParkedKeys, letter.Key, 1);
+            batch.Add(0, letter.Position, commands.Bytes.Span, commands.Count, letter.Key.Span, 0, letter.Kind, 0);
+        }
+        return batch;
     }
 
     /// <summary>The ordering keys that have dead letters, and how many each. Can be asked with spans.</summary>

@@ -1,0 +1,68 @@
+using Sync.Engine.Mapping;
+
+namespace Sync.Node.Hosting;
+
+/// <summary>The node's log lines in one place. They name tables, positions and causes, never values or secrets.</summary>
+sealed partial class HostLog(ILogger logger)
+{
+    readonly ILogger logger = logger;
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "PostgreSQL {Version} at {Address}, Redis {RedisVersion} at {Redis}")]
+    public partial void Connected(string version, string address, string redisVersion, string redis);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Change}")]
+    public partial void Changed(string change);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Warning}")]
+    public partial void Warning(string warning);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "slot {Slot} is in use by {Holder}; standing by to take over")]
+    public partial void StandingBy(string slot, string holder);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "streaming slot {Slot} from {Lsn} with {Workers} writers")]
+    public partial void Streaming(string slot, string lsn, int workers);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Cause} Coming back in {Delay}.")]
+    public partial void StreamLost(string cause, TimeSpan delay);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "writer {Writer}: {Cause} Trying again in {Delay}; order is kept, PostgreSQL keeps the WAL.")]
+    public partial void RedisRefused(int writer, string cause, TimeSpan delay);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "writer {Writer}: Redis accepts writes again")]
+    public partial void CircuitClosed(int writer);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Table}: the change at {Position} went to the dead letters: {Error}; see actorsync dlq list")]
+    public partial void Parked(string table, string position, string error);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Table} is stopped: {Error}; mend the configuration and start again, its rows will be copied anew")]
+    public partial void TableStopped(string table, string error);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Table} was truncated and nothing says what to do about its keys in Redis; set truncate: {{commands: [...]}}, resync or ignore")]
+    public partial void TruncateIgnored(string table);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Table} was truncated: {Keys} keys removed")]
+    public partial void TruncateResynced(string table, long keys);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Rows} rows applied, {Rate:F0}/s, lag {LagMs:F1} ms and {LagBytes} B, {DeadLetters} dead letters")]
+    public partial void Statistics(long rows, double rate, double lagMs, long lagBytes, long deadLetters);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "stopping: writing what was read")]
+    public partial void Stopping();
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "stopped at {Lsn}")]
+    public partial void Stopped(string lsn);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Table}: copied {Rows} rows in {Seconds:F1} s, {Rate:F0}/s")]
+    public partial void Copied(string table, long rows, double seconds, double rate);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Table}: the copy failed: {Error}; it is tried again at the next start")]
+    public partial void CopyFailed(string table, string error);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Table}: {Rows} rows, {Percent:F0} %, {Rate:F0}/s, {SecondsLeft:F0} s left")]
+    public partial void Copying(string table, long rows, double percent, double rate, double secondsLeft);
+
+    public void Issues(IEnumerable<MappingIssue> issues)
+    {
+        foreach (var issue in issues) Warning(issue.ToString());
+    }
+}

@@ -1,0 +1,24 @@
+using Sync.Contracts;
+using Sync.Contracts.Configuration;
+using Sync.Engine.Mapping;
+
+namespace Sync.Node.Hosting;
+
+/// <summary>A configured table while the node runs. Belongs to the reader.</summary>
+sealed class TableRuntime(int index, TableConfig config)
+{
+    public int Index => index;
+
+    public TableConfig Config => config;
+
+    public string Name => config.FullName;
+
+    /// <summary>What to do for its rows; null while the table is stopped by an error.</summary>
+    public TablePlan? Plan { get; set; }
+
+    /// <summary>Changes that committed before this are in Redis through the table's copy already.</summary>
+    public Lsn Floor { get; set; }
+
+    /// <summary>Rows that asked for nothing or were there already, not yet reported.</summary>
+    public long Skipped { get; set; }
+}
