@@ -32,20 +32,20 @@ public sealed class BatchAssembler(int workers, BatchLimits limits, ProgressTrac
     public bool Add(
         int worker, Position position, ReadOnlySpan<byte> commands, int commandCount, ReadOnlySpan<byte> key, int table, ChangeKind kind, long commitTicks)
     {
-        var batch = Open(worker);
+        var batch = Open(worker, commitTicks);
         batch.Add(Sequence, position, commands, commandCount, key, table, kind, commitTicks);
         return batch.Count >= limits.Rows || batch.Bytes >= limits.Bytes;
     }
 
     /// <summary>Appends a change that can't be expressed as commands; see <see cref="Batch.AddPoison"/>.</summary>
     public void AddPoison(int worker, Position position, ReadOnlySpan<byte> key, int table, ChangeKind kind, long commitTicks, string error) =>
-        Open(worker).AddPoison(Sequence, position, key, table, kind, commitTicks, error);
+        Open(worker, commitTicks).AddPoison(Sequence, position, key, table, kind, commitTicks, error);
 
-    Batch Open(int worker)
+    Batch Open(int worker, long commitTicks)
     {
         Sequence++;
         if (open[worker] is { } batch) return batch;
-        progress.Begun(worker, Sequence);
+        progress.Begun(worker, Sequence, commitTicks);
         openCount++;
         return open[worker] = rent();
     }

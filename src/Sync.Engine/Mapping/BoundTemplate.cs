@@ -55,6 +55,25 @@ sealed class BoundTemplate(Template template, Piece[] pieces, NumericMode numeri
     /// <summary>Columns whose old value stands directly in it.</summary>
     public IEnumerable<int> OldColumns => pieces.Where(p => p.Kind is SegmentKind.Old or SegmentKind.Diff).Select(p => p.Column);
 
+    /// <summary>What every text it can become looks like.</summary>
+    public KeyPattern ToPattern(Relation relation)
+    {
+        var pattern = new KeyPattern.Builder();
+        foreach (var piece in pieces)
+        {
+            if (piece.Kind == SegmentKind.Literal) pattern.Literal(System.Text.Encoding.UTF8.GetString(piece.Literal));
+            else if (piece.Kind == SegmentKind.Column) pattern.Value(relation.Columns[piece.Column].Type.Kind);
+            else if (piece.Kind == SegmentKind.PrimaryKey)
+                for (int i = 0; i < piece.Key.Length; i++)
+                {
+                    if (i > 0) pattern.Literal(":");
+                    pattern.Value(relation.Columns[piece.Key[i]].Type.Kind);
+                }
+            else pattern.Value(ValueKind.Text);
+        }
+        return pattern.Build();
+    }
+
     /// <summary>What would be missing, without rendering. Only direct values count; lists leave out what they don't have.</summary>
     public Obstacles Check(in RowImage row)
     {

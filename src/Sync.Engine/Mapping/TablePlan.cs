@@ -1,4 +1,5 @@
 using Sync.Contracts.Configuration;
+using Sync.Contracts.Configuration.Commands;
 using Sync.Contracts.Rows;
 
 namespace Sync.Engine.Mapping;
@@ -33,6 +34,11 @@ public sealed class TablePlan
 
     public TableConfig Table { get; }
     public Relation Relation { get; }
+
+    /// <summary>The keys whose content is made of this table's rows; empty for a table that only counts, tells or removes.</summary>
+    public IReadOnlyList<KeyPattern> Keys => [.. parts.Insert.Concat(parts.Update).SelectMany(rule => rule.Commands)
+        .Where(command => CommandCatalog.TryGet(command.Name, out var info) && info.Nature is CommandNature.Write or CommandNature.AddMember)
+        .SelectMany(command => command.Keys).Select(key => key.ToPattern(Relation)).DistinctBy(pattern => pattern.Glob)];
 
     /// <summary>What a TRUNCATE of the table asks for.</summary>
     public TruncateMode TruncateMode => Table.Truncate.Mode;

@@ -10,7 +10,7 @@ namespace Sync.Engine.Progress;
 public sealed class ProgressTracker
 {
     readonly Lock gate = new();
-    readonly Queue<long>[] underWay;
+    readonly Queue<(long Sequence, long CommitTicks)>[] underWay;
     readonly Queue<(long Sequence, Lsn Lsn)> marks = new();
     (long Sequence, Lsn Lsn) newest;
     Lsn confirmed;
@@ -19,8 +19,8 @@ public sealed class ProgressTracker
     /// <param name="confirmed">Where PostgreSQL stands already.</param>
     public ProgressTracker(int workers, Lsn confirmed = default)
     {
-        underWay = new Queue<long>[workers];
-        for (int i = 0; i < workers; i++) underWay[i] = new Queue<long>();
+        underWay = new Queue<(long, long)>[workers];
+        for (int i = 0; i < workers; i++) underWay[i] = new Queue<(long, long)>();
         this.confirmed = confirmed;
     }
 
@@ -36,10 +36,16 @@ public sealed class ProgressTracker
         get { lock (gate) return OldestUnderWay() == long.MaxValue; }
     }
 
-    /// <summary>A worker's batch was begun with this change set.</summary>
-    public void Begun(int worker, long sequence)
+    /// <summary>Commit time of the oldest change set under way, in UTC ticks; 0 when there is none.</summary>
+    public long OldestCommitTicks
     {
-        lock (gate) underWay[worker].Enqueue(sequence);
+        get { lock (gate) return Oldest().CommitTicks; }
+    }
+
+    /// <summary>A worker's batch was begun with this change set, which committed at <paramref name="commitTicks"/> (UTC; 0 when unknown).</summary>
+    public void Begun(int worker, long sequence, long commitTicks = 0)
+    {
+        lock (gate) underWay[worker].Enqueue((sequence, commitTicks));
     }
 
     /// <summary>The worker's oldest batch is applied (or parked, which is as final).</summary>
@@ -74,11 +80,13 @@ public sealed class ProgressTracker
             if (OldestUnderWay() == long.MaxValue && received > confirmed) confirmed = received;
     }
 
-    long OldestUnderWay()
+    long OldestUnderWay() => Oldest().Sequence;
+
+    (long Sequence, long CommitTicks) Oldest()
     {
-        long oldest = long.MaxValue;
+        var oldest = (Sequence: long.MaxValue, CommitTicks: 0L);
         foreach (var queue in underWay)
-            if (queue.TryPeek(out long first) && first < oldest) oldest = first;
+            if (queue.TryPeek(out var first) && first.Sequence < oldest.Sequence) oldest = first;
         return oldest;
     }
 

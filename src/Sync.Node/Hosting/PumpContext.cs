@@ -1,0 +1,70 @@
+using Sync.Contracts;
+using Sync.Contracts.Configuration;
+using Sync.Engine.Batching;
+using Sync.Engine.Ordering;
+using Sync.Engine.Progress;
+
+namespace Sync.Node.Hosting;
+
+/// <summary>What outlives a single replication connection: writers, positions, flow control and counters.</summary>
+sealed class PumpContext
+{
+    readonly Position[] reached;
+
+    public PumpContext(WriterContext writer, IReadOnlyList<RedisWriter> writers, TableSet tables, LaneRouter router, AppliedPositions applied, ProgressTracker tracker, FlowGate gate)
+    {
+        Writer = writer;
+        Writers = writers;
+        Tables = tables;
+        Router = router;
+        Applied = applied;
+        Tracker = tracker;
+        Gate = gate;
+        Pool = new BatchPool(writers.Count * (Config.FlushQueueDepth + 2));
+        reached = new Position[writers.Count];
+    }
+
+    public WriterContext Writer { get; }
+    public SyncConfig Config => Writer.Config;
+    public SyncMetrics Metrics => Writer.Metrics;
+    public NodeStats Stats => Writer.Stats;
+    public HostLog Log => Writer.Log;
+    public TimeProvider Time => Writer.Time;
+    public IReadOnlyList<RedisWriter> Writers { get; }
+    public TableSet Tables { get; }
+    public LaneRouter Router { get; }
+
+    /// <summary>Belongs to the reader; raised between connections.</summary>
+    public AppliedPositions Applied { get; }
+    public ProgressTracker Tracker { get; }
+    public FlowGate Gate { get; }
+    public BatchPool Pool { get; }
+
+    /// <summary>A writer has applied everything up to here. Called by that writer only; read once all are drained.</summary>
+    public void Reached(int worker, Position position)
+    {
+        if (position > reached[worker]) reached[worker] = position;
+    }
+
+    /// <summary>
+    /// Before another connection replays: everything read so far is applied, and each lane knows it, so that the replay of it is dropped.
+    /// </summary>
+    public async Task SettleAsync(CancellationToken cancellationToken)
+    {
+        foreach (var writer in Writers) await writer.DrainedAsync(cancellationToken);
+        for (int lane = 0; lane < Applied.Count; lane++) Applied.Raise(lane, reached[Router.WorkerOf(lane)]);
+    }
+
+    /// <summary>Counts a batch that is in Redis.</summary>
+    public void Count(Batch batch)
+    {
+        Stats.Applied(batch);
+        Metrics.RowsApplied.Add(batch.Count);
+        Metrics.CommandsApplied.Add(batch.Commands);
+        Metrics.BytesWritten.Add(batch.Body.Length);
+        Metrics.BatchRows.Record(batch.Count);
+        // The first entry waited longest; one observation per batch keeps the cost off the rows.
+        long committed = batch.Entries[0].CommitTicks;
+        if (committed > 0) Metrics.CommitToApplied.Record(Math.Max(0, (Time.GetUtcNow().UtcTicks - committed) / (double)TimeSpan.TicksPerSecond));
+    }
+}
