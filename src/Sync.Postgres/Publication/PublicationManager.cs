@@ -40,9 +40,8 @@ public sealed class PublicationManager(PostgresPrimary primary, CatalogReader ca
                 {
                     if (execute) await ExecuteAsync(connection, plan, ct);
                 }
-                catch (PostgresException e) when (attempt < 3 && e.SqlState is PostgresErrorCodes.DuplicateObject or PostgresErrorCodes.UndefinedObject)
+                catch (PostgresException e) when (attempt < 4 && IsRace(e.SqlState))
                 {
-                    // Another node did the same in this moment; look again.
                     continue;
                 }
                 var published = await ReadPublishedAsync(connection, options.Pub, tables, ct);
@@ -59,11 +58,16 @@ public sealed class PublicationManager(PostgresPrimary primary, CatalogReader ca
         }
     }
 
+    // Another node did the same in this moment: it exists already, its name is taken, a table is gone from it, "tuple concurrently updated".
+    static bool IsRace(string sqlState) => sqlState is
+        PostgresErrorCodes.DuplicateObject or PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.UndefinedObject or PostgresErrorCodes.InternalError;
+
     // CREATE PUBLICATION needs CREATE on the database, ALTER the ownership of the publication, and both that of every table they name.
     string PrivilegeSentence(string publication, PostgresException error)
     {
         var (database, user) = (primary.Options.Database, primary.Options.User);
-        return $"User {user} may not set up publication {publication} ({error.MessageText}): run GRANT CREATE ON DATABASE {Sql.Identifier(database)} TO {Sql.Identifier(user)}"
+        return $"User {user} may not set up publication {publication} ({error.MessageText}): run GRANT CREATE ON DATABASE {Sql.Identifier(database)}"
+            + $" TO {Sql.Identifier(user)}"
             + " and make it the owner of the publication and of the tables, or set up the publication yourself and set postgres.repl.owner: user.";
     }
 
@@ -86,7 +90,8 @@ public sealed class PublicationManager(PostgresPrimary primary, CatalogReader ca
         var missing = names.Where(n => !found.ContainsKey(n)).ToList();
         if (missing.Count > 0)
             throw new SyncException(ExitCode.Schema,
-                $"{(missing.Count == 1 ? "Table" : "Tables")} {string.Join(", ", missing)} {(missing.Count == 1 ? "does" : "do")} not exist in database {primary.Options.Database}: correct the name, or create the table.");
+                $"{(missing.Count == 1 ? "Table" : "Tables")} {string.Join(", ", missing)} {(missing.Count == 1 ? "does" : "do")} not exist in"
+                    + $" database {primary.Options.Database}: correct the name, or create the table.");
         var tables = new List<ConfiguredTable>();
         foreach (var name in names)
             tables.Add(new ConfiguredTable(found[name], found[name].IsPartition ? await ReadAncestorsAsync(connection, found[name].Oid, ct) : []));

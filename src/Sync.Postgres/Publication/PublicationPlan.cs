@@ -35,9 +35,11 @@ public sealed record PublicationPlan(IReadOnlyList<string> Statements, IReadOnly
     static void RequirePublishable(TableFacts table)
     {
         if (table.Kind is not (TableKind.Table or TableKind.Partitioned))
-            throw new SyncException(ExitCode.Schema, $"{table.Name} is a {Words(table.Kind)}; only tables have changes to follow, so name the tables it is made of.");
+            throw new SyncException(ExitCode.Schema, $"{table.Name} is a {Words(table.Kind)}; only tables have changes to follow, so name the tables"
+                + " it is made of.");
         if (!table.IsPermanent)
-            throw new SyncException(ExitCode.Schema, $"Table {table.Name} is unlogged, so that its changes can't be followed: run ALTER TABLE {Sql.Identifier(table.Name.Schema, table.Name.Name)} SET LOGGED.");
+            throw new SyncException(ExitCode.Schema, $"Table {table.Name} is unlogged, so that its changes can't be followed: run ALTER TABLE"
+                + $" {Sql.Identifier(table.Name.Schema, table.Name.Name)} SET LOGGED.");
     }
 
     static PublicationPlan Create(string name, IReadOnlyList<ConfiguredTable> tables)
@@ -103,7 +105,8 @@ public sealed record PublicationPlan(IReadOnlyList<string> Statements, IReadOnly
         var missing = tables.Where(t => !IsPublished(state, t)).Select(t => t.Name).ToList();
         if (missing.Count > 0)
             throw new SyncException(ExitCode.Publication,
-                $"{List(missing)} {(missing.Count == 1 ? "is" : "are")} not in publication {state.Name}: run ALTER PUBLICATION {Sql.Identifier(state.Name)} ADD TABLE {Names(missing)}.");
+                $"{List(missing)} {(missing.Count == 1 ? "is" : "are")} not in publication {state.Name}: run ALTER PUBLICATION"
+                    + $" {Sql.Identifier(state.Name)} ADD TABLE {Names(missing)}.");
         return new PublicationPlan([], [], Warn(state, tables));
     }
 
@@ -118,19 +121,23 @@ public sealed record PublicationPlan(IReadOnlyList<string> Statements, IReadOnly
             foreach (var (oid, name) in table.Ancestors)
                 if (state.Names(oid, name.Schema))
                     throw new SyncException(ExitCode.Publication,
-                        $"Table {table.Name} is a partition of {name}, which publication {state.Name} publishes as a whole: its changes arrive under the name {name}, so configure that table instead.");
+                        $"Table {table.Name} is a partition of {name}, which publication {state.Name} publishes as a whole: its changes arrive under"
+                            + $" the name {name}, so configure that table instead.");
     }
 
     static List<string> Warn(PublicationState state, IReadOnlyList<ConfiguredTable> tables)
     {
         var warnings = new List<string>();
         foreach (string operation in operations.Where(o => !state.Operations.Contains(o)))
-            warnings.Add($"Publication {state.Name} does not publish {operation}, so that no {operation} reaches Redis: run ALTER PUBLICATION {Sql.Identifier(state.Name)} SET (publish = {Sql.Literal(string.Join(", ", operations))}).");
+            warnings.Add($"Publication {state.Name} does not publish {operation}, so that no {operation} reaches Redis: run ALTER PUBLICATION"
+                + $" {Sql.Identifier(state.Name)} SET (publish = {Sql.Literal(string.Join(", ", operations))}).");
         foreach (var table in tables.Where(t => t.Facts.Kind == TableKind.Partitioned && !state.ViaRoot))
-            warnings.Add($"Table {table.Name} is partitioned and publication {state.Name} publishes its partitions under their own names, which are not configured: run ALTER PUBLICATION {Sql.Identifier(state.Name)} SET (publish_via_partition_root = true).");
+            warnings.Add($"Table {table.Name} is partitioned and publication {state.Name} publishes its partitions under their own names, which are"
+                + $" not configured: run ALTER PUBLICATION {Sql.Identifier(state.Name)} SET (publish_via_partition_root = true).");
         if (!state.Operations.Contains("update") && !state.Operations.Contains("delete")) return warnings;
         foreach (var table in tables.Where(t => !t.Facts.HasIdentity))
-            warnings.Add($"Table {table.Name} has no replica identity, so that PostgreSQL refuses every UPDATE and DELETE on it while it is published: add a primary key or run ALTER TABLE {Sql.Identifier(table.Name.Schema, table.Name.Name)} REPLICA IDENTITY FULL.");
+            warnings.Add($"Table {table.Name} has no replica identity, so that PostgreSQL refuses every UPDATE and DELETE on it while it is"
+                + $" published: add a primary key or run ALTER TABLE {Sql.Identifier(table.Name.Schema, table.Name.Name)} REPLICA IDENTITY FULL.");
         return warnings;
     }
 

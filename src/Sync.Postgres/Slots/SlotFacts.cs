@@ -56,9 +56,12 @@ public static class SlotChecks
     /// <summary>Why <paramref name="slot"/> can't serve <paramref name="database"/>; null when it can.</summary>
     public static SyncException? Find(SlotFacts slot, string database) => slot switch
     {
-        { Plugin: null } => Problem($"Slot {slot.Name} is a physical one, but {Plugin} is needed: choose another name in postgres.repl.slot, or drop it with {DropStatement(slot.Name)}."),
-        { Plugin: not Plugin } => Problem($"Slot {slot.Name} decodes with plugin {slot.Plugin}, but {Plugin} is needed: choose another name in postgres.repl.slot, or drop it with {DropStatement(slot.Name)}."),
-        _ when slot.Database != database => Problem($"Slot {slot.Name} belongs to database {slot.Database}, not to {database}: choose another name in postgres.repl.slot."),
+        { Plugin: null } => Problem($"Slot {slot.Name} is a physical one, but {Plugin} is needed: choose another name in postgres.repl.slot, or drop"
+            + $" it with {DropStatement(slot.Name)}."),
+        { Plugin: not Plugin } => Problem($"Slot {slot.Name} decodes with plugin {slot.Plugin}, but {Plugin} is needed: choose another name in"
+            + $" postgres.repl.slot, or drop it with {DropStatement(slot.Name)}."),
+        _ when slot.Database != database => Problem($"Slot {slot.Name} belongs to database {slot.Database}, not to {database}: choose another name in"
+            + " postgres.repl.slot."),
         { IsTemporary: true } => Problem($"Slot {slot.Name} is a temporary one of {slot.Holder}: choose another name in postgres.repl.slot."),
         _ when slot.WalStatus == "lost" || slot.Invalidation is not null => Problem(
             $"Slot {slot.Name} is lost ({slot.Invalidation ?? "its WAL was removed"}): changes after {slot.ConfirmedFlushLsn} can't be read any more."

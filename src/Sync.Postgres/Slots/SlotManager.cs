@@ -86,7 +86,8 @@ public sealed class SlotManager(PostgresPrimary primary, TimeProvider? time = nu
         {
             if (options.Owner == ReplicationOwner.User)
                 throw new SyncException(ExitCode.Slot,
-                    $"Slot {options.Slot} does not exist: run SELECT pg_create_logical_replication_slot({Sql.Literal(options.Slot)}, '{SlotChecks.Plugin}') in database {database}, or set postgres.repl.owner: app.");
+                    $"Slot {options.Slot} does not exist: run SELECT pg_create_logical_replication_slot({Sql.Literal(options.Slot)},"
+                        + $" '{SlotChecks.Plugin}') in database {database}, or set postgres.repl.owner: app.");
             snapshot = await CreateAsync(options, ct);
         }
         try
@@ -95,7 +96,8 @@ public sealed class SlotManager(PostgresPrimary primary, TimeProvider? time = nu
                 ?? throw new SyncException(ExitCode.Slot, $"Slot {options.Slot} was dropped right after its creation: somebody else manages it.");
             if (SlotChecks.Find(facts, database) is { } problem) throw problem;
             return new SlotResult(facts, snapshot, options.Failover == true && facts.IsFailover == false
-                ? [$"Slot {options.Slot} is not kept on standbys, although postgres.repl.failover is true: it was created without. Drop it and start anew to change that."]
+                ? [$"Slot {options.Slot} is not kept on standbys, although postgres.repl.failover is true: it was created without. Drop it and start"
+                    + " anew to change that."]
                 : []);
         }
         catch
@@ -113,10 +115,11 @@ public sealed class SlotManager(PostgresPrimary primary, TimeProvider? time = nu
         {
             if (!failover) return await ExportAsync(options.Slot, temporary: false, ct);
             // Only the SQL function makes a failover slot through this driver, and it exports no snapshot; a temporary slot right behind it does.
-            await using (var command = primary.DataSource.CreateCommand($"select pg_create_logical_replication_slot($1, '{SlotChecks.Plugin}', failover => true)"))
+            await using (var command = primary.DataSource.CreateCommand("select pg_create_logical_replication_slot($1, $2, failover => true)"))
             {
                 command.CommandTimeout = 0;
                 command.Parameters.AddWithValue(options.Slot);
+                command.Parameters.AddWithValue(SlotChecks.Plugin);
                 await command.ExecuteNonQueryAsync(ct);
             }
             return await SnapshotOrDropAsync(options.Slot, ct);
@@ -186,7 +189,8 @@ public sealed class SlotManager(PostgresPrimary primary, TimeProvider? time = nu
         if (error is not PostgresException { SqlState: "53400" }) return primary.Describe(error);
         var facts = await primary.ReadFactsAsync();
         return new SyncException(ExitCode.Slot,
-            $"No replication slot is left for {slot}: all {facts.MaxReplicationSlots} of max_replication_slots are taken; drop an unused one (see pg_replication_slots), or raise the setting and restart PostgreSQL.", error);
+            $"No replication slot is left for {slot}: all {facts.MaxReplicationSlots} of max_replication_slots are taken; drop an unused one (see"
+                + " pg_replication_slots), or raise the setting and restart PostgreSQL.", error);
     }
 
     /// <summary>

@@ -98,13 +98,15 @@ public class SlotManagerTests(PostgresFixture fixture)
         await using (var snapshot = (await slots.EnsureAsync(options)).Snapshot) { }
 
         using var stop = new CancellationTokenSource();
-        var holder = new LogicalReplicationConnection(new NpgsqlConnectionStringBuilder(fixture.Server.ConnectionString(database.Name)) { ApplicationName = "other node" }.ConnectionString);
+        var builder = new NpgsqlConnectionStringBuilder(fixture.Server.ConnectionString(database.Name)) { ApplicationName = "other node" };
+        var holder = new LogicalReplicationConnection(builder.ConnectionString);
         await holder.Open();
         var stream = Task.Run(async () =>
         {
             try
             {
-                await foreach (var _ in holder.StartReplication(new PgOutputReplicationSlot(options.Slot), new PgOutputReplicationOptions("pub", PgOutputProtocolVersion.V1), stop.Token)) { }
+                var output = new PgOutputReplicationOptions("pub", PgOutputProtocolVersion.V1);
+                await foreach (var _ in holder.StartReplication(new PgOutputReplicationSlot(options.Slot), output, stop.Token)) { }
             }
             catch (OperationCanceledException) { }
         });
@@ -161,7 +163,8 @@ public class SlotManagerTests(PostgresFixture fixture)
         using var impatient = new CancellationTokenSource();
         var cancelled = slots.EnsureAsync(options, impatient.Token);
         using var limit = new CancellationTokenSource(deadline);
-        while (await database.ScalarAsync<long>("select count(*) from pg_stat_activity where backend_type = 'walsender' and wait_event_type = 'Lock' and datname = current_database()") == 0)
+        while (await database.ScalarAsync<long>("select count(*) from pg_stat_activity where backend_type = 'walsender' and wait_event_type = 'Lock'"
+            + " and datname = current_database()") == 0)
             await Task.Delay(20, limit.Token);
         cancelled.IsCompleted.ShouldBeFalse();
         await impatient.CancelAsync();
