@@ -29,6 +29,7 @@ sealed class StreamHarness : IAsyncDisposable
     public ReplicationStream Stream { get; private set; } = null!;
     public PgOutputDecoder Decoder => decoder;
     public string Slot => options.Slot;
+    public string Database => database;
 
     /// <param name="server">Where the database is made.</param>
     /// <param name="schema">Run before the publication and the slot are made.</param>

@@ -1,0 +1,133 @@
+using System.Runtime.CompilerServices;
+using Npgsql;
+using NpgsqlTypes;
+using Sync.Contracts;
+using Sync.Contracts.Rows;
+using Sync.Postgres.Connections;
+using Sync.Postgres.Snapshots;
+
+namespace Sync.Postgres.Rows;
+
+/// <summary>
+/// Reads single rows again by primary key: for a TOASTed value the stream did not send, and to see whether a row is
+/// really gone. It reads the row as it is now, which may be later than the change that asked; the changes in between
+/// follow in the stream. Values come through COPY and look exactly as pgoutput would send them. Owns one connection,
+/// opened on first use and again after a failure. Not thread-safe.
+/// </summary>
+public sealed class RowReader(PostgresPrimary primary) : IAsyncDisposable
+{
+    sealed record Plan(CurrentTable Table, int[] Columns, CopyTextReader Rows);
+
+    readonly ConditionalWeakTable<Relation, Plan> plans = [];
+    NpgsqlConnection? connection;
+    Cell[] cells = [];
+    byte[] data = [];
+    int count;
+
+    /// <summary>The row read last, with the relation's columns; a column that was dropped meanwhile is missing. Absent when it is gone. Valid until the next read.</summary>
+    public RowTuple Row => new(data, cells.AsSpan(0, count));
+
+    /// <summary>Reads the row; false when there is none with this key (any more), also when the table itself is gone.</summary>
+    /// <param name="relation">The table, as the change came with it.</param>
+    /// <param name="row">An image of the row that has the key.</param>
+    /// <param name="old">Where to look for key values that <paramref name="row"/> lacks; may be absent.</param>
+    /// <param name="ct">Ends the wait.</param>
+    /// <exception cref="SyncException">The table has no primary key or its value was not sent, a privilege is missing, or the server can't be reached.</exception>
+    public ValueTask<bool> ReadAsync(Relation relation, RowTuple row, RowTuple old = default, CancellationToken ct = default)
+    {
+        count = 0;
+        return ReadAsync(relation, RowQuery.Key(relation, row, old), ct);
+    }
+
+    async ValueTask<bool> ReadAsync(Relation relation, string[] key, CancellationToken ct)
+    {
+        try
+        {
+            for (bool isRetry = false; ; isRetry = true)
+            {
+                if (!isRetry && plans.TryGetValue(relation, out var plan)
+                    || (plan = await PlanAsync(relation, ct).ConfigureAwait(false)) is not null)
+                {
+                    // The catalog may have changed since the plan was made: look again, once.
+                    try { return await CopyAsync(relation, plan, key, ct).ConfigureAwait(false); }
+                    catch (CopyExportException e) when (!isRetry && e.InnerException is PostgresException { SqlState: "42P01" or "42703" or "3F000" }) { }
+                }
+                else return false;
+            }
+        }
+        catch (Exception e)
+        {
+            await CloseAsync().ConfigureAwait(false);
+            if (e is OperationCanceledException) throw;
+            throw primary.Describe(e is CopyExportException { InnerException: { } inner } ? inner : e);
+        }
+    }
+
+    /// <summary>Null when the table is gone, or every column of the relation, or a column of its key.</summary>
+    async Task<Plan?> PlanAsync(Relation relation, CancellationToken ct)
+    {
+        plans.Remove(relation);
+        connection ??= await CopyExport.OpenConnectionAsync(primary, ct).ConfigureAwait(false);
+        await using var command = new NpgsqlCommand("""
+            select n.nspname, c.relname, c.relkind = 'p',
+                   array(select a.attname::text from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)
+            from pg_class c join pg_namespace n on n.oid = c.relnamespace
+            where c.oid = $1
+            """, connection);
+        command.Parameters.Add(new NpgsqlParameter { Value = relation.Oid, NpgsqlDbType = NpgsqlDbType.Oid });
+        await using var found = await command.ExecuteReaderAsync(ct).ConfigureAwait(false);
+        if (!await found.ReadAsync(ct).ConfigureAwait(false)) return null;
+        var table = new CurrentTable(found.GetString(0), found.GetString(1), found.GetBoolean(2), found.GetFieldValue<string[]>(3).ToHashSet());
+        int[] columns = RowQuery.Columns(relation, table);
+        if (relation.PrimaryKey.Any(k => !columns.Contains(k)))
+            throw new SyncException(ExitCode.Schema, $"A row of {relation.FullName} can't be read again, because its primary key of that time is no longer a column: copy the table anew.");
+        var plan = new Plan(table, columns, new CopyTextReader(columns.Length));
+        plans.Add(relation, plan);
+        return plan;
+    }
+
+    async Task<bool> CopyAsync(Relation relation, Plan plan, string[] key, CancellationToken ct)
+    {
+        connection ??= await CopyExport.OpenConnectionAsync(primary, ct).ConfigureAwait(false);
+        await using var export = await CopyExport.BeginAsync(connection, RowQuery.Build(relation, plan.Table, plan.Columns, key), plan.Rows, ct).ConfigureAwait(false);
+        bool found = false;
+        do
+        {
+            while (export.TryReadRow())
+            {
+                found = true;
+                Keep(relation, plan, export.Row);
+            }
+        }
+        while (await export.FillAsync(ct).ConfigureAwait(false));
+        return found;
+    }
+
+    // The COPY's buffer lives only until its end is read, hence the copy.
+    void Keep(Relation relation, Plan plan, RowTuple row)
+    {
+        count = relation.Columns.Count;
+        if (cells.Length < count) cells = new Cell[count];
+        cells.AsSpan(0, count).Clear();
+        int bytes = 0;
+        for (int i = 0; i < plan.Columns.Length; i++) bytes += row.Value(i).Length;
+        if (data.Length < bytes || data.Length > 1024 * 1024) data = new byte[Math.Max(bytes, 4096)];
+        int at = 0;
+        for (int i = 0; i < plan.Columns.Length; i++)
+        {
+            var value = row.Value(i);
+            value.CopyTo(data.AsSpan(at));
+            cells[plan.Columns[i]] = new Cell(row.State(i), at, value.Length);
+            at += value.Length;
+        }
+    }
+
+    async ValueTask CloseAsync()
+    {
+        if (connection is null) return;
+        await connection.DisposeAsync().ConfigureAwait(false);
+        connection = null;
+    }
+
+    public ValueTask DisposeAsync() => CloseAsync();
+}
