@@ -31,8 +31,13 @@ static class RedisTls
         if (tls.Cert is { } certFile)
         {
             string keyFile = tls.Key ?? certFile;
-            Load("redis.conn.tls.key", keyFile, File.ReadAllBytes);
-            var certificate = Load("redis.conn.tls.cert", certFile, file => X509Certificate2.CreateFromPemFile(file, keyFile));
+            string certificateText = Load("redis.conn.tls.cert", certFile, static file =>
+            {
+                string text = File.ReadAllText(file);
+                using var readable = X509Certificate2.CreateFromPem(text);
+                return text;
+            });
+            var certificate = Load("redis.conn.tls.key", keyFile, file => X509Certificate2.CreateFromPem(certificateText, File.ReadAllText(file)));
             options.ClientCertificateContext = SslStreamCertificateContext.Create(certificate, additionalCertificates: null, offline: true);
         }
         else if (tls.Key is not null)
@@ -56,7 +61,7 @@ static class RedisTls
         }
         catch (Exception error) when (error is CryptographicException or ArgumentException)
         {
-            throw new SyncException(ExitCode.Tls, $"The file '{file}' ({setting}) is not what it should be in PEM form: {error.Message}", error);
+            throw new SyncException(ExitCode.Tls, $"The file '{file}' ({setting}) is not good: {error.Message.TrimEnd('.')}.", error);
         }
     }
 }

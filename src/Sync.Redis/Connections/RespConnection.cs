@@ -2,6 +2,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Security.Authentication;
+using System.Security.Cryptography;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Engine.Retry;
@@ -92,10 +93,17 @@ public sealed class RespConnection : IAsyncDisposable
                 if (tls is not null) await tls.DisposeAsync();
                 socket?.Dispose();
             }
+            // In TLS 1.3 the server judges the client's certificate only after the handshake, so its alert arrives with the first reply.
+            if (error is RedisTransientException && tls is not null && error.GetBaseException() is CryptographicException alert)
+                throw new SyncException(ExitCode.Tls,
+                    $"Redis at {endpoint} refused the TLS connection ({alert.Message}); set redis.conn.tls.cert and redis.conn.tls.key to a certificate it trusts.",
+                    error);
             if (error is SyncException or RedisTransientException) throw;
             cancellationToken.ThrowIfCancellationRequested();
             if (error is OperationCanceledException)
-                throw new RedisTransientException($"Redis at {endpoint} did not answer within {timeout.TotalSeconds:0.###} s.", outcomeUnknown: false, error);
+                throw new RedisTransientException(
+                    $"Redis at {endpoint} did not answer within {timeout.TotalSeconds:0.###} s{(tls is null ? "" : "; does that port speak TLS?")}.",
+                    outcomeUnknown: false, error);
             if (error is AuthenticationException)
                 throw new SyncException(ExitCode.Tls,
                     $"The TLS handshake with Redis at {endpoint} failed ({Innermost(error)}); check redis.conn.tls, the host name and that the port speaks TLS.",
@@ -252,9 +260,5 @@ public sealed class RespConnection : IAsyncDisposable
     static string EndpointOf(RedisConnectionOptions options) =>
         options.Host.StartsWith('/') ? options.Host : new HostPort(options.Host, options.Port).ToString();
 
-    static string Innermost(Exception error)
-    {
-        while (error.InnerException is { } inner) error = inner;
-        return error.Message.TrimEnd('.');
-    }
+    static string Innermost(Exception error) => error.GetBaseException().Message.TrimEnd('.');
 }

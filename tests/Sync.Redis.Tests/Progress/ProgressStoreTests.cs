@@ -1,0 +1,163 @@
+using Sync.Contracts;
+using Sync.Engine.Progress;
+using Sync.Redis.Errors;
+using Sync.Redis.Progress;
+using Sync.Redis.Tests.Support;
+
+namespace Sync.Redis.Tests.Progress;
+
+public sealed class ProgressStoreTests(RedisFixture redis) : IClassFixture<RedisFixture>, IAsyncLifetime
+{
+    const string System = "7301234567890123456";
+
+    static readonly RedisKeys Keys = new("prog");
+    readonly ProgressStore store = new(Keys, lanes: 8);
+
+    public Task InitializeAsync() => redis.EmptyAsync();
+
+    public Task DisposeAsync() => Task.CompletedTask;
+
+    [Fact]
+    public async Task Begin_should_claim_an_empty_hash_for_this_cluster()
+    {
+        await using var connection = await redis.ConnectAsync();
+        var found = await store.BeginAsync(connection, System, default);
+        found.Highest.ShouldBe(Position.None);
+        found.Count.ShouldBe(8);
+        (await FieldsAsync()).ShouldBe(new Dictionary<string, string> { ["system"] = System, ["lanes"] = "8" }, ignoreOrder: true);
+        (await store.ReadAsync(connection, default)).System.ShouldBe(System);
+    }
+
+    [Fact]
+    public async Task Begin_should_fold_worker_fields_into_lanes()
+    {
+        await redis.Server.ExecAsync("HSET", Keys.Progress, "system", System, "lanes", "8",
+            "lane:1", $"{Batches.At(9)}", "lane:3", $"{Batches.At(2)}", "w:2:1", $"{Batches.At(5)}", "w:3:0", $"{Batches.At(7)}");
+        await using var connection = await redis.ConnectAsync();
+        var found = await store.BeginAsync(connection, System, default);
+        int[] expected = [7, 9, 0, 7, 0, 5, 7, 5];
+        for (int lane = 0; lane < 8; lane++) found[lane].ShouldBe(expected[lane] == 0 ? Position.None : Batches.At(expected[lane]), $"lane {lane}");
+        found.Lowest.ShouldBe(Position.None);
+        found.Highest.ShouldBe(Batches.At(9));
+
+        var fields = await FieldsAsync();
+        fields.Keys.ShouldNotContain(name => name.StartsWith("w:"));
+        for (int lane = 0; lane < 8; lane++)
+            fields.GetValueOrDefault($"lane:{lane}").ShouldBe(expected[lane] == 0 ? null : Batches.At(expected[lane]).ToString());
+        var again = await store.BeginAsync(connection, System, default);
+        for (int lane = 0; lane < 8; lane++) again[lane].ShouldBe(found[lane]);
+    }
+
+    [Fact]
+    public async Task Begin_should_refuse_the_progress_of_another_cluster_and_leave_it_alone()
+    {
+        await redis.Server.ExecAsync("HSET", Keys.Progress, "system", "1111", "w:1:0", $"{Batches.At(5)}");
+        await using var connection = await redis.ConnectAsync();
+        var error = await Should.ThrowAsync<SyncException>(async () => await store.BeginAsync(connection, System, default));
+        error.Code.ShouldBe(ExitCode.ForeignProgress);
+        error.Message.ShouldContain("1111");
+        error.Message.ShouldContain(System);
+        error.Message.ShouldContain("DEL");
+        (await FieldsAsync()).Keys.ShouldBe(["system", "w:1:0"], ignoreOrder: true);
+
+        // The WATCH is gone: a later transaction on this connection isn't dropped for a change in between.
+        await redis.Server.ExecAsync("DEL", Keys.Progress);
+        (await store.BeginAsync(connection, System, default)).Highest.ShouldBe(Position.None);
+    }
+
+    [Theory]
+    [InlineData("256")]
+    [InlineData("4")]
+    public async Task Begin_should_refuse_another_number_of_lanes(string lanes)
+    {
+        await redis.Server.ExecAsync("HSET", Keys.Progress, "system", System, "lanes", lanes, "lane:3", $"{Batches.At(1)}");
+        if (lanes == "256") await redis.Server.ExecAsync("HSET", Keys.Progress, "lane:255", $"{Batches.At(1)}");
+        await using var connection = await redis.ConnectAsync();
+        var error = await Should.ThrowAsync<SyncException>(async () => await store.BeginAsync(connection, System, default));
+        error.Code.ShouldBe(ExitCode.ForeignProgress);
+        error.Message.ShouldContain($"{lanes} lanes");
+    }
+
+    [Theory]
+    [InlineData("lane:3", "garbage")]
+    [InlineData("w:2:1", "")]
+    [InlineData("lanes", "many")]
+    public async Task Store_should_name_a_field_it_can_not_read(string field, string value)
+    {
+        await redis.Server.ExecAsync("HSET", Keys.Progress, field, value);
+        await using var connection = await redis.ConnectAsync();
+        var error = await Should.ThrowAsync<SyncException>(async () => await store.ReadAsync(connection, default));
+        error.Code.ShouldBe(ExitCode.ForeignProgress);
+        error.Message.ShouldContain($"'{field}'");
+    }
+
+    [Fact]
+    public async Task Store_should_say_when_the_key_is_no_hash()
+    {
+        await redis.Server.ExecAsync("SET", Keys.Progress, "text");
+        await using var connection = await redis.ConnectAsync();
+        (await Should.ThrowAsync<SyncException>(async () => await store.BeginAsync(connection, System, default))).Message.ShouldContain("not a hash");
+    }
+
+    [Fact]
+    public async Task Begin_should_not_lose_what_a_predecessor_writes_at_the_same_time()
+    {
+        await redis.Server.ExecAsync("HSET", Keys.Progress, "system", System);
+        using var stop = new CancellationTokenSource();
+        int written = 0;
+        var predecessor = Task.Run(async () =>
+        {
+            using var client = await redis.Server.ClientAsync();
+            while (!stop.IsCancellationRequested)
+            {
+                await client.CommandAsync("HSET", Keys.Progress, "w:1:0", Batches.At(written + 1).ToString());
+                written++;
+            }
+        });
+        await using var connection = await redis.ConnectAsync();
+        Position begun = default;
+        for (int i = 0; i < 50; i++)
+        {
+            try
+            {
+                var found = await store.BeginAsync(connection, System, default);
+                found.Lowest.ShouldBeGreaterThanOrEqualTo(begun);
+                begun = found.Lowest;
+            }
+            catch (RedisTransientException error)
+            {
+                error.OutcomeUnknown.ShouldBeFalse();
+            }
+        }
+        await stop.CancelAsync();
+        await predecessor;
+        (await store.BeginAsync(connection, System, default)).Lowest.ShouldBe(Batches.At(written));
+    }
+
+    [Fact]
+    public async Task Marks_should_say_how_far_each_table_is()
+    {
+        var marks = new SnapshotMarks(Keys);
+        await using var connection = await redis.ConnectAsync();
+        (await marks.LoadAsync(connection, default)).ShouldBeEmpty();
+        await marks.MarkCopyingAsync(connection, "public.orders", new Lsn(0x16_B374D848), 0, default);
+        await marks.MarkCopyingAsync(connection, "My Schema.Ünï", new Lsn(1), 5000, default);
+        await marks.MarkDoneAsync(connection, "public.orders", new Lsn(0x16_B374D848), 123, default);
+        (await redis.Server.ExecAsync("HGET", "actorsync:{prog}:snapshot", "public.orders")).ShouldBe("16/B374D848 done 123");
+        (await marks.LoadAsync(connection, default)).ShouldBe(new Dictionary<string, SnapshotMark>
+        {
+            ["public.orders"] = new(new Lsn(0x16_B374D848), SnapshotState.Done, 123),
+            ["My Schema.Ünï"] = new(new Lsn(1), SnapshotState.Copying, 5000),
+        }, ignoreOrder: true);
+        await marks.ClearAsync(connection, "public.orders", default);
+        (await marks.LoadAsync(connection, default)).Keys.ShouldBe(["My Schema.Ünï"]);
+        await redis.Server.ExecAsync("HSET", "actorsync:{prog}:snapshot", "public.bad", "what");
+        (await Should.ThrowAsync<SyncException>(async () => await marks.LoadAsync(connection, default))).Message.ShouldContain("public.bad");
+    }
+
+    async Task<Dictionary<string, string>> FieldsAsync()
+    {
+        object?[] items = (object?[])(await redis.Server.ExecAsync("HGETALL", "actorsync:{prog}:progress"))!;
+        return items.Chunk(2).ToDictionary(pair => (string)pair[0]!, pair => (string)pair[1]!);
+    }
+}
