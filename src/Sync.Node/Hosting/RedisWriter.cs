@@ -65,6 +65,9 @@ sealed class RedisWriter
     /// <summary>Waits until everything queued so far is in Redis.</summary>
     public Task DrainedAsync(CancellationToken cancellationToken) => RunBehindAsync((_, _) => ValueTask.CompletedTask, cancellationToken);
 
+    /// <summary>Lets a key's changes pass again. Only from an action that this writer runs.</summary>
+    public void Unpark(ReadOnlySpan<byte> key) => parked.Remove(key);
+
     /// <summary>No more work will come; <see cref="RunAsync"/> ends when the queue is empty.</summary>
     public void Complete() => queue.Writer.TryComplete();
 

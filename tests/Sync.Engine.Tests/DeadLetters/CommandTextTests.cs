@@ -1,7 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
 using Sync.Engine.DeadLetters;
-using Sync.Engine.Encoding;
+using Sync.Engine.Resp;
 
 namespace Sync.Engine.Tests.DeadLetters;
 

@@ -3,7 +3,7 @@ using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Contracts.Rows;
 using Sync.Engine.Batching;
-using Sync.Engine.Encoding;
+using Sync.Engine.Resp;
 using Sync.Redis.Sink;
 using Sync.Redis.Tests.Support;
 using Sync.Testing;

@@ -2,7 +2,7 @@ using System.Text;
 using Sync.Contracts;
 using Sync.Contracts.Rows;
 using Sync.Engine.Batching;
-using Sync.Engine.Encoding;
+using Sync.Engine.Resp;
 
 namespace Sync.Redis.Tests.Support;
 

@@ -1,0 +1,88 @@
+using Sync.Engine.DeadLetters;
+
+namespace Sync.Node.Hosting;
+
+/// <summary>
+/// Retries and drops dead letters while the node runs. The work is done by the writer that owns the key, between two flights, so that
+/// nothing of the key can overtake what is being replayed, and the key is released in the same breath.
+/// </summary>
+sealed class DeadLetterDesk(PumpContext context)
+{
+    const int pageSize = 500;
+
+    /// <summary>Replays one key, or all. Returns how many were applied and how many keys failed again.</summary>
+    public async Task<(int Applied, int Failed)> RetryAsync(byte[]? key, CancellationToken cancellationToken)
+    {
+        int applied = 0, failed = 0;
+        foreach (byte[] parked in key is not null ? [key] : await ParkedKeysAsync(cancellationToken))
+        {
+            var writer = WriterOf(parked);
+            await writer.RunBehindAsync(async (session, ct) =>
+            {
+                var result = await context.Writer.DeadLetters.ReplayAsync(session.Connection, parked, ct);
+                applied += result.Applied;
+                if (result.Failure is null) writer.Unpark(parked);
+                else failed++;
+            }, cancellationToken);
+        }
+        await RecountAsync(cancellationToken);
+        return (applied, failed);
+    }
+
+    /// <summary>Gives up one entry, all of a key, or all.</summary>
+    public async Task<int> DropAsync(string? id, byte[]? key, CancellationToken cancellationToken)
+    {
+        int dropped = 0;
+        if (id is not null)
+        {
+            DeadLetter? letter = null;
+            await AnyWriter.RunBehindAsync(async (session, ct) => letter = await context.Writer.DeadLetters.GetAsync(session.Connection, id, ct), cancellationToken);
+            if (letter is not null) dropped = await DropOfKeyAsync(letter.Key.ToArray(), l => l.Id == id, cancellationToken);
+        }
+        else
+            foreach (byte[] parked in key is not null ? [key] : await ParkedKeysAsync(cancellationToken))
+                dropped += await DropOfKeyAsync(parked, _ => true, cancellationToken);
+        await RecountAsync(cancellationToken);
+        return dropped;
+    }
+
+    async Task<int> DropOfKeyAsync(byte[] key, Func<DeadLetter, bool> wanted, CancellationToken cancellationToken)
+    {
+        long dropped = 0;
+        var writer = WriterOf(key);
+        await writer.RunBehindAsync(async (session, ct) =>
+        {
+            var store = context.Writer.DeadLetters;
+            var ids = new List<string>();
+            bool others = false;
+            for (string? after = null; ;)
+            {
+                var page = await store.ListAsync(session.Connection, after, pageSize, ct);
+                if (page.Count == 0) break;
+                foreach (var letter in page.Where(l => l.Key.Span.SequenceEqual(key)))
+                {
+                    if (wanted(letter)) ids.Add(letter.Id!);
+                    else others = true;
+                }
+                after = page[^1].Id;
+            }
+            dropped += await store.RemoveAsync(session.Connection, ids, ct);
+            if (!others) writer.Unpark(key);
+        }, cancellationToken);
+        return (int)dropped;
+    }
+
+    async Task<byte[][]> ParkedKeysAsync(CancellationToken cancellationToken)
+    {
+        byte[][] keys = [];
+        await AnyWriter.RunBehindAsync(async (session, ct) => keys = [.. (await context.Writer.DeadLetters.LoadParkedKeysAsync(session.Connection, ct)).Keys], cancellationToken);
+        return keys;
+    }
+
+    Task RecountAsync(CancellationToken cancellationToken) => AnyWriter.RunBehindAsync(
+        async (session, ct) => context.Stats.SetDeadLetters(await context.Writer.DeadLetters.CountAsync(session.Connection, ct)), cancellationToken);
+
+    RedisWriter AnyWriter => context.Writers[0];
+
+    RedisWriter WriterOf(ReadOnlySpan<byte> key) => context.Writers[context.Router.WorkerOf(context.Router.LaneOf(key))];
+}

@@ -1,0 +1,107 @@
+using Npgsql;
+using Sync.Contracts;
+using Sync.Contracts.Configuration;
+using Sync.Engine.Retry;
+using Sync.Postgres.Catalog;
+using Sync.Postgres.Connections;
+using Sync.Postgres.Publication;
+using Sync.Postgres.Slots;
+using Sync.Postgres.Streaming;
+
+namespace Sync.Node.Hosting;
+
+/// <summary>
+/// PostgreSQL as this node has found it: the primary, its facts, the publication settled, the tables bound, the slot's lease held and the
+/// slot there. Opened anew after every lost connection, because the primary may be another one by then.
+/// </summary>
+sealed class Source : IAsyncDisposable
+{
+    readonly List<IAsyncDisposable> owned = [];
+
+    Source(PostgresPrimary primary, ServerFacts facts, CatalogReader catalog)
+    {
+        Primary = primary;
+        Facts = facts;
+        Catalog = catalog;
+        owned.Add(primary);
+    }
+
+    public PostgresPrimary Primary { get; }
+    public ServerFacts Facts { get; }
+    public CatalogReader Catalog { get; }
+    public PublicationReport Publication { get; private set; } = null!;
+    public SlotLease Lease { get; private set; } = null!;
+    public SlotResult Slot { get; private set; } = null!;
+
+    /// <exception cref="SyncException">Nothing can be reached, or what is found can't be used.</exception>
+    public static async Task<Source> OpenAsync(
+        SyncConfig config, TableSet tables, HostLog log, TimeProvider time, StatusBoard board, CancellationToken cancellationToken)
+    {
+        var primary = await new PostgresConnector(config.Postgres.Conn).FindPrimaryAsync(cancellationToken);
+        Source? source = null;
+        try
+        {
+            var facts = await primary.ReadFactsAsync(cancellationToken);
+            source = new Source(primary, facts, new CatalogReader(primary.DataSource));
+            ServerChecks.Ensure(facts, config.Postgres.Repl);
+            board.SetPostgres(primary.Address.ToString());
+            await source.SettleAsync(config, tables, log, time, board, cancellationToken);
+            return source;
+        }
+        catch (Exception e)
+        {
+            if (source is not null) await source.DisposeAsync();
+            else await primary.DisposeAsync();
+            if (e is NpgsqlException) throw primary.Describe(e);
+            throw;
+        }
+    }
+
+    async Task SettleAsync(SyncConfig config, TableSet tables, HostLog log, TimeProvider time, StatusBoard board, CancellationToken cancellationToken)
+    {
+        var repl = config.Postgres.Repl;
+        Publication = await new PublicationManager(Primary, Catalog).EnsureAsync(repl, [.. config.Tables.Select(TableName.Of)], cancellationToken);
+        foreach (string change in Publication.Changes) log.Changed(change);
+        foreach (string warning in Publication.Warnings) log.Warning(warning);
+        log.Issues(tables.BindAll(table => RelationOf(table)));
+
+        Lease = await SlotLease.AcquireAsync(Primary, repl.Slot, holder => StandBy(holder?.ToString() ?? "another node"), time, cancellationToken);
+        owned.Add(Lease);
+        var slots = new SlotManager(Primary, time);
+        Slot = await slots.EnsureAsync(repl, cancellationToken);
+        if (Slot.Snapshot is { } snapshot) owned.Add(snapshot);
+        foreach (string warning in Slot.Warnings) log.Warning(warning);
+        if (Slot.Facts.IsActive)
+            await slots.WaitUntilFreeAsync(repl.Slot, facts => StandBy(facts.Holder?.ToString() ?? "another process"), cancellationToken);
+        board.Set(NodeState.Starting);
+
+        void StandBy(string holder)
+        {
+            board.Set(NodeState.Standby, $"slot {repl.Slot} is in use by {holder}");
+            log.StandingBy(repl.Slot, holder);
+        }
+    }
+
+    /// <summary>The table as the publication shows it.</summary>
+    public Contracts.Rows.Relation RelationOf(TableRuntime table)
+    {
+        var published = PublishedOf(table);
+        return published.Facts.ToRelation([.. published.Columns]);
+    }
+
+    public PublishedTable PublishedOf(TableRuntime table) => Publication.Tables[TableName.Of(table.Config)];
+
+    /// <summary>Whether a failure of PostgreSQL passes by itself once the node has been running.</summary>
+    public static bool IsTransient(Exception error) => error switch
+    {
+        ReplicationStreamException stream => stream.Class == FailureClass.Transient,
+        SyncException sync => sync.Code == ExitCode.PostgresUnreachable,
+        NpgsqlException npgsql => PostgresErrors.Classify(npgsql) == FailureClass.Transient,
+        _ => false,
+    };
+
+    public async ValueTask DisposeAsync()
+    {
+        for (int i = owned.Count - 1; i >= 0; i--) await owned[i].DisposeAsync();
+    }
+}
