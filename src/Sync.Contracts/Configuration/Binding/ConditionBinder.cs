@@ -22,7 +22,10 @@ static class ConditionBinder
             context.Issues.Error(map.Position, $"conditions may be nested {MaximumDepth} deep");
             return null;
         }
+        int before = context.Issues.ErrorCount;
         var section = new SectionReader(map, TableKeys.Condition, map.Position, context);
+        // What a misspelt key lacks elsewhere is no second mistake.
+        if (context.Issues.ErrorCount > before) return null;
         var combinators = map.Entries.Where(e => Combinators.Contains(e.Key)).ToList();
         if (combinators.Count == 0) return Comparison(map, section, context);
         if (combinators.Count > 1 || map.Entries.Count > combinators.Count)
