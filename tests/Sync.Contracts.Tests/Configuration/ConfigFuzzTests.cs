@@ -19,7 +19,7 @@ public class ConfigFuzzTests
 
     [Fact]
     public void Mutated_file_should_never_break_the_loader() =>
-        Prop.ForAll<int, NonEmptyArray<(byte Kind, ushort Place, byte Piece)>>((_, edits) => Load(Mutate(Sample, edits.Get)))
+        Prop.ForAll<NonEmptyArray<(byte Kind, ushort Place, byte Piece)>>(edits => Load(Mutate(Sample, edits.Get)))
             .Check(Config.QuickThrowOnFailure.WithMaxTest(400));
 
     [Fact]

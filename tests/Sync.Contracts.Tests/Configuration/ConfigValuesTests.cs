@@ -74,7 +74,12 @@ public class ConfigValuesTests
         config.Debug.ShouldBeTrue();
         config.RetryPolicy.ShouldBe(new RetryOptions
         {
-            MaxRetries = 4, MaxConnectionRetries = 9, InitialBackoff = TimeSpan.FromMilliseconds(500), Multiplier = 1.5, Jitter = 0.1, MaxBackoff = TimeSpan.FromMinutes(1),
+            MaxRetries = 4,
+            MaxConnectionRetries = 9,
+            InitialBackoff = TimeSpan.FromMilliseconds(500),
+            Multiplier = 1.5,
+            Jitter = 0.1,
+            MaxBackoff = TimeSpan.FromMinutes(1),
         });
         var pg = config.Postgres;
         pg.Conn.Hosts.ShouldBe([new("a", 1), new("b", 2), new("c", 3)]);
@@ -174,10 +179,6 @@ public class ConfigValuesTests
     {
         var config = Given.Config("""
             postgres: {repl: {pub: p, slot: s}}
-            x: &x
-            """.Replace("x: &x", "") + """
-            redis: {conn: &conn {host: a, port: 1}}
-            snapshot: {mode: never}
             tables:
               - orders: &body
                   ttl: 1h

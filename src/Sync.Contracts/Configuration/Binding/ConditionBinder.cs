@@ -92,7 +92,9 @@ static class ConditionBinder
             if (node is not ScalarNode scalar)
                 return Refuse(node.Position, $"a value must be a text, not {node.KindName}; quote placeholders, as in \"{{old:status}}\"");
             else if (scalar.Text is null && op != ComparisonOperator.IsDistinctFrom)
-                return Refuse(node.Position, $"operator '{name}' can't compare with null; use is_null, is_not_null or is_distinct_from, or write \"\" for an empty text");
+                return Refuse(
+                    node.Position,
+                    $"operator '{name}' can't compare with null; use is_null, is_not_null or is_distinct_from, or write \"\" for an empty text");
             else
                 values.Add(scalar.Text);
         return values;
