@@ -51,7 +51,8 @@ public static class ConfigLoader
         {
             issues.Error(
                 new SourcePosition(EnvironmentSource),
-                $"there is no configuration: name a file with --config, set {EnvironmentLayer.Prefix}… variables, or create one of {string.Join(", ", DefaultPaths)}");
+                $"there is no configuration: name a file with --config, set {EnvironmentLayer.Prefix}… variables, "
+                + $"or create one of {string.Join(", ", DefaultPaths)}");
             return issues.ToResult(null);
         }
 

@@ -14,10 +14,13 @@ public sealed record TableConfig
     public required SourcePosition Position { get; init; }
     public string FullName => $"{Schema}.{Name}";
 
-    /// <summary>Commands for every operation; null when the table names them per operation or not at all.</summary>
+    /// <summary>
+    /// Commands for every operation that has none of its own; null when there are none. Without these and without any per
+    /// operation, the default command applies. Never empty.
+    /// </summary>
     public IReadOnlyList<CommandRule>? Commands { get; init; }
 
-    /// <summary>Commands of one operation; null when the operation is not named.</summary>
+    /// <summary>Commands of one operation; null when the operation is not named, empty when it shall do nothing.</summary>
     public IReadOnlyList<CommandRule>? Insert { get; init; }
     public IReadOnlyList<CommandRule>? Update { get; init; }
     public IReadOnlyList<CommandRule>? Delete { get; init; }
@@ -58,7 +61,7 @@ public sealed record ColumnFilter(
 /// <summary>One or more commands that run together when the condition, if any, holds.</summary>
 public sealed record CommandRule(IReadOnlyList<CommandTemplate> Commands, Condition? Condition, SourcePosition Position);
 
-/// <summary>A command as written: its name and its argument templates.</summary>
+/// <summary>A command: its name in upper case, then its argument templates as written.</summary>
 public sealed record CommandTemplate(IReadOnlyList<string> Arguments, SourcePosition Position);
 
 /// <summary>A test on a row.</summary>

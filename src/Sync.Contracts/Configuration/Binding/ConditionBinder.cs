@@ -22,7 +22,10 @@ static class ConditionBinder
             context.Issues.Error(map.Position, $"conditions may be nested {MaximumDepth} deep");
             return null;
         }
+        int before = context.Issues.ErrorCount;
         var section = new SectionReader(map, TableKeys.Condition, map.Position, context);
+        // What a misspelt key lacks elsewhere is no second mistake.
+        if (context.Issues.ErrorCount > before) return null;
         var combinators = map.Entries.Where(e => Combinators.Contains(e.Key)).ToList();
         if (combinators.Count == 0) return Comparison(map, section, context);
         if (combinators.Count > 1 || map.Entries.Count > combinators.Count)
@@ -89,7 +92,9 @@ static class ConditionBinder
             if (node is not ScalarNode scalar)
                 return Refuse(node.Position, $"a value must be a text, not {node.KindName}; quote placeholders, as in \"{{old:status}}\"");
             else if (scalar.Text is null && op != ComparisonOperator.IsDistinctFrom)
-                return Refuse(node.Position, $"operator '{name}' can't compare with null; use is_null, is_not_null or is_distinct_from, or write \"\" for an empty text");
+                return Refuse(
+                    node.Position,
+                    $"operator '{name}' can't compare with null; use is_null, is_not_null or is_distinct_from, or write \"\" for an empty text");
             else
                 values.Add(scalar.Text);
         return values;

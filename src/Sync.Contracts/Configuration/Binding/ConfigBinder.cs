@@ -51,7 +51,8 @@ static class ConfigBinder
         if (retry.MaxBackoff < retry.InitialBackoff)
             context.Issues.Warning(
                 section.PositionOf(section.Has("maxBackoff") ? "maxBackoff" : "initialBackoff"),
-                $"'retryPolicy.maxBackoff' ({DurationText.Format(retry.MaxBackoff)}) is shorter than 'initialBackoff' ({DurationText.Format(retry.InitialBackoff)}), so every delay is cut to it.");
+                $"'retryPolicy.maxBackoff' ({DurationText.Format(retry.MaxBackoff)}) is shorter than 'initialBackoff' "
+                + $"({DurationText.Format(retry.InitialBackoff)}), so every delay is cut to it.");
         return retry;
     }
 
@@ -106,8 +107,10 @@ static class ConfigBinder
             string text = entry.Required("name");
             var type = entry.Choice("type", entry.Has("query") ? SnapshotType.Query : SnapshotType.Full);
             string? query = entry.Text("query");
-            if (type == SnapshotType.Query && query is null) context.Issues.Error(entry.PositionOf("type"), "'snapshot.config[].query' is required for type query");
-            if (type == SnapshotType.Full && query is not null) context.Issues.Warning(entry.PositionOf("query"), "'snapshot.config[].query' is ignored because the type is full.");
+            if (type == SnapshotType.Query && query is null)
+                context.Issues.Error(entry.PositionOf("type"), "'snapshot.config[].query' is required for type query");
+            if (type == SnapshotType.Full && query is not null)
+                context.Issues.Warning(entry.PositionOf("query"), "'snapshot.config[].query' is ignored because the type is full.");
             if (context.Issues.ErrorCount > before) continue;
             if (!TableName.TryParse(text, out var name) || tables.All(t => t.Name != name))
                 context.Issues.Error(

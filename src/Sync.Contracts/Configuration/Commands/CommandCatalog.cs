@@ -70,7 +70,8 @@ public static class CommandCatalog
         new("HINCRBY", 4, 4, First, Accumulate), new("HINCRBYFLOAT", 4, 4, First, Accumulate), new("ZINCRBY", 4, 4, First, Accumulate),
         new("XADD", 5, null, First, Accumulate), new("LPUSH", 3, null, First, Accumulate), new("RPUSH", 3, null, First, Accumulate),
 
-        new("DEL", 2, null, KeyPlaces.All, Remove), new("UNLINK", 2, null, KeyPlaces.All, Remove), new("GETDEL", 2, 2, First, Remove), new("HDEL", 3, null, First, Remove),
+        new("DEL", 2, null, KeyPlaces.All, Remove), new("UNLINK", 2, null, KeyPlaces.All, Remove),
+        new("GETDEL", 2, 2, First, Remove), new("HDEL", 3, null, First, Remove),
         new("SREM", 3, null, First, Remove), new("ZREM", 3, null, First, Remove), new("XDEL", 3, null, First, Remove), new("LREM", 4, 4, First, Remove),
         new("LTRIM", 4, 4, First, Remove), new("XTRIM", 4, null, First, Remove), new("JSON.DEL", 2, 3, First, Remove),
 

@@ -18,7 +18,14 @@ public static class CommandCheck
     /// <summary>Arguments that have to be whole numbers, by command.</summary>
     static readonly Dictionary<string, int[]> WholeNumbers = new()
     {
-        ["SETEX"] = [2], ["EXPIRE"] = [2], ["PEXPIRE"] = [2], ["INCRBY"] = [2], ["DECRBY"] = [2], ["HINCRBY"] = [3], ["LREM"] = [2], ["LTRIM"] = [2, 3],
+        ["SETEX"] = [2],
+        ["EXPIRE"] = [2],
+        ["PEXPIRE"] = [2],
+        ["INCRBY"] = [2],
+        ["DECRBY"] = [2],
+        ["HINCRBY"] = [3],
+        ["LREM"] = [2],
+        ["LTRIM"] = [2, 3],
     };
 
     /// <summary>The first problem, or null. The name is the first of <paramref name="arguments"/>.</summary>
@@ -75,7 +82,8 @@ public static class CommandCheck
         string wanted = command.MaxArguments == command.MinArguments ? $"{command.MinArguments - 1}"
             : command.MaxArguments is { } most ? $"{command.MinArguments - 1} to {most - 1}"
             : $"at least {fewest - 1}";
-        return new CommandProblem($"{command.Name} takes {wanted} {(wanted == "1" || wanted == "at least 1" ? "argument" : "arguments")} after its name, not {arguments.Count - 1}");
+        string noun = wanted is "1" or "at least 1" ? "argument" : "arguments";
+        return new CommandProblem($"{command.Name} takes {wanted} {noun} after its name, not {arguments.Count - 1}");
     }
 
     static CommandProblem? SetOptions(IReadOnlyList<string> arguments)
@@ -123,7 +131,8 @@ public static class CommandCheck
     static CommandProblem? Trim(IReadOnlyList<string> arguments, int at, out int end)
     {
         end = at;
-        if (!Is(arguments, at, Trimming)) return new CommandProblem($"{arguments[0]} needs MAXLEN or MINID here, not '{Nodes.Shown.Short(arguments[at])}'", at);
+        if (!Is(arguments, at, Trimming))
+            return new CommandProblem($"{arguments[0]} needs MAXLEN or MINID here, not '{Nodes.Shown.Short(arguments[at])}'", at);
         bool byCount = Is(arguments, at++, "MAXLEN");
         bool roughly = Is(arguments, at, "~");
         if (roughly || Is(arguments, at, "=")) at++;
@@ -144,7 +153,9 @@ public static class CommandCheck
     }
 
     static CommandProblem? Groups(IReadOnlyList<string> arguments, int first, int size, string what) =>
-        first < arguments.Count && (arguments.Count - first) % size == 0 ? null : new CommandProblem($"{arguments[0]} takes {what}, and here one is incomplete");
+        first < arguments.Count && (arguments.Count - first) % size == 0
+            ? null
+            : new CommandProblem($"{arguments[0]} takes {what}, and here one is incomplete");
 
     static int SkipOptions(IReadOnlyList<string> arguments, int at, params string[] options)
     {
@@ -158,11 +169,13 @@ public static class CommandCheck
     static CommandProblem Unexpected(IReadOnlyList<string> arguments, int at, string hint = "") =>
         new($"{arguments[0]} doesn't know the option '{Nodes.Shown.Short(arguments[at])}' here{hint}", at);
 
-    static CommandProblem? NotWhole(IReadOnlyList<string> arguments, int at, long minimum = long.MinValue) =>
-        at >= arguments.Count || !IsLiteral(arguments[at])
-        || (long.TryParse(arguments[at], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number) && number >= minimum)
-            ? null
-            : new CommandProblem($"{arguments[0]} needs a whole number{(minimum > long.MinValue ? $" of at least {minimum}" : "")} here, not '{Nodes.Shown.Short(arguments[at])}'", at);
+    static CommandProblem? NotWhole(IReadOnlyList<string> arguments, int at, long minimum = long.MinValue)
+    {
+        if (at >= arguments.Count || !IsLiteral(arguments[at])) return null;
+        if (long.TryParse(arguments[at], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number) && number >= minimum) return null;
+        string range = minimum > long.MinValue ? $" of at least {minimum}" : "";
+        return new CommandProblem($"{arguments[0]} needs a whole number{range} here, not '{Nodes.Shown.Short(arguments[at])}'", at);
+    }
 
     static bool Is(IReadOnlyList<string> arguments, int at, params string[] words) =>
         at < arguments.Count && words.Contains(arguments[at], StringComparer.OrdinalIgnoreCase);

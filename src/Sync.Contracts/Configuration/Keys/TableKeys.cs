@@ -26,14 +26,16 @@ static class TableKeys
     public static IEnumerable<ConfigKey> All =>
     [
         new("tables[].name", Text, null, "schema.table, for entries written with name; no schema means public."),
-        new("tables[].commands", CommandList, "[[\"HSET\", \"<schema.table>:{%pk%}\", \"{pairs:*}\"]]", "Commands for every operation that has none of its own."),
+        new("tables[].commands", CommandList, "[[\"HSET\", \"<schema.table>:{%pk%}\", \"{pairs:*}\"]]",
+            "Commands for every operation that has none of its own."),
         .. Operation("insert"),
         .. Operation("update"),
         .. Operation("delete"),
         new("tables[].truncate", Truncate, null, "What TRUNCATE does: run commands, resync, or ignore. Without it, a warning is logged and counted."),
         new("tables[].truncate.commands", CommandList, null, "Commands for a TRUNCATE; no column has a value in them."),
         ConfigKeys.Time("tables[].ttl", null, "Life of every key written; none: for ever.") with { Maximum = MaximumLife },
-        ConfigKeys.Time("tables[].ttlJitter", "0s", "How much longer than ttl a key may live, spread over the keys.") with { MinimumExcluded = false, Maximum = MaximumLife },
+        ConfigKeys.Time("tables[].ttlJitter", "0s",
+            "How much longer than ttl a key may live, spread over the keys.") with { MinimumExcluded = false, Maximum = MaximumLife },
         new("tables[].key", Text, null, "Template of the ordering key; changes with equal keys keep their order. None: the row's identity."),
         new("tables[].tags", TextList, null, "Templates of sets that list the keys written, for invalidation of groups."),
         new("tables[].action", Choice, "write", "write: run the commands; invalidate: delete the keys they would write.") { Choices = ["write", "invalidate"] },

@@ -44,7 +44,9 @@ sealed class YamlReader
         }
         catch (YamlException e)
         {
-            issues.Error(At(source, e.Start), $"this is not valid YAML: {Sentence(e.Message)}");
+            // A construct is blamed where it begins, except that a tab is found by where it is.
+            var mark = e.Message.Contains("tab character", StringComparison.Ordinal) ? e.End : e.Start;
+            issues.Error(At(source, mark), $"this is not valid YAML: {Sentence(e.Message)}");
         }
         catch (Exception e) when (e is ArgumentException or InvalidOperationException or FormatException or OverflowException or IndexOutOfRangeException)
         {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Sync.Contracts.Configuration.Keys;
 using Sync.Contracts.Configuration.Nodes;
 
@@ -58,8 +59,11 @@ static class EnvironmentLayer
         foreach (var variable in variables.Where(v => !TableVariables.IsOne(v.Suffix)).OrderBy(v => v.Suffix.Count(c => c == '_')))
         {
             if (ByName.TryGetValue(variable.Suffix, out var key)) root = Set(root, key.Path, variable.Node);
-            else if (ListItem(variable) is not { } list) issues.Error(variable.Position, Unknown(variable));
-            else if (list.First) root = Set(root, list.Path, Items(variables, variable, list.Path));
+            else if (SnapshotEntry(variable.Suffix) is not null) continue;
+            else if (ListItem(variable) is not { } item) issues.Error(variable.Position, Unknown(variable));
+            else if (variables.FirstOrDefault(v => ByName.GetValueOrDefault(v.Suffix) == item.Key) is { } whole)
+                issues.Error(variable.Position, $"this variable and {whole.Name} contradict each other");
+            else root = Set(root, item.Key.Path, Items(variables, variable, item.Key));
         }
         return SnapshotEntries(root, variables);
     }
@@ -72,22 +76,19 @@ static class EnvironmentLayer
         return near is null ? $"unknown variable '{variable.Name}'" : $"unknown variable '{variable.Name}' (did you mean '{prefix}{near}'?)";
     }
 
-    /// <summary>NAMES_0, NAMES_1 … as an alternative to one text with commas, and the entries of snapshot.config.</summary>
-    static (string Path, bool First)? ListItem(Variable variable)
+    /// <summary>NODES_0, NODES_1 … as an alternative to one text with commas.</summary>
+    static (ConfigKey Key, int Index)? ListItem(Variable variable)
     {
-        string suffix = variable.Suffix;
-        if (SnapshotEntry(suffix) is not null) return ("", false);
-        int underscore = suffix.LastIndexOf('_');
-        if (underscore < 0 || !IsIndex(suffix.AsSpan(underscore + 1))) return null;
-        return ByName.TryGetValue(suffix[..underscore], out var key) && key.Kind == ConfigKind.CommaList ? (key.Path, true) : null;
+        int underscore = variable.Suffix.LastIndexOf('_');
+        if (underscore < 0 || !IsIndex(variable.Suffix.AsSpan(underscore + 1))) return null;
+        return ByName.TryGetValue(variable.Suffix[..underscore], out var key) && key.Kind == ConfigKind.CommaList
+            ? (key, int.Parse(variable.Suffix.AsSpan(underscore + 1), CultureInfo.InvariantCulture))
+            : null;
     }
 
-    static ListNode Items(IReadOnlyList<Variable> variables, Variable first, string path)
+    static ListNode Items(IReadOnlyList<Variable> variables, Variable first, ConfigKey key)
     {
-        var items = variables
-            .Where(v => v.Suffix.LastIndexOf('_') is > 0 and var u && IsIndex(v.Suffix.AsSpan(u + 1))
-                && ByName.TryGetValue(v.Suffix[..u], out var key) && key.Path == path)
-            .OrderBy(v => int.Parse(v.Suffix.AsSpan(v.Suffix.LastIndexOf('_') + 1), System.Globalization.CultureInfo.InvariantCulture));
+        var items = variables.Select(v => (v.Node, Item: ListItem(v))).Where(v => v.Item?.Key == key).OrderBy(v => v.Item!.Value.Index);
         return new ListNode(first.Position, [.. items.Select(v => v.Node)]);
     }
 
@@ -114,7 +115,7 @@ static class EnvironmentLayer
     {
         string[] parts = suffix.Split('_');
         return parts is ["SNAPSHOT", "CONFIG", var index, "NAME" or "TYPE" or "QUERY"] && IsIndex(index)
-            ? (int.Parse(index, System.Globalization.CultureInfo.InvariantCulture), parts[3].ToLowerInvariant())
+            ? (int.Parse(index, CultureInfo.InvariantCulture), parts[3].ToLowerInvariant())
             : null;
     }
 

@@ -72,7 +72,9 @@ sealed record TableEntry(TableName Name, SourcePosition Position, MapNode Body)
     static TableEntry? Named(string text, SourcePosition position, MapNode body, IssueList issues)
     {
         if (TableName.TryParse(text, out var name)) return new TableEntry(name, position, body);
-        issues.Error(position, $"'{Shown.Short(text)}' is not a table name; write table, schema.table, or \"Schema\".\"table\" with quotes around names that hold dots");
+        issues.Error(
+            position,
+            $"'{Shown.Short(text)}' is not a table name; write table, schema.table, or \"Schema\".\"table\" with quotes around names that hold dots");
         return null;
     }
 }
