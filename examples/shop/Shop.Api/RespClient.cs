@@ -5,13 +5,13 @@ using System.Text;
 namespace Shop;
 
 /// <summary>An error reply of Redis, such as <c>WRONGTYPE …</c>.</summary>
-public sealed class RespErrorException(string message) : Exception(message);
+sealed class RespErrorException(string message) : Exception(message);
 
 /// <summary>
 /// The smallest useful Redis client: commands as text over one TCP connection, replies in RESP2 (Redis docs, "Redis
 /// serialization protocol specification"). A reply is a string, a long, null or an array of replies. One caller at a time.
 /// </summary>
-public sealed class RespClient : IDisposable
+sealed class RespClient : IDisposable
 {
     readonly NetworkStream stream;
     byte[] buffer = new byte[64 * 1024];
