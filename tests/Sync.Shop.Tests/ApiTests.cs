@@ -5,35 +5,46 @@ using Sync.Node.Demo;
 
 namespace Sync.Shop.Tests;
 
-public sealed class ApiTests(ShopServers shop) : IClassFixture<ShopServers>, IAsyncLifetime
+/// <summary>The shop's web program on servers of its own, whose Redis holds what PostgreSQL calls for.</summary>
+public sealed class ShopApi : IAsyncLifetime
 {
-    readonly HttpClient http = new();
-    ChildProcess? api;
+    ChildProcess? program;
+
+    public ShopServers Shop { get; } = new();
+    public HttpClient Http { get; } = new();
 
     public async Task InitializeAsync()
     {
-        string url = $"http://127.0.0.1:{shop.Servers.ShopPort}";
+        await Shop.InitializeAsync();
+        await Shop.ProjectAsync();
+        string url = $"http://127.0.0.1:{Shop.Servers.ShopPort}";
         var environment = new Dictionary<string, string>
         {
-            ["SHOP_POSTGRES"] = shop.Servers.ConnectionString[..shop.Servers.ConnectionString.IndexOf(";Options", StringComparison.Ordinal)],
-            ["SHOP_REDIS"] = $"127.0.0.1:{shop.Servers.RedisPort}",
+            ["SHOP_POSTGRES"] = Shop.Servers.ConnectionString[..Shop.Servers.ConnectionString.IndexOf(";Options", StringComparison.Ordinal)],
+            ["SHOP_REDIS"] = $"127.0.0.1:{Shop.Servers.RedisPort}",
             ["ASPNETCORE_URLS"] = url,
         };
-        http.BaseAddress = new Uri(url);
-        api = ChildProcess.Start("shop", ["dotnet", ShopFiles.FindApi()!], Path.Combine(shop.Servers.Folder, "shop.log"), environment);
-        await Waiting.UntilAsync("the shop answers", api, async () =>
+        Http.BaseAddress = new Uri(url);
+        program = ChildProcess.Start("shop", ["dotnet", ShopFiles.FindApi()!], Path.Combine(Shop.Servers.Folder, "shop.log"), environment);
+        await Waiting.UntilAsync("the shop answers", program, async () =>
         {
-            try { return (await http.GetAsync("/")).IsSuccessStatusCode; }
+            try { return (await Http.GetAsync("/")).IsSuccessStatusCode; }
             catch (HttpRequestException) { return false; }
         }, TimeSpan.FromSeconds(30), CancellationToken.None);
-        await shop.ProjectAsync();
     }
 
     public async Task DisposeAsync()
     {
-        http.Dispose();
-        if (api is not null) await api.DisposeAsync();
+        Http.Dispose();
+        if (program is not null) await program.DisposeAsync();
+        await Shop.DisposeAsync();
     }
+}
+
+public sealed class ApiTests(ShopApi api) : IClassFixture<ShopApi>
+{
+    readonly ShopServers shop = api.Shop;
+    readonly HttpClient http = api.Http;
 
     [Theory]
     [InlineData("/products/1")]
@@ -130,5 +141,6 @@ public sealed class ApiTests(ShopServers shop) : IClassFixture<ShopServers>, IAs
     {
         await using var command = new Npgsql.NpgsqlCommand("DELETE FROM orders WHERE id > 150", shop.Postgres);
         await command.ExecuteNonQueryAsync();
+        await shop.ProjectAsync();
     }
 }

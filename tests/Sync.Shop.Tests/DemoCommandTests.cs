@@ -23,6 +23,9 @@ public class DemoCommandTests
         using var stop = new CancellationTokenSource();
         var options = new DemoOptions { NodeCommand = ["sh", "-c", "exec sleep 600"] };
         var running = DemoCommand.RunAsync(options, stop.Token);
+        // Everything is up once the node has its log.
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (!Folders().Except(before).Any(folder => File.Exists(Path.Combine(folder, "actorsync.log")))) await Task.Delay(20, limit.Token);
         await stop.CancelAsync();
         (await running.WaitAsync(TimeSpan.FromSeconds(30))).ShouldBe(0);
         Folders().Except(before).ShouldBeEmpty();
