@@ -203,7 +203,8 @@ public sealed class PostgresServer : IAsyncDisposable
         };
         if (options.Tls is var (cert, key, clientCa))
         {
-            lines.AddRange(["ssl = on", $"ssl_cert_file = '{await AdoptAsync(cert, "server.crt")}'", $"ssl_key_file = '{await AdoptAsync(key, "server.key")}'"]);
+            lines.AddRange(["ssl = on", $"ssl_cert_file = '{await AdoptAsync(cert, "server.crt")}'", $"ssl_key_file ="
+                + $" '{await AdoptAsync(key, "server.key")}'"]);
             if (clientCa is not null) lines.Add($"ssl_ca_file = '{await AdoptAsync(clientCa, "client-ca.crt")}'");
         }
         lines.AddRange(options.Settings);

@@ -99,11 +99,9 @@ public sealed class PostgresConnector
             MaxPoolSize = 64,
             Enlist = false,
             GssEncryptionMode = GssEncryptionMode.Disable,
-            // A peer that vanished without a word is noticed after about 10 + 3 × 10 s; the kernel's default is two hours.
-            TcpKeepAlive = true,
-            TcpKeepAliveTime = 10,
-            TcpKeepAliveInterval = 10,
         };
+        // A peer that vanished without a word is noticed after about 10 + 9 × 10 s; the kernel's default is two hours. Unix sockets know no such thing.
+        if (!host.Host.StartsWith('/')) (builder.TcpKeepAlive, builder.TcpKeepAliveTime, builder.TcpKeepAliveInterval) = (true, 10, 10);
         TlsFiles.Apply(builder, options.Tls);
         return builder;
     }

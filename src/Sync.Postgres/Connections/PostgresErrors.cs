@@ -17,6 +17,8 @@ public static class PostgresErrors
     public static FailureClass Classify(Exception error) => error switch
     {
         SyncException sync => sync.Code == ExitCode.PostgresUnreachable ? FailureClass.Transient : FailureClass.Fatal,
+        // "Recovery is in progress": the server is a standby now.
+        PostgresException { SqlState: PostgresErrorCodes.ObjectNotInPrerequisiteState, File: "xlogfuncs.c" } => FailureClass.Transient,
         PostgresException postgres => Classify(postgres.SqlState),
         NpgsqlException when IsTls(error) || IsPasswordMissing(error) => FailureClass.Fatal,
         NpgsqlException or IOException or SocketException or TimeoutException => FailureClass.Transient,
@@ -46,7 +48,8 @@ public static class PostgresErrors
         var (code, message) = error switch
         {
             PostgresException postgres => Describe(postgres, address, conn),
-            _ when IsTls(error) => (ExitCode.Tls, $"No trusted TLS connection to PostgreSQL at {address}: {Cause(error)}. Check postgres.conn.tls and the server's certificate."),
+            _ when IsTls(error) => (ExitCode.Tls,
+                $"No trusted TLS connection to PostgreSQL at {address}: {Cause(error)}. Check postgres.conn.tls and the server's certificate."),
             _ when IsPasswordMissing(error) => (ExitCode.PostgresAuthentication,
                 $"PostgreSQL at {address} wants a password of user {conn.User}: set postgres.conn.password."),
             _ when Classify(error) == FailureClass.Transient => Unreachable(error, address),
@@ -55,26 +58,26 @@ public static class PostgresErrors
         return new SyncException(code, message, error);
     }
 
+    // Messages come in the server's language; the names of source files and routines that come with them don't.
     static (ExitCode, string) Describe(PostgresException error, HostPort address, PostgresConnectionOptions conn) => error.SqlState switch
     {
         PostgresErrorCodes.InvalidPassword => (ExitCode.PostgresAuthentication,
             $"PostgreSQL at {address} refuses the password of user {conn.User}: correct postgres.conn.password."),
         PostgresErrorCodes.InvalidAuthorizationSpecification => (ExitCode.PostgresAuthentication,
-            $"PostgreSQL at {address} refuses user {conn.User}: {Sentence(error)} Check postgres.conn.user, the role's LOGIN and REPLICATION attributes, and pg_hba.conf."),
+            $"PostgreSQL at {address} refuses user {conn.User}: {Sentence(error)} Check postgres.conn.user, the role's LOGIN and REPLICATION"
+                + " attributes, and pg_hba.conf."),
         PostgresErrorCodes.InvalidCatalogName => (ExitCode.Configuration,
             $"Database {conn.Database} does not exist on {address}: create it or correct postgres.conn.database."),
-        PostgresErrorCodes.InsufficientPrivilege when error.MessageText.Contains("replication", StringComparison.OrdinalIgnoreCase)
-                || error.MessageText.Contains("walsender", StringComparison.OrdinalIgnoreCase) => (ExitCode.Schema,
-            $"User {conn.User} may not use replication on {address}: run ALTER ROLE {Sql.Identifier(conn.User)} REPLICATION."),
         PostgresErrorCodes.InsufficientPrivilege => (ExitCode.Schema,
             $"User {conn.User} lacks a privilege on {address}: {Sentence(error)} Grant it or use another user."),
         PostgresErrorCodes.UndefinedFile => (ExitCode.Slot,
             $"The WAL that the slot needs is gone from {address}: {Sentence(error)} Drop the slot and start anew with a full snapshot."),
-        PostgresErrorCodes.UndefinedObject when error.MessageText.StartsWith("publication", StringComparison.Ordinal) => (ExitCode.Publication,
+        PostgresErrorCodes.UndefinedObject when error.Routine == "get_publication_oid" => (ExitCode.Publication,
             $"PostgreSQL at {address} says: {Sentence(error)} If it was created after the slot, drop the slot and start anew with a full snapshot."),
-        PostgresErrorCodes.UndefinedObject or PostgresErrorCodes.ObjectNotInPrerequisiteState when error.MessageText.Contains("slot", StringComparison.Ordinal) =>
+        PostgresErrorCodes.UndefinedObject or PostgresErrorCodes.ObjectNotInPrerequisiteState when error.File is "slot.c" or "slotfuncs.c" or "walsender.c" =>
             (ExitCode.Slot, $"The slot can't be used on {address}: {Sentence(error)}{Hint(error)}"),
-        PostgresErrorCodes.ObjectNotInPrerequisiteState => (ExitCode.PostgresUnsuitable, $"PostgreSQL at {address} says: {Sentence(error)}{Hint(error)}"),
+        PostgresErrorCodes.ObjectNotInPrerequisiteState when Classify(error) == FailureClass.Fatal => (ExitCode.PostgresUnsuitable,
+            $"PostgreSQL at {address} says: {Sentence(error)}{Hint(error)}"),
         _ when Classify(error) == FailureClass.Transient => Unreachable(error, address),
         _ => (error.SqlState.StartsWith("42", StringComparison.Ordinal) ? ExitCode.Schema : ExitCode.Internal,
             $"PostgreSQL at {address} refuses a statement ({error.SqlState}): {Sentence(error)}{Hint(error)}"),
@@ -109,12 +112,16 @@ public static class PostgresErrors
     internal static bool IsTls(Exception error)
     {
         for (var e = error; e is not null; e = e.InnerException)
-            if (e is AuthenticationException || (e is NpgsqlException { InnerException: null } && e.Message.Contains("SSL", StringComparison.Ordinal))) return true;
+        {
+            if (e is AuthenticationException) return true;
+            if (e is NpgsqlException { InnerException: null } && e.Message.Contains("SSL", StringComparison.Ordinal)) return true;
+        }
         return false;
     }
 
     // The driver notices by itself that it has no password to give; it has no error code for that.
-    static bool IsPasswordMissing(Exception error) => error is NpgsqlException and not PostgresException && error.Message.StartsWith("No password", StringComparison.Ordinal);
+    static bool IsPasswordMissing(Exception error) =>
+        error is NpgsqlException and not PostgresException && error.Message.StartsWith("No password", StringComparison.Ordinal);
 
     static string Sentence(PostgresException error) => error.MessageText.TrimEnd('.') + ".";
 

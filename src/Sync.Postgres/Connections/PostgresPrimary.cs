@@ -59,7 +59,10 @@ public sealed class PostgresPrimary : IAsyncDisposable
         {
             await connection.DisposeAsync();
             if (e is OperationCanceledException) throw;
-            throw Describe(e);
+            throw e is PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege }
+                ? new SyncException(ExitCode.Schema,
+                    $"User {Options.User} may not use replication on {Address}: run ALTER ROLE {Sql.Identifier(Options.User)} REPLICATION.", e)
+                : Describe(e);
         }
     }
 

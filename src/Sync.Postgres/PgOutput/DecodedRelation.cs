@@ -15,5 +15,7 @@ public sealed record DecodedRelation(uint Oid, string Schema, string Name, Repli
 
 /// <param name="Name">Column name.</param>
 /// <param name="TypeOid">pg_type.oid.</param>
-/// <param name="IsKey">The flag "part of the key": set for the columns of the replica identity's index, for every column under FULL, never under NOTHING.</param>
+/// <param name="IsKey">
+/// The flag "part of the key": set for the columns of the replica identity's index, for every column under FULL, never under NOTHING.
+/// </param>
 public sealed record DecodedColumn(string Name, uint TypeOid, bool IsKey);

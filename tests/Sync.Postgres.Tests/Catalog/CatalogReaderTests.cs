@@ -29,7 +29,8 @@ public class CatalogReaderTests(PostgresFixture fixture)
         ]);
         table.PrimaryKey.ShouldBe([2, 1]);
         Identity(table).ShouldBe(["line", "order_id"]);
-        (table.Kind, table.IsPartition, table.IsPermanent, table.Identity, table.EstimatedRows).ShouldBe((TableKind.Table, false, true, ReplicaIdentity.Default, 1000));
+        (table.Kind, table.IsPartition, table.IsPermanent, table.Identity, table.EstimatedRows)
+            .ShouldBe((TableKind.Table, false, true, ReplicaIdentity.Default, 1000));
         table.Pages.ShouldBe(await database.ScalarAsync<long>("select pg_relation_size('lines') / 8192"));
         table.Bytes.ShouldBe(await database.ScalarAsync<long>("select pg_table_size('lines')"));
 

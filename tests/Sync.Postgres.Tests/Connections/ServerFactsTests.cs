@@ -55,6 +55,7 @@ public class ServerFactsTests
         Code(good, failover: true).ShouldBe(ExitCode.Configuration);
         ServerChecks.Find(good with { VersionNumber = 170000 }, new ReplicationOptions { Failover = true }).ShouldBeEmpty();
 
-        static ExitCode Code(ServerFacts facts, bool? failover = null) => ServerChecks.Find(facts, new ReplicationOptions { Failover = failover }).ShouldHaveSingleItem().Code;
+        static ExitCode Code(ServerFacts facts, bool? failover = null) =>
+            ServerChecks.Find(facts, new ReplicationOptions { Failover = failover }).ShouldHaveSingleItem().Code;
     }
 }

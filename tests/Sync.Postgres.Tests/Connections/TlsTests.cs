@@ -69,6 +69,13 @@ public sealed class TlsTests : IDisposable
     }
 
     [Fact]
+    public async Task Unix_socket_should_be_usable_and_speak_no_TLS()
+    {
+        await using var server = await PostgresServer.StartAsync(new PostgresServerOptions { Password = "s3cret" });
+        (await CipherAsync(new PostgresConnectionOptions { Hosts = [new(server.SocketFolder, server.Port)], Tls = new TlsOptions() })).ShouldBeNull();
+    }
+
+    [Fact]
     public void Tls_files_that_are_missing_or_wrong_should_be_named()
     {
         string root = certificates.Authority("root");
