@@ -230,7 +230,7 @@ public sealed class RespConnection : IAsyncDisposable
     static async ValueTask IgnoreAsync(ValueTask sending)
     {
         try { await sending; }
-        catch (Exception error) when (error is SocketException or IOException or ObjectDisposedException) { /* the receiving side reports it */ }
+        catch (Exception) { /* the receiving side has the cause; here it only matters that the memory is free again */ }
     }
 
     static async ValueTask<Socket> OpenSocketAsync(RedisConnectionOptions options, CancellationToken cancellationToken)

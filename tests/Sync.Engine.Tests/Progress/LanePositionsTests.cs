@@ -78,7 +78,13 @@ public class LanePositionsTests
     {
         var merged = LanePositions.Merge(4, new Dictionary<string, string>
         {
-            ["system"] = "73", ["lanes"] = "4", ["future"] = "x", ["lane:x"] = "x", ["w:2"] = "x", ["w:2:2"] = "x", ["w:0:0"] = "x",
+            ["system"] = "73",
+            ["lanes"] = "4",
+            ["future"] = "x",
+            ["lane:x"] = "x",
+            ["w:2"] = "x",
+            ["w:2:2"] = "x",
+            ["w:0:0"] = "x",
         });
         merged.System.ShouldBe("73");
         merged.RecordedLanes.ShouldBe(4);

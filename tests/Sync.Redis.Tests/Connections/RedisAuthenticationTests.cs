@@ -1,6 +1,12 @@
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
+using Sync.Contracts.Rows;
+using Sync.Engine.Batching;
+using Sync.Engine.DeadLetters;
 using Sync.Redis.Connections;
+using Sync.Redis.DeadLetters;
+using Sync.Redis.Errors;
+using Sync.Redis.Progress;
 using Sync.Redis.Sink;
 using Sync.Redis.Tests.Support;
 using Sync.Testing;
@@ -90,6 +96,39 @@ public sealed class RedisAuthenticationTests : IAsyncLifetime
             async () => await SinkSession.OpenAsync(options, RedisFixture.Timeout, TimeProvider.System, null, default));
         error.Code.ShouldBe(ExitCode.RedisAuthentication);
         error.Message.ShouldContain("multi");
+    }
+
+    [Fact]
+    public async Task Everything_should_work_with_the_rights_that_the_documentation_names()
+    {
+        string[] rights = "+@write +@read +multi +exec +watch +unwatch +info +select +client|setname +client|id +client|kill +eval".Split(' ');
+        string[] keys = ["~actorsync:*", "~orders:*"];
+        await server.ExecAsync(["ACL", "SETUSER", "documented", "on", ">p", .. keys, .. rights]);
+        var options = RedisFixture.Options(server) with { User = "documented", Password = new Secret("p"), Database = 1 };
+        await using var old = await SinkSession.OpenAsync(options, RedisFixture.Timeout, TimeProvider.System, null, default);
+        await using var session = await SinkSession.OpenAsync(options, RedisFixture.Timeout, TimeProvider.System, old.Identity, default);
+        await Should.ThrowAsync<RedisTransientException>(async () => await old.Connection.ExecuteAsync(default, "INFO"));
+
+        var redisKeys = new RedisKeys("s");
+        byte[] field = "w:1:0"u8.ToArray();
+        await new ProgressStore(redisKeys).BeginAsync(session.Connection, "1", default);
+        (await session.WriteAsync([Batches.Single(["HSET", "orders:1", "a", "1"])], redisKeys.ProgressBytes, field, Batches.At(1), default))
+            .ShouldBeSameAs(FlightResult.AllApplied);
+        (await new ProgressStore(redisKeys).BeginAsync(session.Connection, "1", default)).Lowest.ShouldBe(Batches.At(1));
+        var letter = new DeadLetter
+        {
+            Position = Batches.At(2),
+            Table = "public.orders",
+            Kind = ChangeKind.Insert,
+            Key = "orders:1"u8.ToArray(),
+            Commands = Batches.Resp(["HSET", "orders:1", "a", "2"]),
+            Error = "test",
+            At = DateTimeOffset.UnixEpoch,
+        };
+        var store = new DeadLetterStore(redisKeys, TimeProvider.System);
+        await store.ParkAsync(session.Connection, [letter], (field, Batches.At(2)), default);
+        (await store.LoadParkedKeysAsync(session.Connection, default)).Count.ShouldBe(1);
+        (await store.ReplayAsync(session.Connection, letter.Key, default)).ShouldBe(new ReplayResult(1, null));
     }
 
     ValueTask<RespConnection> ConnectAsync(string? user, string? password) => RespConnection.ConnectAsync(

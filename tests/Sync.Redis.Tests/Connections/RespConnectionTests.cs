@@ -208,6 +208,21 @@ public sealed class RespConnectionTests(RedisFixture redis) : IClassFixture<Redi
     }
 
     [Fact]
+    public async Task Connection_should_not_deadlock_with_a_server_that_reads_on_only_when_its_replies_are_taken()
+    {
+        const int commands = 20_000;
+        byte[] reply = Encoding.ASCII.GetBytes($"$1000\r\n{new string('r', 1000)}\r\n");
+        await using var server = new ScriptedServer(ScriptedServer.Welcome, close: false, reply);
+        await using var connection = await RespConnection.ConnectAsync(server.Options, TimeSpan.FromSeconds(5), TimeProvider.System, default);
+        string argument = new string('a', 999) + (char)ScriptedServer.Mark;
+        var pipeline = new RespCommands();
+        for (int i = 0; i < commands; i++) pipeline.Add("ECHO", argument);
+        var replies = await connection.ExecutePipelineAsync(pipeline, default);
+        replies.Length.ShouldBe(commands);
+        replies.ShouldAllBe(value => value.Bytes.Length == 1000);
+    }
+
+    [Fact]
     public async Task Connection_should_say_that_protected_mode_is_in_the_way()
     {
         await using var server = new ScriptedServer("-DENIED Redis is running in protected mode because protected mode is enabled\r\n"u8.ToArray(), close: true);

@@ -94,7 +94,7 @@ public sealed class BatchSinkTests(RedisFixture redis) : IClassFixture<RedisFixt
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Sink_should_not_deadlock_on_a_large_flight(bool tls)
+    public async Task Sink_should_write_a_large_flight_with_replies_as_large(bool tls)
     {
         using var sandbox = new Sandbox();
         var certificates = TestCertificates.Create(sandbox.Path);
@@ -104,7 +104,7 @@ public sealed class BatchSinkTests(RedisFixture redis) : IClassFixture<RedisFixt
             : RedisFixture.Options(server);
         await using var session = await SinkSession.OpenAsync(options, TimeSpan.FromSeconds(30), TimeProvider.System, null, default);
 
-        // Replies as large as the commands: SET … GET echoes the old value, so that Redis' output fills up while we still send.
+        // SET … GET echoes the old value.
         var flight = new List<Batch>();
         const int batches = 80;
         const int rows = 250;
