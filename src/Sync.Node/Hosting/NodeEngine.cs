@@ -23,14 +23,15 @@ sealed class NodeEngine
     readonly PumpContext context;
     readonly Dictionary<string, SnapshotMark> marks;
     readonly List<Task> writers = [];
-    readonly CancellationTokenSource soft;
+    readonly CancellationTokenSource soft, hard;
     Exception? failure;
 
-    NodeEngine(PumpContext context, Dictionary<string, SnapshotMark> marks, CancellationTokenSource soft)
+    NodeEngine(PumpContext context, Dictionary<string, SnapshotMark> marks, CancellationTokenSource soft, CancellationTokenSource hard)
     {
         this.context = context;
         this.marks = marks;
         this.soft = soft;
+        this.hard = hard;
         DeadLetters = new DeadLetterDesk(context);
     }
 
@@ -44,7 +45,7 @@ sealed class NodeEngine
     /// <exception cref="SyncException">Redis can't be reached, refuses, or holds the progress of another PostgreSQL.</exception>
     public static async Task<NodeEngine> StartAsync(
         SyncConfig config, TableSet tables, Source source, HostLog log, NodeStats stats, SyncMetrics metrics, TimeProvider time,
-        CancellationTokenSource soft, CancellationToken hard)
+        CancellationTokenSource soft, CancellationTokenSource hard)
     {
         var shared = new WriterContext(config, new RedisKeys(config.Postgres.Repl.Slot), metrics, stats, log, time);
         LanePositions positions;
@@ -81,8 +82,8 @@ sealed class NodeEngine
             if (marks.TryGetValue(table.Name, out var mark) && mark.State == SnapshotState.Done) table.Floor = mark.Lsn;
         var tracker = new ProgressTracker(config.FlushWorkers, source.Slot.Facts.ConfirmedFlushLsn);
         var gate = new FlowGate(maxQueuedBytes, config.MaxWriteQueueSize ?? int.MaxValue);
-        var engine = new NodeEngine(new PumpContext(shared, writers, tables, router, applied, tracker, gate), marks, soft);
-        foreach (var writer in writers) engine.writers.Add(Task.Run(() => engine.WatchAsync(writer.RunAsync(hard)), CancellationToken.None));
+        var engine = new NodeEngine(new PumpContext(shared, writers, tables, router, applied, tracker, gate), marks, soft, hard);
+        foreach (var writer in writers) engine.writers.Add(Task.Run(() => engine.WatchAsync(writer.RunAsync(hard.Token)), CancellationToken.None));
         return engine;
     }
 
@@ -96,7 +97,9 @@ sealed class NodeEngine
         catch (Exception e)
         {
             if (e is not OperationCanceledException) Interlocked.CompareExchange(ref failure, e, null);
+            // Nobody may wait for a writer that is no more: what is not confirmed by now comes again at the next start.
             await soft.CancelAsync();
+            await hard.CancelAsync();
         }
     }
 
@@ -113,11 +116,14 @@ sealed class NodeEngine
     public async Task<bool> CopyAsync(Source source, HostOptions options, StatusBoard board, CancellationToken cancellationToken)
     {
         var mode = options.SnapshotOnly ? SnapshotMode.OnetimeOnly : context.Config.Snapshot.Mode;
-        if (mode == SnapshotMode.Never) return false;
-        var copy = new SnapshotRun(context, source, board);
-        await copy.RunAsync(table => options.OnlyTable == table.Name || (options.OnlyTable is null && IsNotCopied(table)), cancellationToken);
-        foreach (var table in context.Tables.All)
-            if (table.Floor != Lsn.None) marks[table.Name] = new SnapshotMark(table.Floor, SnapshotState.Done, 0);
+        if (mode != SnapshotMode.Never)
+        {
+            await new SnapshotRun(context, source, board).RunAsync(
+                table => options.OnlyTable == table.Name || (options.OnlyTable is null && IsNotCopied(table)), cancellationToken);
+            foreach (var table in context.Tables.All)
+                if (table.Floor != Lsn.None) marks[table.Name] = new SnapshotMark(table.Floor, SnapshotState.Done, 0);
+        }
+        await source.ReleaseSnapshotAsync();
         return mode == SnapshotMode.OnetimeOnly;
     }
 
@@ -139,16 +145,16 @@ sealed class NodeEngine
         var pump = new StreamPump(context, stream, source.Catalog, rows);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(soft);
         var reporter = new StreamReporter(context, stream, source, board).RunAsync(ended.Token);
-        await using var stopReading = soft.Register(stream.Stop);
         try
         {
-            await pump.RunAsync(hard);
+            await pump.RunAsync(soft, hard);
+            await FinishAsync(stream, hard);
         }
         finally
         {
             await ended.CancelAsync();
             await reporter;
-            if (soft.IsCancellationRequested) await FinishAsync(stream, hard);
+            await pump.LeaveAsync();
         }
     }
 
@@ -167,11 +173,11 @@ sealed class NodeEngine
         await stream.SendStatusAsync();
     }
 
-    public async Task StopAsync(CancellationToken hard)
+    /// <summary>Lets the writers finish what they have; the token they were started with bounds it.</summary>
+    public async Task StopAsync()
     {
         foreach (var writer in context.Writers) writer.Complete();
-        await Task.WhenAll(writers).WaitAsync(CancellationToken.None);
-        _ = hard;
+        await Task.WhenAll(writers);
     }
 
     /// <exception cref="SyncException">What made a writer end.</exception>

@@ -61,34 +61,9 @@ public sealed class SingleHost : INodeAdmin, IAsyncDisposable
             board.Set(NodeState.Stopping);
             hard.CancelAfter(config.ShutdownTimeout);
         });
-        NodeEngine? engine = null;
         try
         {
-            for (int failures = 0; ;)
-            {
-                try
-                {
-                    await using var source = await Source.OpenAsync(config, tables, log, time, board, soft.Token);
-                    if (engine is null)
-                    {
-                        engine = await NodeEngine.StartAsync(config, tables, source, log, stats, metrics, time, soft, hard.Token);
-                        board.Engine = engine;
-                    }
-                    else await engine.SettleAsync(source, soft.Token);
-                    if (await engine.CopyAsync(source, options, board, soft.Token)) return;
-                    failures = 0;
-                    await engine.StreamAsync(source, board, soft.Token, hard.Token);
-                }
-                catch (Exception e) when (engine is not null && !soft.IsCancellationRequested && Source.IsTransient(e))
-                {
-                    failures++;
-                    var delay = Backoff.Delay(config.RetryPolicy, failures, Random.Shared.NextDouble());
-                    board.Set(NodeState.Reconnecting, e.Message);
-                    stats.SetError(e.Message);
-                    if (failures is 1 or 10 || failures % 100 == 0) log.StreamLost(e.Message, delay);
-                    await Task.Delay(delay, time, soft.Token);
-                }
-            }
+            await WorkAsync(soft, hard);
         }
         catch (OperationCanceledException) when (soft.IsCancellationRequested)
         {
@@ -96,15 +71,41 @@ public sealed class SingleHost : INodeAdmin, IAsyncDisposable
         }
         finally
         {
-            if (engine is not null)
+            if (board.Engine is { } engine)
             {
                 log.Stopping();
-                await engine.StopAsync(hard.Token);
+                await engine.StopAsync();
                 log.Stopped(engine.Confirmed.ToString());
             }
             board.Set(NodeState.Stopped);
         }
-        engine?.ThrowIfFailed();
+        board.Engine?.ThrowIfFailed();
+    }
+
+    async Task WorkAsync(CancellationTokenSource soft, CancellationTokenSource hard)
+    {
+        for (int failures = 0; !soft.IsCancellationRequested;)
+        {
+            long begun = time.GetTimestamp();
+            try
+            {
+                await using var source = await Source.OpenAsync(config, tables, log, time, board, soft.Token);
+                if (board.Engine is { } engine) await engine.SettleAsync(source, soft.Token);
+                else board.Engine = engine = await NodeEngine.StartAsync(config, tables, source, log, stats, metrics, time, soft, hard);
+                if (await engine.CopyAsync(source, options, board, soft.Token)) return;
+                await engine.StreamAsync(source, board, soft.Token, hard.Token);
+            }
+            catch (Exception e) when ((board.Engine is not null || board.HasStoodBy) && !soft.IsCancellationRequested && Source.IsTransient(e))
+            {
+                // At the very start an unreachable server is an error to report; later it is something to come back from.
+                failures = time.GetElapsedTime(begun) > config.RetryPolicy.MaxBackoff ? 1 : failures + 1;
+                var delay = Backoff.Delay(config.RetryPolicy, failures, Random.Shared.NextDouble());
+                board.Set(NodeState.Reconnecting, e.Message);
+                stats.SetError(e.Message);
+                if (failures is 1 or 10 || failures % 100 == 0) log.StreamLost(e.Message, delay);
+                await Task.Delay(delay, time, soft.Token);
+            }
+        }
     }
 
     public ValueTask DisposeAsync()

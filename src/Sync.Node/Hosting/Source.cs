@@ -100,6 +100,13 @@ sealed class Source : IAsyncDisposable
         _ => false,
     };
 
+    /// <summary>Lets go of the snapshot that came with a new slot: an exported one holds back vacuum for as long as it is kept.</summary>
+    public async ValueTask ReleaseSnapshotAsync()
+    {
+        if (Slot.Snapshot is not { } snapshot || !owned.Remove(snapshot)) return;
+        await snapshot.DisposeAsync();
+    }
+
     public async ValueTask DisposeAsync()
     {
         for (int i = owned.Count - 1; i >= 0; i--) await owned[i].DisposeAsync();

@@ -32,6 +32,7 @@ sealed class StreamPump : IBatchOwner
     uint transaction;
     ulong rowsInTransaction;
     long lastFlush;
+    Task<ReadOnlyMemory<byte>>? pending;
 
     public StreamPump(PumpContext context, ReplicationStream stream, CatalogReader catalog, RowReader rows)
     {
@@ -43,26 +44,49 @@ sealed class StreamPump : IBatchOwner
         assembler = new BatchAssembler(context.Config.FlushWorkers, new BatchLimits(context.Config.FlushBufferSize), context.Tracker, context.Pool.Rent);
     }
 
-    /// <summary>Reads until the stream ends, which is always an exception, or until it is stopped.</summary>
+    /// <summary>
+    /// Reads until the stream ends, which is always an exception, or until it is asked to stop, which leaves the stream open for a last report.
+    /// </summary>
+    /// <param name="stop">Asks to stop at the next message boundary.</param>
+    /// <param name="hard">Gives up what was read.</param>
     /// <exception cref="ReplicationStreamException">The connection is lost; what was read is on its way to Redis.</exception>
-    public async Task RunAsync(CancellationToken cancellationToken)
+    public async Task RunAsync(CancellationToken stop, CancellationToken hard)
     {
+        var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var onStop = stop.Register(stopped.SetResult);
         try
         {
-            while (true)
+            while (!stop.IsCancellationRequested)
             {
                 var next = stream.NextAsync();
-                if (assembler.HasOpen && (!next.IsCompleted || context.Time.GetElapsedTime(lastFlush) > flushInterval)) await FlushAllAsync(cancellationToken);
-                var message = await next;
-                await HandleAsync(message, cancellationToken);
+                if (assembler.HasOpen && (!next.IsCompleted || context.Time.GetElapsedTime(lastFlush) > flushInterval)) await FlushAllAsync(hard);
+                ReadOnlyMemory<byte> message;
+                if (next.IsCompleted) message = await next;
+                else
+                {
+                    pending = next.AsTask();
+                    if (await Task.WhenAny(pending, stopped.Task) != pending) return;
+                    message = await pending;
+                    pending = null;
+                }
+                await HandleAsync(message, hard);
             }
         }
         finally
         {
             // What was read whole is in open batches and positioned; it goes out whether or not the connection lives.
-            await FlushAllAsync(cancellationToken);
+            await FlushAllAsync(hard);
             ReportSkipped();
         }
+    }
+
+    /// <summary>Ends a read that was under way when the pump was asked to stop; the stream can be disposed afterwards.</summary>
+    public async Task LeaveAsync()
+    {
+        stream.Stop();
+        if (pending is null) return;
+        try { await pending; }
+        catch (Exception e) when (e is OperationCanceledException or ReplicationStreamException) { /* This is how it ends. */ }
     }
 
     ValueTask HandleAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
