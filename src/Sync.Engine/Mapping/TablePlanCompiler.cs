@@ -41,6 +41,7 @@ public sealed class TablePlanCompiler
         CheckFilter();
         moving.UnionWith(relation.PrimaryKey);
         moving.ExceptWith(handledByUser);
+        foreach (int column in moving.Where(c => !relation.PrimaryKey.Contains(c))) binder.NeedsOld(column);
         var orderingTemplate = table.Key is { } key ? binder.Bind(key, table.Position, Purpose.OrderingKey) : null;
         if (orderingTemplate is { Expands: true }) binder.Error(table.Position, "'key' must be one text; list forms can't stand in it");
         foreach (int column in orderingTemplate?.CurrentColumns ?? []) binder.NeedsOld(column);
@@ -139,7 +140,7 @@ public sealed class TablePlanCompiler
             if (isKey[i] && arguments[i]!.Expands)
                 binder.Error(command.Position, $"{info.Name}: '{command.Arguments[i + 1]}' stands where a key is expected; list forms can't be keys");
         var plan = new CommandPlan(info.Name, arguments!, isKey, holes);
-        if (purpose == Purpose.Update) NoteMoves(plan);
+        NoteMoves(plan, info, purpose);
         if (table.Action == TableAction.Invalidate && purpose != Purpose.Truncate)
         {
             AddInvalidation(plans, plan);
@@ -156,15 +157,18 @@ public sealed class TablePlanCompiler
     }
 
     /// <summary>
-    /// An update that changes a column in a key moves the row. Where the update's own commands look at the old value of that
-    /// column, the user handles the move and nothing is added to it.
+    /// An update that changes a column in a key moves the row: what it wrote or counted under the old key has to go there. A log (XADD, a
+    /// list) has no row of its own, so its key moves nothing. Where the update's own commands look at the old value of that column,
+    /// the user handles the move and nothing is added to it.
     /// </summary>
-    void NoteMoves(CommandPlan plan)
+    void NoteMoves(CommandPlan plan, CommandInfo info, Purpose purpose)
     {
+        bool holdsRow = info.Nature is CommandNature.Write or CommandNature.AddMember
+            || (info.Nature == CommandNature.Accumulate && info.Name is not ("XADD" or "LPUSH" or "RPUSH" or "APPEND"));
         foreach (var key in plan.Keys)
         {
-            moving.UnionWith(key.CurrentColumns);
-            handledByUser.UnionWith(key.OldColumns);
+            if (holdsRow && purpose is (Purpose.Insert or Purpose.Update)) moving.UnionWith(key.CurrentColumns);
+            if (purpose == Purpose.Update) handledByUser.UnionWith(key.OldColumns);
         }
     }
 

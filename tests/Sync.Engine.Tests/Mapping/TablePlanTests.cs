@@ -119,6 +119,25 @@ public class TablePlanTests
             .ShouldBe(["SREM|s:a|1", "SADD|s:b|1"]);
 
     [Fact]
+    public void A_column_in_a_key_of_the_insert_commands_should_move_the_row_as_well()
+    {
+        var table = Table() with
+        {
+            Insert = Rules(["INCRBYFLOAT", "sum:{status}", "{amount}"]),
+            Update = Rules(["INCR", "updates"]),
+            Delete = Rules(["INCRBYFLOAT", "sum:{status}", "-{amount}"]),
+        };
+        var plan = Compile(table, FullOrders);
+        plan.Update(["1", "a", "1", "t", "n"], "1", "b", "2", "t", "n").Commands.ShouldBe(["INCRBYFLOAT|sum:a|-1", "INCRBYFLOAT|sum:b|2"]);
+        plan.Update(["1", "a", "1", "t", "n"], "1", "a", "2", "t", "n").Commands.ShouldBe(["INCR|updates"]);
+    }
+
+    [Fact]
+    public void A_column_in_the_key_of_a_log_should_move_nothing() =>
+        Compile(Table() with { Insert = Rules(["XADD", "log:{status}", "*", "op", "i"]), Update = Rules(["XADD", "log:{status}", "*", "op", "u"]), Delete = Rules(["XADD", "log:{status}", "*", "op", "d"]) }, FullOrders)
+            .Update(["1", "a", "1", "t", "n"], "1", "b", "1", "t", "n").Commands.ShouldBe(["XADD|log:b|*|op|u"]);
+
+    [Fact]
     public void A_move_the_user_handles_should_be_left_to_the_user() =>
         Compile(Table() with { Insert = Rules(["SADD", "s:{status}", "{id}"]), Update = Rules(["SREM", "s:{old:status}", "{id}"], ["SADD", "s:{status}", "{id}"], ["INCR", "n"]) }, FullOrders)
             .Update(["1", "a", "1", "t", "n"], "1", "b", "1", "t", "n").Commands.ShouldBe(["SREM|s:a|1", "SADD|s:b|1", "INCR|n"]);
