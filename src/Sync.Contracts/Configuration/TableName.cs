@@ -9,6 +9,8 @@ namespace Sync.Contracts.Configuration;
 /// </summary>
 public readonly record struct TableName(string Schema, string Name)
 {
+    public static TableName Of(TableConfig table) => new(table.Schema, table.Name);
+
     public static bool TryParse(string text, out TableName name)
     {
         name = default;

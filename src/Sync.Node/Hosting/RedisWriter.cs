@@ -1,13 +1,11 @@
 using System.Text;
 using System.Threading.Channels;
 using Sync.Contracts;
-using Sync.Contracts.Configuration;
 using Sync.Engine.Batching;
 using Sync.Engine.DeadLetters;
 using Sync.Engine.Progress;
 using Sync.Engine.Retry;
 using Sync.Redis.Errors;
-using Sync.Redis.Progress;
 using Sync.Redis.Sink;
 
 namespace Sync.Node.Hosting;

@@ -1,8 +1,6 @@
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Engine.Retry;
-using Sync.Postgres.Connections;
-using Sync.Postgres.Slots;
 
 namespace Sync.Node.Hosting;
 

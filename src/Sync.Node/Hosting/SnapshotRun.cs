@@ -1,5 +1,4 @@
 using Sync.Contracts;
-using Sync.Contracts.Configuration;
 using Sync.Postgres.Slots;
 using Sync.Postgres.Snapshots;
 

@@ -3,8 +3,6 @@ using Sync.Contracts.Configuration;
 using Sync.Contracts.Rows;
 using Sync.Engine.Batching;
 using Sync.Engine.Mapping;
-using Sync.Engine.Ordering;
-using Sync.Engine.Progress;
 using Sync.Postgres.Catalog;
 using Sync.Postgres.PgOutput;
 using Sync.Postgres.Rows;

@@ -1,6 +1,6 @@
-using Sync.Contracts;
 using Sync.Engine.Mapping;
 using Sync.Redis.Connections;
+using Sync.Redis.Errors;
 using Sync.Redis.Protocol;
 
 namespace Sync.Node.Hosting;

@@ -1,3 +1,4 @@
+using Sync.Contracts.Configuration;
 using Npgsql;
 using NpgsqlTypes;
 using Sync.Contracts;

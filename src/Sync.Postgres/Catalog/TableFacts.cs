@@ -3,14 +3,6 @@ using Sync.Contracts.Rows;
 
 namespace Sync.Postgres.Catalog;
 
-/// <summary>A table's full name, as the catalog writes it.</summary>
-public readonly record struct TableName(string Schema, string Name)
-{
-    public static TableName Of(TableConfig table) => new(table.Schema, table.Name);
-
-    public override string ToString() => $"{Schema}.{Name}";
-}
-
 /// <summary>pg_class.relkind, as far as it can be named like a table.</summary>
 public enum TableKind : byte
 {

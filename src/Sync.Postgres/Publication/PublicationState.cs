@@ -1,3 +1,4 @@
+using Sync.Contracts.Configuration;
 using Sync.Postgres.Catalog;
 
 namespace Sync.Postgres.Publication;

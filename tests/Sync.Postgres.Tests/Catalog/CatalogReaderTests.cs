@@ -1,3 +1,4 @@
+using Sync.Contracts.Configuration;
 using Sync.Contracts;
 using Sync.Contracts.Rows;
 using Sync.Postgres.Catalog;
