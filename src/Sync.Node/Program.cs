@@ -1,1 +1,1 @@
-Console.WriteLine("actorsync 0.1.0");
+return await Sync.Node.Commands.CommandLine.RunAsync(args);

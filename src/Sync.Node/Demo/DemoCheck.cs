@@ -62,24 +62,25 @@ sealed class DemoCheck(DemoStage stage, DemoOptions options)
         long own = await ScalarAsync("SELECT count(*) FROM products", ct);
         await BulkStepAsync("added", Insert, ["ZCARD", "products:by-price"], own + BulkRows, ct);
         await BulkStepAsync("repriced", $"UPDATE products SET price = {range} + id % 1000, category = 'parts ' || id % 10 WHERE id > 100000", ["ZCOUNT", "products:by-price", range, "+inf"], BulkRows, ct);
-        await BulkStepAsync("thinned out", "DELETE FROM products WHERE id > 100000 AND id % 20 <> 0", ["ZCARD", "products:by-price"], own + (BulkRows / 20), ct);
+        await BulkStepAsync("deleted", "DELETE FROM products WHERE id > 100000 AND id % 20 <> 0", ["ZCARD", "products:by-price"], own + (BulkRows / 20), ct);
     }
 
     async Task BulkStepAsync(string what, string sql, string[] question, long expected, CancellationToken ct)
     {
-        await using (var command = new NpgsqlCommand(sql, stage.Postgres) { CommandTimeout = 60 }) await command.ExecuteNonQueryAsync(ct);
+        int rows;
+        await using (var command = new NpgsqlCommand(sql, stage.Postgres) { CommandTimeout = 60 }) rows = await command.ExecuteNonQueryAsync(ct);
         long committed = Stopwatch.GetTimestamp();
         object? answer;
         while ((answer = await stage.Redis.CommandAsync(ct, question)) is not long count || count != expected)
         {
             if (Stopwatch.GetElapsedTime(committed) > BulkLimit)
             {
-                problems.Add($"a transaction of {BulkRows:N0} rows ({what}) is not complete in Redis after {BulkLimit.TotalSeconds:0} s: '{string.Join(' ', question)}' answers {answer}, expected {expected}");
+                problems.Add($"a transaction of {rows:N0} rows ({what}) is not complete in Redis after {BulkLimit.TotalSeconds:0} s: '{string.Join(' ', question)}' answers {answer}, expected {expected}");
                 return;
             }
             await Task.Delay(2, ct);
         }
-        Console.WriteLine($"{BulkRows:N0} products {what} in one transaction: complete in Redis {Stopwatch.GetElapsedTime(committed).TotalMilliseconds:0} ms after the commit.");
+        Console.WriteLine($"{rows:N0} products {what} in one transaction: complete in Redis {Stopwatch.GetElapsedTime(committed).TotalMilliseconds:0} ms after the commit.");
     }
 
     /// <summary>Waits until PostgreSQL was told that everything up to now is in Redis.</summary>

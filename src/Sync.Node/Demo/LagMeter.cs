@@ -16,9 +16,11 @@ sealed class LagMeter(NpgsqlConnection postgres, RespClient redis)
     /// <summary>How long a change may take to arrive before it counts as lost.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
 
-    readonly List<SeenChange> history = [];
+    const int Kept = 10_000;
+    readonly Queue<SeenChange> history = [];
 
-    public IReadOnlyList<SeenChange> History => history;
+    /// <summary>The last changes, the oldest first, up to 10,000.</summary>
+    public IReadOnlyCollection<SeenChange> History => history;
 
     /// <summary>Commits, then asks Redis again and again without a pause: a look takes some 50 µs, which bounds the error.</summary>
     public async Task<SeenChange> MeasureAsync(ShopChange change, CancellationToken ct)
@@ -32,7 +34,8 @@ sealed class LagMeter(NpgsqlConnection postgres, RespClient redis)
             if (seen == change.Expected || elapsed > Limit)
             {
                 var result = new SeenChange(change, seen, seen == change.Expected ? elapsed.TotalMilliseconds : null);
-                history.Add(result);
+                history.Enqueue(result);
+                if (history.Count > Kept) history.Dequeue();
                 return result;
             }
         }

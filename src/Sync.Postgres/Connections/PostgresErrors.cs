@@ -4,6 +4,7 @@ using Npgsql;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Engine.Retry;
+using Sync.Postgres.Streaming;
 
 namespace Sync.Postgres.Connections;
 
@@ -20,6 +21,7 @@ public static class PostgresErrors
         // "Recovery is in progress": the server is a standby now.
         PostgresException { SqlState: PostgresErrorCodes.ObjectNotInPrerequisiteState, File: "xlogfuncs.c" } => FailureClass.Transient,
         PostgresException postgres => Classify(postgres.SqlState),
+        ReplicationStreamException stream => stream.Class,
         NpgsqlException when IsTls(error) || IsPasswordMissing(error) => FailureClass.Fatal,
         NpgsqlException or IOException or SocketException or TimeoutException => FailureClass.Transient,
         _ => FailureClass.Fatal,
@@ -45,6 +47,7 @@ public static class PostgresErrors
     public static SyncException ToSyncException(Exception error, HostPort address, PostgresConnectionOptions conn)
     {
         if (error is SyncException already) return already;
+        if (error is ReplicationStreamException { InnerException: { } cause }) return ToSyncException(cause, address, conn);
         var (code, message) = error switch
         {
             PostgresException postgres => Describe(postgres, address, conn),

@@ -53,7 +53,9 @@ static class RowQuery
     public static string[] Key(Relation relation, RowTuple row, RowTuple old)
     {
         if (relation.PrimaryKey.Count == 0)
-            throw new SyncException(ExitCode.Schema, $"A row of {relation.FullName} can't be read again, because the table has no primary key: add one, or ALTER TABLE … REPLICA IDENTITY FULL.");
+            throw new SyncException(ExitCode.Schema,
+                $"A row of {relation.FullName} can't be read again, because the table has no primary key:"
+                + " add one, or ALTER TABLE … REPLICA IDENTITY FULL.");
         string[] key = new string[relation.PrimaryKey.Count];
         for (int i = 0; i < key.Length; i++)
         {
@@ -61,9 +63,12 @@ static class RowQuery
             var state = row.State(column);
             var value = state == CellState.Text ? row.Value(column) : old.Value(column);
             if (state != CellState.Text && old.State(column) != CellState.Text)
-                throw new SyncException(ExitCode.Schema, $"A row of {relation.FullName} can't be read again, because column {relation.Columns[column].Name} of its primary key was not sent.");
+                throw new SyncException(ExitCode.Schema,
+                    $"A row of {relation.FullName} can't be read again, because column {relation.Columns[column].Name} of its primary key was not sent.");
             if (!Utf8.IsValid(value))
-                throw new SyncException(ExitCode.Schema, $"A row of {relation.FullName} can't be read again, because its key is not valid UTF-8: the database needs an encoding other than SQL_ASCII.");
+                throw new SyncException(ExitCode.Schema,
+                    $"A row of {relation.FullName} can't be read again, because its key is not valid UTF-8:"
+                    + " the database needs an encoding other than SQL_ASCII.");
             key[i] = Encoding.UTF8.GetString(value);
         }
         return key;

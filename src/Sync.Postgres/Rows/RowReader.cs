@@ -24,7 +24,10 @@ public sealed class RowReader(PostgresPrimary primary) : IAsyncDisposable
     byte[] data = [];
     int count;
 
-    /// <summary>The row read last, with the relation's columns; a column that was dropped meanwhile is missing. Absent when it is gone. Valid until the next read.</summary>
+    /// <summary>
+    /// The row read last, with the relation's columns; a column that was dropped meanwhile is missing. Absent when it is
+    /// gone. Valid until the next read.
+    /// </summary>
     public RowTuple Row => new(data, cells.AsSpan(0, count));
 
     /// <summary>Reads the row; false when there is none with this key (any more), also when the table itself is gone.</summary>
@@ -32,7 +35,9 @@ public sealed class RowReader(PostgresPrimary primary) : IAsyncDisposable
     /// <param name="row">An image of the row that has the key.</param>
     /// <param name="old">Where to look for key values that <paramref name="row"/> lacks; may be absent.</param>
     /// <param name="ct">Ends the wait.</param>
-    /// <exception cref="SyncException">The table has no primary key or its value was not sent, a privilege is missing, or the server can't be reached.</exception>
+    /// <exception cref="SyncException">
+    /// The table has no primary key or its value was not sent, a privilege is missing, or the server can't be reached.
+    /// </exception>
     public ValueTask<bool> ReadAsync(Relation relation, RowTuple row, RowTuple old = default, CancellationToken ct = default)
     {
         count = 0;
@@ -80,7 +85,8 @@ public sealed class RowReader(PostgresPrimary primary) : IAsyncDisposable
         var table = new CurrentTable(found.GetString(0), found.GetString(1), found.GetBoolean(2), found.GetFieldValue<string[]>(3).ToHashSet());
         int[] columns = RowQuery.Columns(relation, table);
         if (relation.PrimaryKey.Any(k => !columns.Contains(k)))
-            throw new SyncException(ExitCode.Schema, $"A row of {relation.FullName} can't be read again, because its primary key of that time is no longer a column: copy the table anew.");
+            throw new SyncException(ExitCode.Schema,
+                $"A row of {relation.FullName} can't be read again, because a column of its primary key was dropped: copy the table anew.");
         var plan = new Plan(table, columns, new CopyTextReader(columns.Length));
         plans.Add(relation, plan);
         return plan;
@@ -89,7 +95,8 @@ public sealed class RowReader(PostgresPrimary primary) : IAsyncDisposable
     async Task<bool> CopyAsync(Relation relation, Plan plan, string[] key, CancellationToken ct)
     {
         connection ??= await CopyExport.OpenConnectionAsync(primary, ct).ConfigureAwait(false);
-        await using var export = await CopyExport.BeginAsync(connection, RowQuery.Build(relation, plan.Table, plan.Columns, key), plan.Rows, ct).ConfigureAwait(false);
+        string sql = RowQuery.Build(relation, plan.Table, plan.Columns, key);
+        await using var export = await CopyExport.BeginAsync(connection, sql, plan.Rows, ct).ConfigureAwait(false);
         bool found = false;
         do
         {

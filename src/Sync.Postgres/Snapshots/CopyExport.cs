@@ -75,15 +75,15 @@ sealed class CopyExport : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        try
-        {
-            if (!finished) await export.CancelAsync().ConfigureAwait(false);
-            await export.DisposeAsync().ConfigureAwait(false);
-        }
-        catch (Exception e) when (!finished && e is NpgsqlException or InvalidOperationException or OperationCanceledException or IOException)
-        {
-            // The server's answer to the cancellation; whoever stopped early knows why.
-        }
+        if (!finished) await QuietlyAsync(export.CancelAsync()).ConfigureAwait(false);
+        await QuietlyAsync(export.DisposeAsync().AsTask()).ConfigureAwait(false);
+    }
+
+    // What the server answers to the cancellation, or that it is too late for one: whoever stopped early knows why.
+    async ValueTask QuietlyAsync(Task step)
+    {
+        try { await step.ConfigureAwait(false); }
+        catch (Exception e) when (!finished && e is NpgsqlException or InvalidOperationException or OperationCanceledException or IOException) { }
     }
 
     /// <summary>

@@ -146,7 +146,8 @@ public sealed class CopyTextReader
             case (byte)'v': return (byte)'\v';
             case >= (byte)'0' and <= (byte)'7':
                 int octal = character - '0';
-                for (int digits = 1; digits < 3 && read < row.Length && row[read] is >= (byte)'0' and <= (byte)'7'; digits++) octal = octal * 8 + row[read++] - '0';
+                for (int digits = 1; digits < 3 && read < row.Length && row[read] is >= (byte)'0' and <= (byte)'7'; digits++)
+                    octal = octal * 8 + row[read++] - '0';
                 return (byte)octal;
             case (byte)'x' when read < row.Length && char.IsAsciiHexDigit((char)row[read]):
                 int hex = 0;

@@ -15,7 +15,7 @@ public sealed record SnapshotTarget(Relation Relation, string? Query = null, str
 /// <summary>How to read.</summary>
 public sealed record SnapshotReadOptions
 {
-    /// <summary>Connections that read at once, 1 to 32; default 1. One more keeps the snapshot and the tables' locks.</summary>
+    /// <summary>Connections that read at once, 1 to 32; default 1. Fewer when PostgreSQL has none left.</summary>
     public int Workers { get; init; } = 1;
 
     /// <summary>Rows between two calls of <see cref="ISnapshotConsumer.FlushAsync"/>, 1 or more; default 1000.</summary>

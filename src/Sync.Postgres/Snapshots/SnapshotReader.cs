@@ -1,6 +1,6 @@
+using System.Runtime.ExceptionServices;
 using Npgsql;
 using Sync.Contracts;
-using Sync.Engine.Retry;
 using Sync.Postgres.Connections;
 
 namespace Sync.Postgres.Snapshots;
@@ -18,15 +18,16 @@ namespace Sync.Postgres.Snapshots;
 /// </summary>
 public sealed class SnapshotReader : IAsyncDisposable
 {
-    readonly SnapshotSession session;
     readonly PostgresPrimary primary;
     readonly SnapshotReadOptions options;
     readonly List<SnapshotTable> tables = [];
     readonly List<(SnapshotTable Table, SnapshotLeaf Leaf, PageRange Range)> work = [];
+
+    // The first one keeps the snapshot for the others: with its connection everything is lost.
+    readonly List<SnapshotSession> sessions = [];
     int next = -1;
 
-    SnapshotReader(SnapshotSession session, PostgresPrimary primary, SnapshotReadOptions options) =>
-        (this.session, this.primary, this.options) = (session, primary, options);
+    SnapshotReader(PostgresPrimary primary, SnapshotReadOptions options) => (this.primary, this.options) = (primary, options);
 
     /// <summary>
     /// Takes the snapshot over and locks every table against being dropped, truncated or rewritten until disposal. A table
@@ -41,16 +42,19 @@ public sealed class SnapshotReader : IAsyncDisposable
     public static async Task<SnapshotReader> OpenAsync(
         PostgresPrimary primary, string snapshot, IReadOnlyList<SnapshotTarget> targets, SnapshotReadOptions options, CancellationToken ct)
     {
-        var session = await SnapshotSession.OpenAsync(primary, snapshot, ct).ConfigureAwait(false);
-        var reader = new SnapshotReader(session, primary, options);
+        var reader = new SnapshotReader(primary, options);
         try
         {
+            reader.sessions.Add(await SnapshotSession.OpenAsync(primary, snapshot, ct).ConfigureAwait(false));
+            string exported = await reader.sessions[0].ExportAsync(ct).ConfigureAwait(false);
             foreach (var target in targets) await reader.PlanAsync(target, ct).ConfigureAwait(false);
+            await reader.AddSessionsAsync(exported, ct).ConfigureAwait(false);
+            foreach (var session in reader.sessions) await session.BeginReadsAsync(options.QueryTimeout, ct).ConfigureAwait(false);
             return reader;
         }
         catch (Exception e)
         {
-            await session.DisposeAsync().ConfigureAwait(false);
+            await reader.DisposeAsync().ConfigureAwait(false);
             if (e is OperationCanceledException) throw;
             throw primary.Describe(e);
         }
@@ -62,7 +66,7 @@ public sealed class SnapshotReader : IAsyncDisposable
         tables.Add(table);
         try
         {
-            foreach (var leaf in await session.PlanAsync(target, ct).ConfigureAwait(false))
+            foreach (var leaf in await sessions[0].PlanAsync(target, ct).ConfigureAwait(false))
             {
                 var ranges = leaf.Pages == 0 ? [new PageRange(0, null)] : SnapshotQuery.Split(leaf.Pages, options.Workers, options.RangePages);
                 foreach (var range in ranges) work.Add((table, leaf, range));
@@ -75,13 +79,33 @@ public sealed class SnapshotReader : IAsyncDisposable
         }
     }
 
+    /// <summary>As many as can be had; the first one alone is enough to go on.</summary>
+    async Task AddSessionsAsync(string exported, CancellationToken ct)
+    {
+        var locked = tables.Where(t => t.Error is null).Select(t => t.Target).ToList();
+        while (sessions.Count < Math.Min(options.Workers, work.Count))
+        {
+            SnapshotSession session;
+            try { session = await SnapshotSession.OpenAsync(primary, exported, ct).ConfigureAwait(false); }
+            catch (SyncException) { return; }
+            sessions.Add(session);
+            if (await session.TryLockAsync(locked, ct).ConfigureAwait(false)) continue;
+            sessions.Remove(session);
+            await session.DisposeAsync().ConfigureAwait(false);
+            return;
+        }
+    }
+
+    /// <summary>How many connections read; fewer than asked for when PostgreSQL has none left or a statement waits for a table's lock.</summary>
+    public int Workers => sessions.Count;
+
     /// <summary>How far every table is; may be called from any thread at any time.</summary>
     public IReadOnlyList<SnapshotProgress> Progress() => [.. tables.Select(t => t.Progress())];
 
     /// <summary>Reads everything, once.</summary>
     /// <returns>One outcome for each target, in their order.</returns>
     /// <exception cref="SyncException">
-    /// No connection can be had, the snapshot itself is lost (<see cref="ExitCode.PostgresUnreachable"/>: begin with a new one), or a
+    /// The snapshot itself is lost (<see cref="ExitCode.PostgresUnreachable"/>: begin with a new one), or a
     /// table failed and <see cref="SnapshotReadOptions.AbortOnError"/> is set (<see cref="ExitCode.SnapshotAborted"/>).
     /// </exception>
     public async Task<IReadOnlyList<SnapshotOutcome>> RunAsync(ISnapshotConsumer consumer, CancellationToken ct)
@@ -94,40 +118,21 @@ public sealed class SnapshotReader : IAsyncDisposable
             await consumer.TableEndedAsync(table.End(), ct).ConfigureAwait(false);
         }
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        var workers = await OpenWorkersAsync(ct).ConfigureAwait(false);
-        var runs = workers.Select((connection, number) => Task.Run(() => WorkAsync(new Worker(number, connection), consumer, stop), CancellationToken.None)).ToArray();
+        var runs = sessions
+            .Select((session, number) => Task.Run(() => WorkAsync(new Worker(number, session), consumer, stop), CancellationToken.None))
+            .ToArray();
         await Task.WhenAll(runs).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default).ConfigureAwait(false);
         // The worker that failed cancelled the others, so that its exception is the one that matters.
         var failures = runs.Where(r => r.IsFaulted).SelectMany(r => r.Exception!.InnerExceptions).ToList();
-        if (failures.Count > 0) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failures.Find(f => f is not OperationCanceledException) ?? failures[0]);
+        if (failures.Count > 0) ExceptionDispatchInfo.Throw(failures.Find(f => f is not OperationCanceledException) ?? failures[0]);
         ct.ThrowIfCancellationRequested();
         return [.. tables.Select(t => t.End())];
     }
 
-    /// <summary>As many as can be had; one is enough to go on.</summary>
-    async Task<List<NpgsqlConnection>> OpenWorkersAsync(CancellationToken ct)
-    {
-        var connections = new List<NpgsqlConnection>();
-        try
-        {
-            int wanted = Math.Min(options.Workers, Math.Max(1, work.Count));
-            while (connections.Count < wanted) connections.Add(await session.OpenReaderAsync(options.QueryTimeout, ct).ConfigureAwait(false));
-        }
-        catch (SyncException) when (connections.Count > 0) { }
-        catch
-        {
-            foreach (var connection in connections) await connection.DisposeAsync().ConfigureAwait(false);
-            throw;
-        }
-        return connections;
-    }
-
-    sealed class Worker(int number, NpgsqlConnection connection)
+    sealed class Worker(int number, SnapshotSession session)
     {
         public int Number { get; } = number;
-
-        /// <summary>Null after a failure, which ends the transaction and with it the snapshot of this connection.</summary>
-        public NpgsqlConnection? Connection { get; set; } = connection;
+        public SnapshotSession Session { get; } = session;
 
         /// <summary>Kept from range to range of one table.</summary>
         public CopyTextReader? Rows { get; set; }
@@ -139,11 +144,12 @@ public sealed class SnapshotReader : IAsyncDisposable
         try
         {
             int index;
-            while ((index = Interlocked.Increment(ref next)) < work.Count)
+            bool isUsable = true;
+            while (isUsable && (index = Interlocked.Increment(ref next)) < work.Count)
             {
                 stop.Token.ThrowIfCancellationRequested();
                 var (table, leaf, range) = work[index];
-                if (table.Error is null) await ReadOrFailAsync(worker, table, leaf, range, consumer, stop.Token).ConfigureAwait(false);
+                if (table.Error is null) isUsable = await ReadOrFailAsync(worker, table, leaf, range, consumer, stop.Token).ConfigureAwait(false);
                 if (!table.RangeEnded((range.Until ?? leaf.Pages) - range.From)) continue;
                 await consumer.TableEndedAsync(table.End(), stop.Token).ConfigureAwait(false);
             }
@@ -153,43 +159,34 @@ public sealed class SnapshotReader : IAsyncDisposable
             await stop.CancelAsync().ConfigureAwait(false);
             throw;
         }
-        finally
-        {
-            if (worker.Connection is { } connection) await connection.DisposeAsync().ConfigureAwait(false);
-        }
     }
 
-    async Task ReadOrFailAsync(Worker worker, SnapshotTable table, SnapshotLeaf leaf, PageRange range, ISnapshotConsumer consumer, CancellationToken ct)
+    /// <summary>False when the worker's connection is lost; the others take over what is left.</summary>
+    async Task<bool> ReadOrFailAsync(Worker worker, SnapshotTable table, SnapshotLeaf leaf, PageRange range, ISnapshotConsumer consumer, CancellationToken ct)
     {
         try
         {
             await ReadAsync(worker, table, leaf, range, consumer, ct).ConfigureAwait(false);
+            return true;
         }
-        catch (Exception e) when (e is CopyExportException or CopyTextException or ReaderUnavailableException)
+        catch (Exception e) when (e is CopyExportException or CopyTextException)
         {
             var cause = e is CopyTextException ? e : e.InnerException!;
-            if (worker.Connection is { } broken) await broken.DisposeAsync().ConfigureAwait(false);
-            worker.Connection = null;
-            if (PostgresErrors.Classify(cause) == FailureClass.Transient && !await session.IsAliveAsync(ct).ConfigureAwait(false))
-                throw new SyncException(ExitCode.PostgresUnreachable, $"The snapshot was lost with the connection that kept it: {PostgresErrors.Cause(cause)}. It has to begin with a new one.", cause);
+            bool isUsable = await worker.Session.TryRecoverAsync(ct).ConfigureAwait(false);
+            if (!isUsable && worker.Number == 0)
+                throw new SyncException(ExitCode.PostgresUnreachable,
+                    $"The snapshot was lost with the connection that kept it: {PostgresErrors.Cause(cause)}. It has to begin with a new one.", cause);
             var error = SnapshotErrors.Describe(table.Target, cause, options.QueryTimeout, primary);
             table.Fail(error);
-            if (options.AbortOnError) throw Aborted(error);
+            return options.AbortOnError ? throw Aborted(error) : isUsable;
         }
     }
 
-    sealed class ReaderUnavailableException(SyncException inner) : Exception(inner.Message, inner);
-
     async Task ReadAsync(Worker worker, SnapshotTable table, SnapshotLeaf leaf, PageRange range, ISnapshotConsumer consumer, CancellationToken ct)
     {
-        if (worker.Connection is null)
-        {
-            try { worker.Connection = await session.OpenReaderAsync(options.QueryTimeout, ct).ConfigureAwait(false); }
-            catch (SyncException e) { throw new ReaderUnavailableException(e); }
-        }
         if (worker.RowsOf != table.Target) (worker.RowsOf, worker.Rows) = (table.Target, new CopyTextReader(table.Target.Relation.Columns.Count));
         table.Begin();
-        await using var export = await CopyExport.BeginAsync(worker.Connection, SnapshotQuery.Build(table.Target, leaf, range), worker.Rows!, ct).ConfigureAwait(false);
+        await using var export = await worker.Session.CopyAsync(SnapshotQuery.Build(table.Target, leaf, range), worker.Rows!, ct).ConfigureAwait(false);
         int batch = 0;
         long counted = 0;
         do
@@ -214,5 +211,10 @@ public sealed class SnapshotReader : IAsyncDisposable
     static SyncException Aborted(SyncException error) =>
         new(ExitCode.SnapshotAborted, $"The snapshot was aborted, because snapshot.abortOnError is set and this happened: {error.Message}", error);
 
-    public ValueTask DisposeAsync() => session.DisposeAsync();
+    /// <summary>Ends the snapshot and its locks. No <see cref="RunAsync"/> may be under way.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var session in sessions) await session.DisposeAsync().ConfigureAwait(false);
+        sessions.Clear();
+    }
 }

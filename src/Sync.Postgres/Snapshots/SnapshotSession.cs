@@ -1,3 +1,4 @@
+using System.Data;
 using Npgsql;
 using NpgsqlTypes;
 using Sync.Contracts;
@@ -6,30 +7,31 @@ using Sync.Postgres.Connections;
 namespace Sync.Postgres.Snapshots;
 
 /// <summary>
-/// The transaction that keeps a snapshot alive while others read in it. It takes over the exported snapshot and exports
-/// it again, so that the connection that exported it first is free at once. It holds ACCESS SHARE on every table, as
-/// pg_dump does: nobody can drop, truncate or rewrite one between two of its ranges, which would move rows from one
-/// range to another or make the table look empty. Such statements wait until the snapshot is through.
+/// A connection with a transaction that sees one snapshot and holds ACCESS SHARE on every table it will read, as pg_dump
+/// does: nobody can drop, truncate or rewrite one between two of its ranges, which would move rows from one range to
+/// another or make the table look empty. Such statements wait until the snapshot is through.
+/// <para>The locks come before the first read, and a session that can't have one at once is not used (unless it is the
+/// first). Otherwise it would queue behind a statement that waits for the first session's lock, and the two would wait
+/// for each other for ever: PostgreSQL sees no deadlock, because the first session waits for nothing in the server.</para>
 /// </summary>
 sealed class SnapshotSession : IAsyncDisposable
 {
     readonly NpgsqlConnection connection;
-    readonly PostgresPrimary primary;
-    readonly SemaphoreSlim gate = new(1, 1);
-    string exported = "";
 
-    SnapshotSession(NpgsqlConnection connection, PostgresPrimary primary) => (this.connection, this.primary) = (connection, primary);
+    SnapshotSession(NpgsqlConnection connection) => this.connection = connection;
 
-    /// <summary>Takes over <paramref name="snapshot"/>.</summary>
+    /// <summary>Whether the connection is lost, and with it the transaction.</summary>
+    public bool IsLost => connection.State != ConnectionState.Open;
+
+    /// <summary>Begins a transaction in <paramref name="snapshot"/>.</summary>
     /// <exception cref="SyncException">The server can't be reached, or the snapshot is gone.</exception>
     public static async Task<SnapshotSession> OpenAsync(PostgresPrimary primary, string snapshot, CancellationToken ct)
     {
-        var session = new SnapshotSession(await CopyExport.OpenConnectionAsync(primary, ct).ConfigureAwait(false), primary);
+        var session = new SnapshotSession(await CopyExport.OpenConnectionAsync(primary, ct).ConfigureAwait(false));
         try
         {
-            await ImportAsync(session.connection, snapshot, ct).ConfigureAwait(false);
-            await using var command = new NpgsqlCommand("select pg_export_snapshot()", session.connection);
-            session.exported = (string)(await command.ExecuteScalarAsync(ct).ConfigureAwait(false))!;
+            string begin = $"begin isolation level repeatable read read only; set transaction snapshot {Sql.Literal(snapshot)}";
+            await session.ExecuteAsync(begin, ct).ConfigureAwait(false);
             return session;
         }
         catch (Exception e)
@@ -42,22 +44,28 @@ sealed class SnapshotSession : IAsyncDisposable
         }
     }
 
-    /// <summary>Locks the target and finds what holds its rows. Throws the driver's exceptions.</summary>
+    /// <summary>Exports the snapshot again; it lives as long as this session. Throws the driver's exceptions.</summary>
+    public async Task<string> ExportAsync(CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand("select pg_export_snapshot()", connection);
+        return (string)(await command.ExecuteScalarAsync(ct).ConfigureAwait(false))!;
+    }
+
+    /// <summary>Locks the target, waiting if need be, and finds what holds its rows. Throws the driver's exceptions.</summary>
     /// <exception cref="SyncException">The table was rewritten since the snapshot.</exception>
     public async Task<IReadOnlyList<SnapshotLeaf>> PlanAsync(SnapshotTarget target, CancellationToken ct)
     {
-        await ExecuteAsync(connection, "savepoint plan", ct).ConfigureAwait(false);
+        await ExecuteAsync("savepoint plan", ct).ConfigureAwait(false);
         try
         {
-            // LOCK TABLE reaches every partition; for tables with children by inheritance that is more than needed, and harmless.
-            await ExecuteAsync(connection, $"lock table {Sql.Identifier(target.Relation.Schema, target.Relation.Name)} in access share mode", ct).ConfigureAwait(false);
+            await ExecuteAsync($"lock table {Name(target)} in access share mode", ct).ConfigureAwait(false);
             var leaves = await FindLeavesAsync(target, ct).ConfigureAwait(false);
-            await ExecuteAsync(connection, "release savepoint plan", ct).ConfigureAwait(false);
+            await ExecuteAsync("release savepoint plan", ct).ConfigureAwait(false);
             return leaves;
         }
         catch (Exception e) when (e is PostgresException or SyncException)
         {
-            await ExecuteAsync(connection, "rollback to savepoint plan; release savepoint plan", ct).ConfigureAwait(false);
+            await ExecuteAsync("rollback to savepoint plan; release savepoint plan", ct).ConfigureAwait(false);
             throw;
         }
     }
@@ -93,48 +101,54 @@ sealed class SnapshotSession : IAsyncDisposable
         return readable ? leaves : [new SnapshotLeaf(target.Relation.Oid, target.Relation.Schema, target.Relation.Name, 0, WithPartitions: true)];
     }
 
-    /// <summary>Opens a connection with a transaction in the same snapshot.</summary>
-    public async Task<NpgsqlConnection> OpenReaderAsync(TimeSpan? queryTimeout, CancellationToken ct)
+    /// <summary>Locks the targets if that needs no waiting; after false the transaction is of no use any more.</summary>
+    public async Task<bool> TryLockAsync(IReadOnlyCollection<SnapshotTarget> targets, CancellationToken ct)
     {
-        var reader = await CopyExport.OpenConnectionAsync(primary, ct).ConfigureAwait(false);
+        if (targets.Count == 0) return true;
         try
         {
-            await ImportAsync(reader, exported, ct).ConfigureAwait(false);
-            if (queryTimeout is { } timeout)
-                await ExecuteAsync(reader, $"set statement_timeout = {Math.Max(1, (long)timeout.TotalMilliseconds)}", ct).ConfigureAwait(false);
-            return reader;
+            await ExecuteAsync($"lock table {string.Join(", ", targets.Select(Name))} in access share mode nowait", ct).ConfigureAwait(false);
+            return true;
         }
-        catch (Exception e)
+        catch (NpgsqlException)
         {
-            await reader.DisposeAsync().ConfigureAwait(false);
-            if (e is OperationCanceledException) throw;
-            throw primary.Describe(e);
+            return false;
         }
     }
 
-    /// <summary>Whether the snapshot can still be taken over.</summary>
-    public async Task<bool> IsAliveAsync(CancellationToken ct)
+    /// <summary>After the last lock, before the first read. Throws the driver's exceptions.</summary>
+    public async Task BeginReadsAsync(TimeSpan? queryTimeout, CancellationToken ct)
     {
-        await gate.WaitAsync(ct).ConfigureAwait(false);
+        if (queryTimeout is { } timeout)
+            await ExecuteAsync($"set local statement_timeout = {Math.Clamp((long)timeout.TotalMilliseconds, 1, int.MaxValue)}", ct).ConfigureAwait(false);
+        await ExecuteAsync("savepoint reads", ct).ConfigureAwait(false);
+    }
+
+    /// <summary>Starts reading; the session is busy until the export is disposed.</summary>
+    /// <exception cref="CopyExportException">PostgreSQL refuses the statement, or the connection is lost.</exception>
+    public Task<CopyExport> CopyAsync(string sql, CopyTextReader rows, CancellationToken ct) => CopyExport.BeginAsync(connection, sql, rows, ct);
+
+    /// <summary>
+    /// Makes the transaction usable again after a failed read: snapshot and locks are older than the savepoint and stay.
+    /// False when the connection is lost.
+    /// </summary>
+    public async Task<bool> TryRecoverAsync(CancellationToken ct)
+    {
+        if (IsLost) return false;
         try
         {
-            await ExecuteAsync(connection, "select 1", ct).ConfigureAwait(false);
+            await ExecuteAsync("rollback to savepoint reads", ct).ConfigureAwait(false);
             return true;
         }
         catch (Exception e) when (e is NpgsqlException or InvalidOperationException or IOException)
         {
             return false;
         }
-        finally
-        {
-            gate.Release();
-        }
     }
 
-    static Task ImportAsync(NpgsqlConnection connection, string snapshot, CancellationToken ct) =>
-        ExecuteAsync(connection, $"begin isolation level repeatable read read only; set transaction snapshot {Sql.Literal(snapshot)}", ct);
+    static string Name(SnapshotTarget target) => Sql.Identifier(target.Relation.Schema, target.Relation.Name);
 
-    static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken ct)
+    async Task ExecuteAsync(string sql, CancellationToken ct)
     {
         await using var command = new NpgsqlCommand(sql, connection);
         await command.ExecuteNonQueryAsync(ct).ConfigureAwait(false);

@@ -46,7 +46,10 @@ sealed class SnapshotTable(SnapshotTarget target)
 
     public SnapshotProgress Progress()
     {
-        var state = Error is not null ? SnapshotState.Failed : IsThrough ? SnapshotState.Done : Volatile.Read(ref begun) ? SnapshotState.Reading : SnapshotState.Waiting;
+        var state = Error is not null ? SnapshotState.Failed
+            : IsThrough ? SnapshotState.Done
+            : Volatile.Read(ref begun) ? SnapshotState.Reading
+            : SnapshotState.Waiting;
         return new SnapshotProgress(
             Target.Relation.FullName, state, Interlocked.Read(ref rows), Target.EstimatedRows, Interlocked.Read(ref bytes),
             Interlocked.Read(ref pagesDone), Interlocked.Read(ref pagesTotal));

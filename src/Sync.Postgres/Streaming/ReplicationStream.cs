@@ -21,7 +21,7 @@ namespace Sync.Postgres.Streaming;
 /// </code>
 /// <para>Threads: one reader calls <see cref="NextAsync"/>, one call at a time. <see cref="LastReceived"/>,
 /// <see cref="SetConfirmed"/>, <see cref="SendStatusAsync"/> and <see cref="Stop"/> may be called from any thread at any
-/// time. Dispose when no <see cref="NextAsync"/> is under way; <see cref="Stop"/> ends a waiting one.</para>
+/// time. <see cref="DisposeAsync"/> ends a waiting <see cref="NextAsync"/> and waits for it.</para>
 /// <para>Backpressure: whoever does not read stops PostgreSQL from sending once the socket is full. Status updates keep
 /// flowing from a timer meanwhile, so that the server does not take a slow reader for a dead one.</para>
 /// </summary>
@@ -36,6 +36,12 @@ public sealed class ReplicationStream : IAsyncDisposable
     byte[] buffer = new byte[smallBufferBytes];
     long confirmed;
     volatile bool ended;
+
+    // Whose turn it is to touch the enumerator. Npgsql reads it to its end when the connection is disposed, and two
+    // readers at once tear its state machine apart, which ends the process from a thread of the pool.
+    const int idle = 0, reading = 1, closed = 2;
+    readonly TaskCompletionSource readerLeft = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    int turn;
 
     ReplicationStream(LogicalReplicationConnection connection, ReplicationStreamOptions options)
     {
@@ -87,11 +93,15 @@ public sealed class ReplicationStream : IAsyncDisposable
     /// The bytes are valid until the next call.
     /// </summary>
     /// <exception cref="ReplicationStreamException">The stream ended.</exception>
-    /// <exception cref="OperationCanceledException"><see cref="Stop"/> was called.</exception>
+    /// <exception cref="OperationCanceledException"><see cref="Stop"/> or <see cref="DisposeAsync"/> was called.</exception>
+    /// <exception cref="InvalidOperationException">Another call is under way.</exception>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<ReadOnlyMemory<byte>> NextAsync()
     {
         stop.Token.ThrowIfCancellationRequested();
+        int before = Interlocked.CompareExchange(ref turn, reading, idle);
+        ObjectDisposedException.ThrowIf(before == closed, this);
+        if (before == reading) throw new InvalidOperationException("The stream is being read already.");
         try
         {
             if (!await messages.MoveNextAsync().ConfigureAwait(false)) throw new EndOfStreamException("The server ended the stream.");
@@ -111,6 +121,10 @@ public sealed class ReplicationStream : IAsyncDisposable
             ended = true;
             stop.Token.ThrowIfCancellationRequested();
             throw new ReplicationStreamException($"The replication stream ended: {e.Message}", e);
+        }
+        finally
+        {
+            if (Interlocked.CompareExchange(ref turn, idle, reading) == closed) readerLeft.TrySetResult();
         }
     }
 
@@ -161,6 +175,7 @@ public sealed class ReplicationStream : IAsyncDisposable
     {
         ended = true;
         Stop();
+        if (Interlocked.Exchange(ref turn, closed) == reading) await readerLeft.Task.ConfigureAwait(false);
         await statusGate.WaitAsync().ConfigureAwait(false);
         try
         {

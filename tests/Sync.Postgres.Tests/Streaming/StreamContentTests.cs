@@ -139,6 +139,7 @@ public class StreamContentTests(PostgresFixture postgres)
             foreach (string sql in new[]
             {
                 $"select pg_replication_origin_create('{origin}')", $"select pg_replication_origin_session_setup('{origin}')", "insert into t values (1)",
+                "select pg_replication_origin_session_reset()",
             })
             {
                 await using var command = new NpgsqlCommand(sql, connection);

@@ -1,0 +1,65 @@
+using System.Diagnostics;
+using Npgsql;
+using Sync.Load.Contestants;
+using Sync.Load.Workloads;
+using Sync.Testing;
+
+namespace Sync.Load.Measuring;
+
+/// <summary>
+/// Lets one contestant drain the backlog from a slot of its own into an empty Redis. The clock runs from the moment PostgreSQL shows a
+/// walsender on the slot to the contestant's line that Redis has answered for all rows: the same for all, whatever they do before and after.
+/// </summary>
+static class DrainRun
+{
+    static readonly TimeSpan longest = TimeSpan.FromMinutes(20);
+
+    public static async Task<DrainResult> MeasureAsync(Stage stage, Backlog backlog, Contestant contestant)
+    {
+        await stage.RedisClient.CommandAsync("FLUSHALL", "SYNC");
+        string slot = await backlog.NewSlotAsync();
+        using var folder = new Sandbox();
+        using var patience = new CancellationTokenSource(longest);
+        await using var control = await stage.Postgres.OpenAsync();
+        using var process = ContestantProcess.Start(contestant.Start(stage, backlog.Workload, slot, folder.Path));
+
+        int walsender = await WalsenderAsync(control, slot, process, patience.Token);
+        var clock = Stopwatch.StartNew();
+        using var usage = new UsageSampler(walsender, stage.RedisPid, process.Id);
+        string line = await process.FinishLineAsync(patience.Token);
+        var elapsed = clock.Elapsed;
+        usage.Stop();
+        await process.EndAsync(patience.Token);
+
+        var node = contestant.Read(line);
+        string? difference = await backlog.DifferenceAsync();
+        await stage.ExecuteAsync($"select pg_drop_replication_slot('{slot}')");
+        return new DrainResult
+        {
+            Workload = backlog.Workload.Name,
+            Contestant = contestant.Name,
+            Rows = backlog.Workload.Rows,
+            Seconds = elapsed.TotalSeconds,
+            WalsenderCpuSeconds = usage.CpuSeconds(0),
+            RedisCpuSeconds = usage.CpuSeconds(1),
+            ClientCpuSeconds = usage.CpuSeconds(2),
+            ClientStartupCpuSeconds = usage.CpuSecondsBefore(2),
+            PeakMemoryBytes = usage.PeakBytes(2),
+            Node = node,
+            Difference = difference,
+        };
+    }
+
+    /// <summary>The process id of the walsender that works on the slot, as soon as there is one.</summary>
+    public static async Task<int> WalsenderAsync(NpgsqlConnection control, string slot, ContestantProcess process, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(
+            $"select s.active_pid from pg_replication_slots s join pg_stat_activity a on a.pid = s.active_pid where s.slot_name = '{slot}' and a.backend_type = 'walsender'", control);
+        while (true)
+        {
+            if (await command.ExecuteScalarAsync(cancellationToken) is int pid) return pid;
+            if (process.HasExited) throw process.Failed();
+            await Task.Delay(2, cancellationToken);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+using Sync.Load.Contestants;
+using Sync.Load.Latency;
+using Sync.Load.Measuring;
+
+namespace Sync.Load.Reports;
+
+/// <summary>All figures of one run.</summary>
+sealed class LoadReport(Machine machine, int repeat)
+{
+    public Machine Machine => machine;
+    public int Repeat => repeat;
+    public List<DrainResult> Drains { get; } = [];
+    public LatencyResult? Latency { get; set; }
+
+    /// <summary>One result per contestant, in which each figure is the median over its drains.</summary>
+    public IReadOnlyList<DrainResult> Medians =>
+        [.. Drains.GroupBy(d => (d.Workload, d.Contestant)).OrderBy(g => Drains.FindIndex(d => d.Contestant == g.Key.Contestant)).Select(g => MedianOf([.. g]))];
+
+    static DrainResult MedianOf(DrainResult[] drains) => drains[0] with
+    {
+        Seconds = Median(drains, d => d.Seconds),
+        WalsenderCpuSeconds = Median(drains, d => d.WalsenderCpuSeconds),
+        RedisCpuSeconds = Median(drains, d => d.RedisCpuSeconds),
+        ClientCpuSeconds = Median(drains, d => d.ClientCpuSeconds),
+        ClientStartupCpuSeconds = Median(drains, d => d.ClientStartupCpuSeconds),
+        PeakMemoryBytes = (long)Median(drains, d => d.PeakMemoryBytes),
+        Node = drains[0].Node is null ? null : new NodeFigures(
+            drains[0].Rows, (long)Median(drains, d => d.Node!.BytesAllocated),
+            (int)Median(drains, d => d.Node!.Gen0), (int)Median(drains, d => d.Node!.Gen1), (int)Median(drains, d => d.Node!.Gen2)),
+        Difference = drains.Select(d => d.Difference).FirstOrDefault(d => d is not null),
+    };
+
+    static double Median(DrainResult[] drains, Func<DrainResult, double> figure)
+    {
+        double[] sorted = [.. drains.Select(figure).Order()];
+        int middle = sorted.Length / 2;
+        return sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+    }
+}

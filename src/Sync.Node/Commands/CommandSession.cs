@@ -1,0 +1,71 @@
+using System.Collections;
+using System.CommandLine;
+using Sync.Contracts;
+using Sync.Contracts.Configuration;
+
+namespace Sync.Node.Commands;
+
+/// <summary>What all commands of one call share: where they read the configuration from and write to.</summary>
+sealed class CommandSession(IReadOnlyDictionary<string, string> environment, string workingDirectory, TextWriter output, TextWriter error)
+{
+    static readonly string[] truths = ["true", "1", "yes", "on"];
+
+    SyncConfig? loaded;
+
+    public IReadOnlyDictionary<string, string> Environment { get; } = environment;
+    public string WorkingDirectory { get; } = workingDirectory;
+
+    /// <summary>What was asked for.</summary>
+    public TextWriter Out { get; } = output;
+
+    /// <summary>What went wrong.</summary>
+    public TextWriter Error { get; } = error;
+    public TimeProvider Time { get; } = TimeProvider.System;
+
+    public Option<string?> ConfigOption { get; } = new("--config", "-c")
+    {
+        Description = "The configuration file; without it ACTORSYNC_CONFIG_PATH, ./config.yaml, /etc/actorsync/config.yaml.",
+        HelpName = "FILE",
+        Recursive = true,
+    };
+
+    /// <summary>Whether stack traces are wanted.</summary>
+    public bool IsDebug => loaded?.Debug == true
+        || new[] { "ACTORSYNC_DEBUG", "PG2REDIS_DEBUG" }.Any(name => truths.Contains(Environment.GetValueOrDefault(name), StringComparer.OrdinalIgnoreCase));
+
+    public static CommandSession OfThisProcess()
+    {
+        var variables = System.Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+            .ToDictionary(v => (string)v.Key, v => (string?)v.Value ?? "", StringComparer.Ordinal);
+        return new CommandSession(variables, Directory.GetCurrentDirectory(), Console.Out, Console.Error);
+    }
+
+    /// <summary>One line on stderr, with the program's name as is custom.</summary>
+    public void Say(string line) => Error.WriteLine($"actorsync: {line}");
+
+    /// <exception cref="SyncException">All that is wrong with it, a line each.</exception>
+    public (SyncConfig Config, IReadOnlyList<ConfigIssue> Warnings) Load(ParseResult parsed)
+    {
+        string? path = parsed.GetValue(ConfigOption);
+        var result = ConfigLoader.TryLoad(path, Environment, WorkingDirectory);
+        loaded = result.Config ?? ConfigLoader.Load(path, Environment, WorkingDirectory);
+        return (loaded, result.Warnings);
+    }
+
+    /// <summary>As <see cref="Load"/>, for commands that work with the servers; what is not built yet is refused, not ignored.</summary>
+    /// <exception cref="SyncException">Also when it asks for a Redis Cluster or Sentinel.</exception>
+    public (SyncConfig Config, IReadOnlyList<ConfigIssue> Warnings) LoadSupported(ParseResult parsed)
+    {
+        var result = Load(parsed);
+        return Unsupported(result.Config) is { } problem ? throw problem : result;
+    }
+
+    public static SyncException? Unsupported(SyncConfig config) => config.Redis switch
+    {
+        { Nodes.Count: > 0 } => new SyncException(ExitCode.RedisUnsuitable,
+            $"{config.Source}: redis.nodes asks for Redis Cluster, which is not supported yet: remove it and name a single server under redis.conn."),
+        { Sentinel: not null } => new SyncException(ExitCode.RedisUnsuitable,
+            $"{config.Source}: redis.sentinel is not supported yet: remove it and name the master under redis.conn."),
+        _ => null,
+    };
+}

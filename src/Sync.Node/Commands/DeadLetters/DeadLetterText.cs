@@ -1,0 +1,44 @@
+using System.Globalization;
+using Spectre.Console;
+using Sync.Node.Http;
+
+namespace Sync.Node.Commands.DeadLetters;
+
+/// <summary>Dead letters for people: a table on a terminal, tab-separated lines elsewhere.</summary>
+static class DeadLetterText
+{
+    public static void Write(DeadLetterPage page, TextWriter output)
+    {
+        if (Terminal.IsInteractive) Table(page);
+        else
+            foreach (var entry in page.Entries) output.WriteLine(string.Join('\t', Fields(entry)));
+    }
+
+    public static void Write(DeadLetterView letter, TextWriter output)
+    {
+        string[] names = ["id", "time", "table", "kind", "key", "attempts", "error"];
+        foreach (var (name, value) in names.Zip(Fields(letter))) output.WriteLine($"{name,-9} {value}");
+        output.WriteLine($"{"position",-9} {(letter.Position.Length > 0 ? letter.Position : "from a snapshot")}");
+        output.WriteLine($"{"commands",-9} {Terminal.Field(letter.Commands is { Length: > 0 } commands ? commands : "none: they could not be made")}");
+    }
+
+    static void Table(DeadLetterPage page)
+    {
+        if (page.Entries.Count == 0)
+        {
+            AnsiConsole.WriteLine("There are no dead letters.");
+            return;
+        }
+        var table = new Table().Border(TableBorder.Rounded);
+        foreach (string name in (string[])["id", "time", "table", "kind", "key", "tries", "error"]) table.AddColumn(name);
+        foreach (var entry in page.Entries) table.AddRow([.. Fields(entry).Select(field => new Text(field))]);
+        AnsiConsole.Write(table);
+        if (page.Next is { } next) AnsiConsole.WriteLine($"There are more: actorsync dlq list --after {next}");
+    }
+
+    static string[] Fields(DeadLetterView entry) =>
+    [
+        entry.Id, entry.At.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture), Terminal.Field(entry.Table), entry.Kind,
+        Terminal.Field(entry.Key), entry.Attempts.ToString(CultureInfo.InvariantCulture), Terminal.Field(entry.Error),
+    ];
+}

@@ -1,0 +1,25 @@
+using System.CommandLine;
+using Sync.Node.Demo;
+
+namespace Sync.Node.Commands;
+
+/// <summary><c>actorsync demo</c>. It handles signals itself, for it has children to end.</summary>
+static class DemoVerb
+{
+    public static Command Create()
+    {
+        var check = new Option<bool>("--check") { Description = "Unattended: change rows, verify every key, end with 0 or 1." };
+        var seconds = new Option<int?>("--seconds") { Description = "How long rows are changed, 1 to 3600.", HelpName = "N" };
+        var rate = new Option<double?>("--rate") { Description = "Changes a second, up to 200.", HelpName = "N" };
+        var command = new TaughtCommand("demo", "Shows ActorSync at work on a small shop, with a PostgreSQL and a Redis of its own.",
+            "actorsync demo                        # stays up until Ctrl-C and prints the addresses to look at",
+            "actorsync demo --rate 50              # more changes a second",
+            "actorsync demo --check --seconds 20   # for scripts: every key is verified")
+        {
+            check, seconds, rate,
+        };
+        command.SetAction((parsed, cancellationToken) => DemoCommand.RunAsync(
+            new DemoOptions { Check = parsed.GetValue(check), Seconds = parsed.GetValue(seconds), Rate = parsed.GetValue(rate) }, cancellationToken));
+        return command;
+    }
+}

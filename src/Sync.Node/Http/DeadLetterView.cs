@@ -1,0 +1,54 @@
+using System.Text;
+using Sync.Engine.DeadLetters;
+
+namespace Sync.Node.Http;
+
+/// <summary>A dead letter as the HTTP API and <c>actorsync dlq</c> show it.</summary>
+/// <param name="Id">For show and drop; sorts in the order of parking.</param>
+/// <param name="At">When it was parked, or retried last.</param>
+/// <param name="Table">schema.table.</param>
+/// <param name="Kind">insert, update, delete or truncate.</param>
+/// <param name="Key">The ordering key, for retry and drop.</param>
+/// <param name="Position">Commit LSN and index in the transaction; empty for rows of a snapshot.</param>
+/// <param name="Attempts">How often it was tried; 0 when it only waits behind another one of its key.</param>
+/// <param name="Error">Why it is here.</param>
+/// <param name="Commands">What is still to run, for people: long values are cut. Only where one dead letter is shown.</param>
+public sealed record DeadLetterView(
+    string Id, DateTimeOffset At, string Table, string Kind, string Key, string Position, int Attempts, string Error, string? Commands = null)
+{
+    public static DeadLetterView Of(DeadLetter letter, bool withCommands) => new(
+        letter.Id ?? "", letter.At, letter.Table, letter.Kind.ToString().ToLowerInvariant(), Encoding.UTF8.GetString(letter.Key.Span),
+        letter.Position == Contracts.Position.None ? "" : letter.Position.ToString(), letter.Attempts, letter.Error,
+        withCommands ? CommandText.Describe(letter.Commands.Span, maxValueChars: 200, maxChars: 20_000) : null);
+}
+
+/// <param name="Entries">In the order of parking.</param>
+/// <param name="Next">What to pass as <c>after</c> for the next page; null when this is the last.</param>
+public sealed record DeadLetterPage(IReadOnlyList<DeadLetterView> Entries, string? Next)
+{
+    /// <summary>Most entries of one page.</summary>
+    public const int Largest = 500;
+
+    /// <summary>Asks for one more than is shown, to know whether there is another page.</summary>
+    public static async Task<DeadLetterPage> ReadAsync(IDeadLetterReader reader, string? after, int count, CancellationToken cancellationToken)
+    {
+        var letters = await reader.ListAsync(after, count + 1, cancellationToken);
+        return new DeadLetterPage([.. letters.Take(count).Select(l => DeadLetterView.Of(l, withCommands: false))], letters.Count > count ? letters[count - 1].Id : null);
+    }
+}
+
+/// <param name="Key">The ordering key; null for all.</param>
+public sealed record RetryRequest(string? Key = null);
+
+/// <param name="Applied">Dead letters that are in Redis now.</param>
+/// <param name="Failed">Ordering keys whose first dead letter failed again.</param>
+public sealed record RetryReply(int Applied, int Failed);
+
+/// <summary>Exactly one of the three.</summary>
+public sealed record DropRequest(string? Id = null, string? Key = null, bool All = false);
+
+public sealed record DropReply(int Dropped);
+
+/// <param name="Error">One sentence.</param>
+/// <param name="Code">The exit code that <c>actorsync</c> would end with.</param>
+public sealed record ErrorReply(string Error, int Code);

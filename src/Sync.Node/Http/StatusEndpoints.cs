@@ -1,0 +1,84 @@
+using System.Globalization;
+using System.Text;
+using Sync.Contracts;
+using Sync.Node.Hosting;
+using Sync.Node.Telemetry;
+
+namespace Sync.Node.Http;
+
+/// <summary>What the HTTP endpoint answers; docs/operating.md lists it.</summary>
+sealed class StatusEndpoints(INodeAdmin admin, IDeadLetterReader deadLetters, PrometheusCollector collector)
+{
+    const int DefaultPage = 100;
+
+    public void Map(WebApplication app)
+    {
+        app.MapGet("/", () => Results.Text(IndexPage.Html(admin.Status), "text/html; charset=utf-8"));
+        app.MapGet("/healthz/live", () => Line(admin.Status.State == NodeState.Stopped ? (false, "stopped") : (true, "live")));
+        app.MapGet("/healthz/ready", () => Line(Readiness(admin.Status)));
+        app.MapGet("/metrics", () => Results.Text(Metrics(), PrometheusText.ContentType));
+        app.MapGet("/api/status", () => Results.Json(admin.Status, HttpJson.Options));
+        app.MapGet("/api/dlq", ListAsync);
+        app.MapGet("/api/dlq/{id}", ShowAsync);
+        app.MapPost("/api/dlq/retry", RetryAsync);
+        app.MapPost("/api/dlq/drop", DropAsync);
+        app.MapFallback(() => Results.Json(new ErrorReply("there is nothing here; / has the links", (int)ExitCode.Usage), HttpJson.Options, statusCode: StatusCodes.Status404NotFound));
+    }
+
+    static IResult Line((bool Good, string Text) answer) =>
+        Results.Text(LineLogger.OneLine(answer.Text) + "\n", "text/plain; charset=utf-8", statusCode: answer.Good ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
+
+    /// <summary>Whether it is ready, and in one line why not.</summary>
+    internal static (bool Ready, string Text) Readiness(NodeStatus status)
+    {
+        if (status.Ready) return (true, "ready");
+        string state = status.State.ToString().ToLowerInvariant();
+        string why = status switch
+        {
+            { Detail.Length: > 0 } => status.Detail,
+            { Snapshot: { } copy } => string.Create(CultureInfo.InvariantCulture, $"{copy.Table}, {copy.PercentDone:F0} %, table {copy.TablesDone + 1} of {copy.TablesTotal}"),
+            { OpenCircuits: > 0 } => $"Redis keeps refusing {status.OpenCircuits} writer(s){(status.LastError.Length > 0 ? $": {status.LastError}" : "")}",
+            _ => status.LastError,
+        };
+        return (false, why.Length > 0 ? $"{state}: {why}" : state);
+    }
+
+    string Metrics()
+    {
+        var text = new PrometheusText();
+        collector.Write(text);
+        ProcessMetrics.Write(text, admin.Status);
+        ProcessMetrics.Write(text);
+        return text.ToString();
+    }
+
+    async Task<IResult> ListAsync(string? after, int? limit, CancellationToken cancellationToken)
+    {
+        if (limit is < 1 or > DeadLetterPage.Largest) return Bad($"limit takes 1 to {DeadLetterPage.Largest}");
+        return Results.Json(await DeadLetterPage.ReadAsync(deadLetters, after, limit ?? DefaultPage, cancellationToken), HttpJson.Options);
+    }
+
+    async Task<IResult> ShowAsync(string id, CancellationToken cancellationToken) =>
+        await deadLetters.GetAsync(id, cancellationToken) is { } letter
+            ? Results.Json(DeadLetterView.Of(letter, withCommands: true), HttpJson.Options)
+            : Results.Json(new ErrorReply("there is no dead letter with this id", (int)ExitCode.Usage), HttpJson.Options, statusCode: StatusCodes.Status404NotFound);
+
+    async Task<IResult> RetryAsync(RetryRequest request, CancellationToken cancellationToken)
+    {
+        if (request.Key is "") return Bad("an empty key is none; leave it out to retry all");
+        var (applied, failed) = await admin.RetryDeadLettersAsync(request.Key is null ? null : Encoding.UTF8.GetBytes(request.Key), cancellationToken);
+        return Results.Json(new RetryReply(applied, failed), HttpJson.Options);
+    }
+
+    async Task<IResult> DropAsync(DropRequest request, CancellationToken cancellationToken)
+    {
+        int said = (request.Id is { Length: > 0 } ? 1 : 0) + (request.Key is { Length: > 0 } ? 1 : 0) + (request.All ? 1 : 0);
+        if (said != 1) return Bad("say exactly one of id, key and all");
+        byte[]? key = request.Key is { Length: > 0 } text ? Encoding.UTF8.GetBytes(text) : null;
+        int dropped = await admin.DropDeadLettersAsync(request.Id, key, cancellationToken);
+        return Results.Json(new DropReply(dropped), HttpJson.Options);
+    }
+
+    static IResult Bad(string error) =>
+        Results.Json(new ErrorReply(error, (int)ExitCode.Usage), HttpJson.Options, statusCode: StatusCodes.Status400BadRequest);
+}
