@@ -66,9 +66,6 @@ sealed class NodeEngine
         string system = source.Facts.SystemIdentifier.ToString(CultureInfo.InvariantCulture);
         var positions = await writer.Progress.BeginAsync(connection, system, writer.Fence, soft);
         await CloseGapAsync(session, writer, source, positions, soft);
-        // A table that does not compile any more gets nothing from the stream: it will have to be copied anew.
-        foreach (var table in tables.All)
-            if (table.Plan is null) await writer.Snapshots.ClearAsync(connection, table.Name, soft);
         var marks = await writer.Snapshots.LoadAsync(connection, soft);
         var parkedKeys = await writer.DeadLetters.LoadParkedKeysAsync(connection, soft);
         writer.Stats.SetDeadLetters(await writer.DeadLetters.CountAsync(connection, soft));
@@ -143,7 +140,7 @@ sealed class NodeEngine
         return mode == SnapshotMode.OnetimeOnly;
     }
 
-    bool IsNotCopied(TableRuntime table) => !marks.TryGetValue(table.Name, out var mark) || mark.State != SnapshotState.Done;
+    bool IsNotCopied(TableRuntime table) => !table.IsStopped && (!marks.TryGetValue(table.Name, out var mark) || mark.State != SnapshotState.Done);
 
     /// <summary>Streams until the connection is lost or the node stops.</summary>
     public async Task StreamAsync(Source source, StatusBoard board)

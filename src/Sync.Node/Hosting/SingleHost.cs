@@ -99,18 +99,14 @@ public sealed class SingleHost : INodeAdmin, IAsyncDisposable
                 }
             }
         }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        catch (Exception e) when (stop.IsCancellationRequested && (e is OperationCanceledException or RedisFencedException or RedisTransientException || Source.IsTransient(e)))
         {
-            // Stopped by request.
+            // Stopped by request, or lost while stopping: whoever is next begins where Redis is.
         }
         catch (RedisTransientException e)
         {
             throw new SyncException(ExitCode.RedisUnreachable,
                 $"{e.Message} Gave up after {failures} attempts (retryPolicy.maxConnectionRetries); start again when Redis is back, nothing is lost.", e);
-        }
-        catch (Exception e) when (stop.IsCancellationRequested && e is RedisFencedException or ReplicationStreamException)
-        {
-            // Lost while stopping: whoever is next begins where Redis is.
         }
         finally
         {
@@ -135,7 +131,7 @@ public sealed class SingleHost : INodeAdmin, IAsyncDisposable
     /// <summary>From finding the primary to the end of its stream. Returns when there is nothing more to do.</summary>
     async Task WorkAsync(CancellationToken stop, CancellationToken hard)
     {
-        await using var source = await Source.OpenAsync(parts, tables, board, proven, found: () => proven = true, stop);
+        await using var source = await Source.OpenAsync(parts, tables, board, found: () => proven = true, stop);
         var engine = await NodeEngine.StartAsync(parts, tables, source, stop, hard);
         board.Engine = engine;
         try

@@ -36,12 +36,11 @@ sealed class Source : IAsyncDisposable
     /// <param name="parts">Configuration, log and clock.</param>
     /// <param name="tables">Bound to what the publication shows.</param>
     /// <param name="board">Told where the primary is, and who holds the slot.</param>
-    /// <param name="again">Whether there was one before. At start every table must compile; later one that doesn't is stopped alone.</param>
     /// <param name="found">Called when there is a primary that will do.</param>
     /// <param name="cancellationToken">Ends the wait for the slot.</param>
     /// <exception cref="SyncException">Nothing can be reached, or what is found can't be used.</exception>
     public static async Task<Source> OpenAsync(
-        NodeParts parts, TableSet tables, StatusBoard board, bool again, Action found, CancellationToken cancellationToken)
+        NodeParts parts, TableSet tables, StatusBoard board, Action found, CancellationToken cancellationToken)
     {
         var config = parts.Config;
         var primary = await new PostgresConnector(config.Postgres.Conn).FindPrimaryAsync(cancellationToken);
@@ -52,7 +51,7 @@ sealed class Source : IAsyncDisposable
             source = new Source(primary, facts, new CatalogReader(primary.DataSource));
             ServerChecks.Ensure(facts, config.Postgres.Repl);
             board.SetPostgres(primary.Address.ToString());
-            await source.SettleAsync(parts, tables, board, again, found, cancellationToken);
+            await source.SettleAsync(parts, tables, board, found, cancellationToken);
             return source;
         }
         catch (Exception e)
@@ -64,14 +63,14 @@ sealed class Source : IAsyncDisposable
         }
     }
 
-    async Task SettleAsync(NodeParts parts, TableSet tables, StatusBoard board, bool again, Action found, CancellationToken cancellationToken)
+    async Task SettleAsync(NodeParts parts, TableSet tables, StatusBoard board, Action found, CancellationToken cancellationToken)
     {
         var (config, log, time) = (parts.Config, parts.Log, parts.Time);
         var repl = config.Postgres.Repl;
         Publication = await new PublicationManager(Primary, Catalog).EnsureAsync(repl, [.. config.Tables.Select(TableName.Of)], cancellationToken);
         foreach (string change in Publication.Changes) log.Changed(change);
         foreach (string warning in Publication.Warnings) log.Warning(warning);
-        BindTables(parts, tables, again);
+        log.Issues(tables.BindAll(RelationOf));
 
         Lease = await SlotLease.AcquireAsync(Primary, repl.Slot, holder => StandBy(holder?.ToString() ?? "another node"), time, cancellationToken);
         owned.Add(Lease);
@@ -95,21 +94,6 @@ sealed class Source : IAsyncDisposable
             found();
             board.Set(NodeState.Standby, $"slot {repl.Slot} is in use by {holder}");
             log.StandingBy(repl.Slot, holder);
-        }
-    }
-
-    void BindTables(NodeParts parts, TableSet tables, bool again)
-    {
-        if (!again)
-        {
-            parts.Log.Issues(tables.BindAll(RelationOf));
-            return;
-        }
-        foreach (var table in tables.All)
-        {
-            var (_, error) = tables.Bind(table, RelationOf(table));
-            parts.Stats.Stopped(table.Index, error ?? "");
-            if (error is not null) parts.Log.TableStopped(table.Name, error);
         }
     }
 
