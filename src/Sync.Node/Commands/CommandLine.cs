@@ -81,7 +81,8 @@ public static class CommandLine
         switch (error)
         {
             case SyncException known:
-                foreach (string line in known.Message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)) session.Say(line);
+                // One mistake may show in several operations of a table.
+                foreach (string line in known.Message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Distinct()) session.Say(line);
                 code = (int)known.Code;
                 break;
             case RedisTransientException redis:

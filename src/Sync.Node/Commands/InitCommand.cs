@@ -38,12 +38,14 @@ static class InitCommand
             var configured = parsed.GetValue(session.ConfigOption) is null ? null : session.Load(parsed).Config;
             var flags = new InitFlags(parsed.GetValue(host), parsed.GetValue(port), parsed.GetValue(database), parsed.GetValue(user));
             var conn = StarterSource.Of(flags, configured?.Postgres.Conn, session.Environment);
+            var redisAt = Address(parsed.GetValue(redis)!);
+            var names = Names(parsed.GetValue(tables));
             string file = parsed.GetValue(output)!;
             string path = Path.GetFullPath(file, session.WorkingDirectory);
             // Before anything else: who has a file already should not have to wait to hear of it.
             if (file != Stdout && !parsed.GetValue(force) && File.Exists(path))
                 throw new SyncException(ExitCode.Usage, $"{file} exists already: write another file with --output, or overwrite it with --force.");
-            var facts = await ReadAsync(conn, configured?.Postgres.Repl, Address(parsed.GetValue(redis)!), Names(parsed.GetValue(tables)), session, signals.Token);
+            var facts = await ReadAsync(conn, configured?.Postgres.Repl, redisAt, names, session, signals.Token);
             string text = StarterConfig.Write(facts);
             if (file == Stdout) session.Out.Write(text);
             else Save(path, file, text, parsed.GetValue(force));
