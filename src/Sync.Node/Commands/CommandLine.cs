@@ -75,7 +75,7 @@ public static class CommandLine
         return (int)ExitCode.Usage;
     }
 
-    static int Report(Exception error, CommandSession session)
+    internal static int Report(Exception error, CommandSession session)
     {
         int code;
         switch (error)

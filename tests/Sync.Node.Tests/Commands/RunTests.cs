@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Sync.Contracts;
+using Sync.Node.Commands;
 using Sync.Testing;
 
 namespace Sync.Node.Tests.Commands;
@@ -94,6 +95,47 @@ public sealed class RunTests(CommandServers servers)
         (await servers.Redis.ExecAsync("EXISTS", $"{prefix}:5")).ShouldBe(0L);
         (await place.RunAsync("snapshot", "--table", "orders")).Code.ShouldBe(0);
         (await servers.Redis.ExecAsync("GET", $"{prefix}:5")).ShouldBe("row 5");
+    }
+
+    [Fact]
+    public async Task Second_signal_should_end_a_node_that_can_not_finish()
+    {
+        using var redis = await RedisServer.StartAsync();
+        using var place = await Workplace.CreateAsync(servers);
+        int port = Ports.Free();
+        place.Configure(more: $"http: {{ port: {port} }}").Environment["ACTORSYNC_REDIS_CONN_PORT"] = $"{redis.Port}";
+        using var node = place.Start("run");
+        await node.SaysAsync("streaming slot");
+        redis.Pause();
+        await place.SqlAsync("insert into orders values (1, 'never written')");
+        var limit = System.Diagnostics.Stopwatch.StartNew();
+        using (var client = new NodeClient(new Uri($"http://127.0.0.1:{port}")))
+            while ((await client.TryStatusAsync(CancellationToken.None))?.Queues.Rows is not > 0)
+            {
+                limit.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(30), "the row was not read");
+                await Task.Delay(20);
+            }
+        // The first signal asks, whichever comes second ends it; signals that come too close together count as one.
+        while (!node.HasEnded)
+        {
+            limit.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(60));
+            node.Signal(PosixSignal.SIGTERM);
+            await Task.Delay(50);
+        }
+        var ended = await node.EndAsync();
+        redis.Resume();
+        ended.Code.ShouldBe(128 + 15, ended.Out + ended.Error);
+    }
+
+    [Fact]
+    public async Task Watching_should_go_on_without_a_node_and_end_with_ctrl_c()
+    {
+        using var place = await Workplace.CreateAsync(servers);
+        int port = Ports.Free();
+        using var watch = place.Start("status", "--watch", "--url", $"http://127.0.0.1:{port}");
+        await watch.SaysAsync($"no node answers at http://127.0.0.1:{port}");
+        watch.Signal(PosixSignal.SIGINT);
+        (await watch.EndAsync()).Code.ShouldBe(0);
     }
 
     async Task HoldsAsync(string key, string value)
