@@ -52,6 +52,9 @@ public sealed class TestRedis : IDisposable
         return reply is TestRedisException error ? throw error : reply;
     }
 
+    /// <summary>The next message of a subscription.</summary>
+    public Task<object?> ReadPushAsync() => ReadAsync();
+
     async Task<object?> ReadAsync()
     {
         string line = await LineAsync();

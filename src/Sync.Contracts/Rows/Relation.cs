@@ -27,6 +27,12 @@ public sealed class Relation
     /// <summary>Indexes into <see cref="Columns"/>, in the order of the primary key's index; empty without a primary key.</summary>
     public required IReadOnlyList<int> PrimaryKey { get; init; }
 
+    /// <summary>
+    /// Whether the primary key is deferrable. Within a transaction two rows may share a key then, so that a key that one row leaves may
+    /// belong to another row already.
+    /// </summary>
+    public bool IsKeyDeferrable { get; init; }
+
     /// <summary>Schema and table joined by a dot.</summary>
     public string FullName => $"{Schema}.{Name}";
 

@@ -62,6 +62,15 @@ public readonly ref struct RowChange
     /// <summary>The row before the change, as far as the replica identity gives it.</summary>
     public RowTuple Old { get; init; }
 
+    /// <summary>
+    /// The row as it was read again, for the values of <see cref="New"/> that are <see cref="CellState.Unchanged"/>; absent when the row is gone
+    /// by now.
+    /// </summary>
+    public RowTuple Reread { get; init; }
+
+    /// <summary>Whether the row was read again: what <see cref="Reread"/> lacks then is not to be had.</summary>
+    public bool IsReread { get; init; }
+
     /// <summary>The first of the row's two steps.</summary>
     public Position Position { get; init; }
 

@@ -41,6 +41,11 @@ sealed class BoundTemplate(Template template, Piece[] pieces, NumericMode numeri
 
     public bool IsPairs => pieces.Length == 1 && pieces[0].Kind == SegmentKind.Pairs;
 
+    public bool HoldsDifference => Array.Exists(pieces, p => p.Kind == SegmentKind.Diff);
+
+    /// <summary>The column when the template is its old value and nothing else; otherwise -1.</summary>
+    public int OldColumn => pieces.Length == 1 && pieces[0].Kind == SegmentKind.Old ? pieces[0].Column : -1;
+
     /// <summary>The columns of the list form, when the template is one.</summary>
     public ListedColumn[] Listed => pieces[0].List;
 
@@ -85,7 +90,6 @@ sealed class BoundTemplate(Template template, Piece[] pieces, NumericMode numeri
                 case SegmentKind.Column: found |= CheckCurrent(row, piece.Column); break;
                 case SegmentKind.Old: if (row.OldState(piece.Column) != CellState.Text) found |= Obstacles.OldHole; break;
                 case SegmentKind.PrimaryKey: foreach (int column in piece.Key) found |= CheckCurrent(row, column); break;
-                case SegmentKind.Diff: if (row.State(piece.Column) == CellState.Unchanged) found |= Obstacles.Unchanged; break;
                 case SegmentKind.Json:
                     foreach (var listed in piece.List)
                         if (listed.Column >= 0 && row.State(listed.Column) == CellState.Unchanged) found |= Obstacles.Unchanged;

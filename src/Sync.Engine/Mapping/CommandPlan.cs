@@ -1,3 +1,4 @@
+using Sync.Contracts.Configuration.Commands;
 using Sync.Contracts.Rows;
 using Sync.Engine.Resp;
 
@@ -22,11 +23,18 @@ enum HolePolicy
 sealed class CommandPlan(string name, BoundTemplate[] arguments, bool[] isKey, HolePolicy holes, long baseMs = 0, long spread = 0)
 {
     readonly byte[] nameBulk = NameBulk(name);
+    readonly CommandNature nature = CommandCatalog.TryGet(name, out var info) ? info.Nature : CommandNature.Write;
     readonly int fixedArguments = arguments.Count(a => !a.Expands);
+    readonly bool isCompleteWithoutLists = IsCompleteWithoutLists(name, arguments);
     readonly bool expands = arguments.Any(a => a.Expands);
     readonly BoundTemplate? hashPairs = name == "HSET" ? Array.Find(arguments, a => a.IsPairs) : null;
 
     public string Name => name;
+
+    public CommandNature Nature => nature;
+
+    /// <summary>Whether it counts the row's values up and down, so that what it counted under a key is state of the table's rows.</summary>
+    public bool CountsDifferences => nature == CommandNature.Accumulate && Array.Exists(arguments, a => a.HoldsDifference);
 
     public IEnumerable<BoundTemplate> Keys => arguments.Where((_, i) => isKey[i]);
 
@@ -51,18 +59,36 @@ sealed class CommandPlan(string name, BoundTemplate[] arguments, bool[] isKey, H
             target.Error = $"{name}: a value in the key '{arguments[i].Template.Source}' is NULL or was not sent by PostgreSQL";
             return -2;
         }
+        if (!expands) return WriteArguments(target, row, fixedArguments) ? 1 : -2;
+        int expanded = 0;
+        foreach (var argument in arguments)
+            if (argument.Expands) expanded += argument.ExpandedCount(row);
         int written = 0;
-        int count = fixedArguments;
-        if (expands)
+        if (expanded > 0 || isCompleteWithoutLists)
         {
-            int expanded = 0;
-            foreach (var argument in arguments)
-                if (argument.Expands) expanded += argument.ExpandedCount(row);
-            count += expanded;
-            if (hashPairs is not null) written += WriteRemovals(target, row);
-            if (expanded == 0) return written;
+            if (!WriteArguments(target, row, fixedArguments + expanded)) return -2;
+            written++;
         }
-        return WriteArguments(target, row, count) ? written + 1 : -2;
+        // Behind the HSET: a hash that is never empty in between keeps its life time.
+        return hashPairs is null ? written : written + WriteRemovals(target, row);
+    }
+
+    /// <summary>Whether Redis would take the command when its list forms have nothing to say: fields of its own stand beside them.</summary>
+    static bool IsCompleteWithoutLists(string name, BoundTemplate[] arguments)
+    {
+        int first = name == "XADD" ? 1 + StreamIdIndex(arguments) : 1;
+        return arguments.Skip(first).Any(a => !a.Expands);
+    }
+
+    /// <summary>XADD key [NOMKSTREAM] [MAXLEN|MINID [=|~] threshold [LIMIT count]] id … (Redis docs, XADD).</summary>
+    static int StreamIdIndex(BoundTemplate[] arguments)
+    {
+        bool Is(int at, params string[] words) => at < arguments.Length && words.Contains(arguments[at].Template.Source, StringComparer.OrdinalIgnoreCase);
+        int at = 1;
+        if (Is(at, "NOMKSTREAM")) at++;
+        if (!Is(at, "MAXLEN", "MINID")) return at;
+        at += Is(at + 1, "=", "~") ? 3 : 2;
+        return Is(at, "LIMIT") ? at + 2 : at;
     }
 
     bool WriteArguments(MappedChange target, in RowImage row, int count)
@@ -131,6 +157,9 @@ sealed class CommandPlan(string name, BoundTemplate[] arguments, bool[] isKey, H
 sealed class RulePlan(CommandPlan[] commands, ConditionPlan? condition, bool whenUnknown = false)
 {
     public CommandPlan[] Commands => commands;
+
+    /// <summary>Whether the condition asks for an unchanged TOASTed value that PostgreSQL did not send.</summary>
+    public bool Lacks(in RowImage row) => condition?.Lacks(row) == true;
 
     public bool Applies(in RowImage row, RespWriter scratch) =>
         condition is null || condition.Evaluate(row, scratch) is var truth && (truth == Truth.True || (whenUnknown && truth == Truth.Unknown));

@@ -14,6 +14,9 @@ abstract class ConditionPlan
 {
     public abstract Truth Evaluate(in RowImage row, RespWriter scratch);
 
+    /// <summary>Whether the answer depends on an unchanged TOASTed value that PostgreSQL did not send.</summary>
+    public abstract bool Lacks(in RowImage row);
+
     /// <summary>Null when the condition is wrong; the cause is among the binder's issues then.</summary>
     public static ConditionPlan? Bind(Condition condition, TemplateBinder binder, Purpose purpose)
     {
@@ -35,6 +38,8 @@ abstract class ConditionPlan
     sealed class Not(ConditionPlan inner) : ConditionPlan
     {
         public override Truth Evaluate(in RowImage row, RespWriter scratch) => Truth.True - (int)inner.Evaluate(row, scratch);
+
+        public override bool Lacks(in RowImage row) => inner.Lacks(row);
     }
 
     sealed class Several(ConditionPlan[] members, bool all) : ConditionPlan
@@ -49,10 +54,25 @@ abstract class ConditionPlan
             }
             return result;
         }
+
+        public override bool Lacks(in RowImage row)
+        {
+            foreach (var member in members)
+                if (member.Lacks(row)) return true;
+            return false;
+        }
     }
 
-    sealed class Comparison(int column, ValueKind kind, ComparisonOperator op, BoundTemplate?[] values) : ConditionPlan
+    /// <param name="column">The column that is tested.</param>
+    /// <param name="kind">How its values compare.</param>
+    /// <param name="padded">char(n): blanks at the end don't count (PostgreSQL docs, "Character Types").</param>
+    /// <param name="op">The operator.</param>
+    /// <param name="values">What it is compared with.</param>
+    sealed class Comparison(int column, ValueKind kind, bool padded, ComparisonOperator op, BoundTemplate?[] values) : ConditionPlan
     {
+        /// <summary>pg_type.oid of char(n), which PostgreSQL calls bpchar.</summary>
+        const uint CharOid = 1042;
+
         public static Comparison? Bind(ComparisonCondition condition, TemplateBinder binder, Purpose purpose)
         {
             int column = binder.Column(condition.Column, condition.Position);
@@ -71,7 +91,8 @@ abstract class ConditionPlan
                     valid = false;
                 }
             }
-            return valid ? new Comparison(column, kind, condition.Operator, values) : null;
+            bool padded = binder.Relation.Columns[column].TypeOid == CharOid;
+            return valid ? new Comparison(column, kind, padded, condition.Operator, values) : null;
         }
 
         public override Truth Evaluate(in RowImage row, RespWriter scratch)
@@ -92,6 +113,16 @@ abstract class ConditionPlan
                 ComparisonOperator.NotIn => Truth.True - (int)Among(row, scratch),
                 _ => Compare(row, values[0], scratch) is not { } order ? Truth.Unknown : Holds(order) ? Truth.True : Truth.False,
             };
+        }
+
+        public override bool Lacks(in RowImage row)
+        {
+            if (op is ComparisonOperator.IsNull or ComparisonOperator.IsNotNull) return false;
+            bool againstItself = op == ComparisonOperator.IsDistinctFrom && values[0]?.OldColumn == column;
+            if (row.State(column) == CellState.Unchanged && !againstItself) return true;
+            foreach (var value in values)
+                if (value is not null && (value.Check(row) & Obstacles.Unchanged) != 0) return true;
+            return false;
         }
 
         bool Holds(int order) => op switch
@@ -119,6 +150,8 @@ abstract class ConditionPlan
         Truth Distinct(in RowImage row, CellState state, RespWriter scratch)
         {
             var value = values[0];
+            // What the update left alone is not distinct from what it was, whether or not PostgreSQL sent either.
+            if (row.IsLeftAlone(column) && value?.OldColumn == column) return Truth.False;
             bool rightNull = value is null || (value.Check(row) & (Obstacles.Hole | Obstacles.OldHole)) != 0;
             if (state == CellState.Unchanged) return rightNull ? Truth.True : Truth.Unknown;
             bool leftNull = state != CellState.Text;
@@ -134,6 +167,7 @@ abstract class ConditionPlan
             value.WriteRaw(scratch, row);
             var left = row.Value(column);
             var right = scratch.Written;
+            if (padded) return left.TrimEnd((byte)' ').SequenceCompareTo(right.TrimEnd((byte)' '));
             switch (kind)
             {
                 case ValueKind.Integer or ValueKind.Float or ValueKind.Numeric:

@@ -106,7 +106,7 @@ static class JsonText
     }
 
     /// <summary>
-    /// ISO dates of PostgreSQL become RFC 3339: a T in the middle, and Z for the offset, which is always +00 because the session runs in UTC.
+    /// ISO dates of PostgreSQL become RFC 3339 with all six digits of the microseconds: a T in the middle, and Z for the offset, which is always +00 because the session runs in UTC.
     /// Infinities and years before Christ stay PostgreSQL's text.
     /// </summary>
     static void Timestamp(RespWriter output, ReadOnlySpan<byte> text, bool withZone)
@@ -114,10 +114,14 @@ static class JsonText
         int space = text.IndexOf((byte)' ');
         bool rfc = space > 0 && !text.EndsWith("BC"u8) && (!withZone || text.EndsWith("+00"u8));
         if (!rfc) { String(output, text); return; }
+        var clock = withZone ? text[(space + 1)..^3] : text[(space + 1)..];
+        int point = clock.IndexOf((byte)'.');
         output.Byte((byte)'"');
         output.Raw(text[..space]);
         output.Byte((byte)'T');
-        output.Raw(withZone ? text[(space + 1)..^3] : text[(space + 1)..]);
+        output.Raw(clock);
+        // PostgreSQL leaves out trailing zeros; a fixed width sorts and compares as text.
+        output.Raw(point < 0 ? ".000000"u8 : "000000"u8[..Math.Max(0, 6 - (clock.Length - point - 1))]);
         if (withZone) output.Byte((byte)'Z');
         output.Byte((byte)'"');
     }

@@ -47,7 +47,7 @@ public sealed class KeyPattern
                 ValueKind.Integer => "-?[0-9]+",
                 ValueKind.Boolean => "true|false",
                 ValueKind.Date => "[^:]+",
-                _ => ".+",
+                _ => ".*",
             } is var one && one.Contains('|') ? $"(?:{one})" : one);
         }
 

@@ -39,6 +39,12 @@ public sealed class MappedChange
     /// <summary>Commands left out because an <c>{old:column}</c> in their key was NULL or not sent by PostgreSQL.</summary>
     public int SkippedCommands { get; internal set; }
 
+    /// <summary>
+    /// Whether the ordering key from before the change is not known, because the table's own <c>key:</c> names a column that PostgreSQL does
+    /// not send: everything read before has to be applied first.
+    /// </summary>
+    public bool IsOrderUnknown { get; internal set; }
+
     public int CommandCount(int part) => parts[part].Commands;
 
     public ReadOnlySpan<byte> CommandBytes(int part) => Commands.Slice(parts[part].Offset, parts[part].Length);
@@ -53,6 +59,7 @@ public sealed class MappedChange
         Keys.Clear();
         Parts = 0;
         SkippedCommands = 0;
+        IsOrderUnknown = false;
         Error = "";
     }
 

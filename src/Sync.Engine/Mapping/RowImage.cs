@@ -11,10 +11,16 @@ readonly ref struct RowImage
     readonly RowTuple current;
     readonly RowTuple old;
     readonly RowTuple fallback;
+    readonly RowTuple reread;
+    readonly RowTuple guess;
+    readonly bool isReread;
     readonly bool identityKept;
 
-    RowImage(in RowChange change, ChangeKind kind, RowTuple current, RowTuple old, RowTuple fallback, bool identityKept)
+    RowImage(in RowChange change, ChangeKind kind, RowTuple current, RowTuple old, RowTuple fallback, bool identityKept, RowTuple guess = default)
     {
+        reread = change.Reread;
+        isReread = change.IsReread;
+        this.guess = guess;
         Kind = kind;
         Relation = change.Relation;
         TransactionId = change.TransactionId;
@@ -40,6 +46,13 @@ readonly ref struct RowImage
         return new RowImage(change, ChangeKind.Delete, row, row, default, identityKept: false);
     }
 
+    /// <summary>
+    /// The end of the row as it was, with the new values where PostgreSQL did not send the old ones: most updates of a key change nothing
+    /// else. Good for what tidies up, which does no harm when it is wrong; not for deciding.
+    /// </summary>
+    public static RowImage ProbablyBefore(in RowChange change) =>
+        change.Old.IsPresent ? new RowImage(change, ChangeKind.Delete, change.Old, change.Old, default, identityKept: false, change.New) : Before(change);
+
     /// <summary>The row as it is now, as if it had been inserted.</summary>
     public static RowImage After(in RowChange change) => new(change, ChangeKind.Insert, change.New, default, change.Old, identityKept: false);
 
@@ -51,27 +64,38 @@ readonly ref struct RowImage
     public CellState State(int column)
     {
         var state = current.State(column);
+        if (state == CellState.Missing && guess.State(column) is CellState.Text or CellState.Null) return guess.State(column);
         if (state != CellState.Unchanged) return state;
         var before = fallback.State(column);
-        return before is CellState.Text or CellState.Null ? before : CellState.Unchanged;
+        if (before is CellState.Text or CellState.Null) return before;
+        if (!isReread) return CellState.Unchanged;
+        var now = reread.State(column);
+        return now is CellState.Text or CellState.Null ? now : CellState.Missing;
     }
+
+    /// <summary>Whether PostgreSQL says that the update left the value alone.</summary>
+    public bool IsLeftAlone(int column) => current.State(column) == CellState.Unchanged;
 
     /// <summary>The current value's bytes, with true and false spelt out for booleans; empty unless the state is Text.</summary>
     public ReadOnlySpan<byte> Value(int column)
     {
-        var value = current.State(column) == CellState.Unchanged ? fallback.Value(column) : current.Value(column);
-        return Spell(column, value);
+        return Spell(column, current.State(column) switch
+        {
+            CellState.Unchanged => fallback.State(column) is CellState.Text or CellState.Null ? fallback.Value(column) : reread.Value(column),
+            CellState.Missing => guess.Value(column),
+            _ => current.Value(column),
+        });
     }
 
     /// <summary>
     /// What is known of the value before the change. When PostgreSQL sends no old row with an update, the columns of the
-    /// replica identity are known all the same: they did not change.
+    /// replica identity are known all the same: they did not change. Nor did a TOASTed value that was left alone.
     /// </summary>
-    public CellState OldState(int column) =>
-        identityKept && Relation.Columns[column].InIdentity ? State(column) : old.State(column);
+    public CellState OldState(int column) => IsKept(column) ? State(column) : old.State(column);
 
-    public ReadOnlySpan<byte> OldValue(int column) =>
-        identityKept && Relation.Columns[column].InIdentity ? Value(column) : Spell(column, old.Value(column));
+    public ReadOnlySpan<byte> OldValue(int column) => IsKept(column) ? Value(column) : Spell(column, old.Value(column));
+
+    bool IsKept(int column) => (identityKept && Relation.Columns[column].InIdentity) || (Kind == ChangeKind.Update && IsLeftAlone(column));
 
     /// <summary>Whether an update is known to have changed the column.</summary>
     public bool Changed(int column)

@@ -15,7 +15,11 @@ namespace Sync.Engine.Mapping;
 /// <param name="OrderingPrefix">The table's name.</param>
 sealed record PlanParts(
     RulePlan[] Insert, RulePlan[] Update, RulePlan[] Delete, RulePlan[] Truncate, ConditionPlan? When,
-    int[] MovingColumns, int[] OrderingColumns, BoundTemplate? OrderingTemplate, byte[] OrderingPrefix);
+    int[] MovingColumns, int[] OrderingColumns, BoundTemplate? OrderingTemplate, byte[] OrderingPrefix)
+{
+    /// <summary>Whether PostgreSQL withholds an old value that the table's own <c>key:</c> needs.</summary>
+    public bool IsOldOrderUnknown { get; init; }
+}
 
 /// <summary>
 /// All that is to be done for the rows of one table, resolved against one version of its relation. Pure: a row goes in, commands and
@@ -35,10 +39,18 @@ public sealed class TablePlan
     public TableConfig Table { get; }
     public Relation Relation { get; }
 
-    /// <summary>The keys whose content is made of this table's rows; empty for a table that only counts, tells or removes.</summary>
-    public IReadOnlyList<KeyPattern> Keys => [.. parts.Insert.Concat(parts.Update).SelectMany(rule => rule.Commands)
-        .Where(command => CommandCatalog.TryGet(command.Name, out var info) && info.Nature is CommandNature.Write or CommandNature.AddMember)
-        .SelectMany(command => command.Keys).Select(key => key.ToPattern(Relation)).DistinctBy(pattern => pattern.Glob)];
+    /// <summary>
+    /// The keys whose content is made of the rows that are in the table now: what is written, listed, or counted by differences. Empty for a
+    /// table that only keeps logs, tells or removes.
+    /// </summary>
+    public IReadOnlyList<KeyPattern> Keys => Patterns(command => command.Nature is CommandNature.Write or CommandNature.AddMember || command.CountsDifferences);
+
+    /// <summary>Every key this table may put something into.</summary>
+    public IReadOnlyList<KeyPattern> TouchedKeys =>
+        Patterns(command => command.Nature is CommandNature.Write or CommandNature.AddMember or CommandNature.Accumulate);
+
+    IReadOnlyList<KeyPattern> Patterns(Func<CommandPlan, bool> wanted) => [.. parts.Insert.Concat(parts.Update).SelectMany(rule => rule.Commands)
+        .Where(wanted).SelectMany(command => command.Keys).Select(key => key.ToPattern(Relation)).DistinctBy(pattern => pattern.Glob)];
 
     /// <summary>What a TRUNCATE of the table asks for.</summary>
     public TruncateMode TruncateMode => Table.Truncate.Mode;
@@ -47,23 +59,56 @@ public sealed class TablePlan
     public MapOutcome Map(in RowChange change, MappedChange result)
     {
         result.Clear();
+        result.IsOrderUnknown = parts.IsOldOrderUnknown && change.Kind is ChangeKind.Update or ChangeKind.Delete;
+        var row = RowImage.Of(change);
         switch (change.Kind)
         {
-            case ChangeKind.Insert: return MapOne(RowImage.Of(change), parts.Insert, result, removal: false);
-            case ChangeKind.Delete: return MapOne(RowImage.Of(change), parts.Delete, result, removal: true);
-            case ChangeKind.Truncate: return MapOne(RowImage.Of(change), parts.Truncate, result, removal: false);
+            case ChangeKind.Insert: return MapOne(row, row, parts.Insert, result, MapMode.All);
+            case ChangeKind.Delete: return MapOne(row, row, parts.Delete, result, MapMode.Ends);
+            case ChangeKind.Truncate: return MapOne(row, row, parts.Truncate, result, MapMode.Decided);
         }
-        var row = RowImage.Of(change);
         if (Moves(row)) return MapMove(change, result);
+        var entering = MapMode.All;
         if (parts.When is not null)
         {
+            if (parts.When.Lacks(row)) return MapOutcome.NeedsReread;
             bool wanted = parts.When.Evaluate(row, result.Scratch) == Truth.True;
             var before = RowImage.Before(change);
             var wantedBefore = change.Old.IsPresent ? parts.When.Evaluate(before, result.Scratch) : Truth.Unknown;
-            if (!wanted) return wantedBefore == Truth.False ? MapOutcome.Nothing : MapOne(before, parts.Delete, result, removal: true, filtered: true);
-            if (wantedBefore == Truth.False) return MapOne(RowImage.After(change), parts.Insert, result, removal: false, filtered: true);
+            if (!wanted) return wantedBefore == Truth.False ? MapOutcome.Nothing : MapOne(before, before, parts.Delete, result, MapMode.Ends | MapMode.Decided);
+            var after = RowImage.After(change);
+            if (wantedBefore == Truth.False) return MapOne(after, after, parts.Insert, result, MapMode.Whole | MapMode.Decided);
+            if (wantedBefore == Truth.Unknown) entering = MapMode.Whole;
         }
-        return MapUpdate(change, row, result);
+        return MapUpdate(change, row, result, entering);
+    }
+
+    /// <summary>
+    /// The end of a row that was gone before the table was copied: only what takes keys away runs. The copy never counted the row, and
+    /// what was told of it was told.
+    /// </summary>
+    public MapOutcome MapLeftover(in RowChange ended, MappedChange result)
+    {
+        result.Clear();
+        var row = RowImage.Before(ended);
+        return MapOne(row, row, parts.Delete, result, MapMode.Removals | MapMode.Ends);
+    }
+
+    /// <summary>A row that is there and was counted and told already: only what gives keys the row's values runs.</summary>
+    public MapOutcome MapState(in RowChange present, MappedChange result)
+    {
+        result.Clear();
+        var row = RowImage.After(present);
+        return MapOne(row, row, parts.Insert, result, MapMode.State);
+    }
+
+    /// <summary>Makes the change poison, so that it can be parked under its ordering key.</summary>
+    public MapOutcome Refuse(in RowChange change, MappedChange result, string error)
+    {
+        result.Clear();
+        result.Error = error;
+        Poisoned(RowImage.Of(change), result, 0);
+        return MapOutcome.Poison;
     }
 
     bool Moves(in RowImage row)
@@ -76,20 +121,24 @@ public sealed class TablePlan
     /// <summary>The old keys end first, then the new ones begin: two change sets, because they may have different ordering keys.</summary>
     MapOutcome MapMove(in RowChange change, MappedChange result)
     {
-        var ending = MapOne(RowImage.Before(change), parts.Delete, result, removal: true);
+        var before = RowImage.Before(change);
+        var ending = MapOne(before, RowImage.ProbablyBefore(change), parts.Delete, result, MapMode.Ends);
         if (ending is MapOutcome.Poison or MapOutcome.NeedsReread) return ending;
         if (ending == MapOutcome.Nothing)
         {
             int keyAt = result.Keys.Length;
-            WriteOrderingKey(result, RowImage.Before(change));
+            WriteOrderingKey(result, before);
             result.Close(result.Commands.Length, 0, keyAt);
         }
-        var beginning = MapOne(RowImage.After(change), parts.Insert, result, removal: false, moved: true);
+        // A table that only says what an update does begins the new key with that.
+        bool onlyUpdates = parts.Insert.Length == 0 && parts.Delete.Length == 0;
+        var after = onlyUpdates ? RowImage.Of(change) : RowImage.After(change);
+        var beginning = MapOne(after, after, onlyUpdates ? parts.Update : parts.Insert, result, MapMode.Whole);
         return beginning == MapOutcome.Nothing ? ending : beginning;
     }
 
     /// <summary>An ordinary update; one that only changes a <c>key:</c> of the table's own still has to wait for the old key's changes.</summary>
-    MapOutcome MapUpdate(in RowChange change, in RowImage row, MappedChange result)
+    MapOutcome MapUpdate(in RowChange change, in RowImage row, MappedChange result, MapMode mode)
     {
         if (parts.OrderingTemplate is not null && change.Old.IsPresent)
         {
@@ -101,27 +150,51 @@ public sealed class TablePlan
             result.Keys.Truncate(keyAt + (same ? 0 : length));
             if (!same) result.Close(result.Commands.Length, 0, keyAt);
         }
-        var outcome = MapOne(row, parts.Update, result, removal: false, filtered: true);
-        return outcome;
+        return MapOne(row, row, parts.Update, result, mode | MapMode.Decided);
     }
 
-    MapOutcome MapOne(in RowImage row, RulePlan[] rules, MappedChange result, bool removal, bool filtered = false, bool moved = false)
+    [Flags]
+    enum MapMode
+    {
+        /// <summary>Every command runs.</summary>
+        All = 0,
+        /// <summary>Only commands that take something away run.</summary>
+        Removals = 1,
+        /// <summary>Only commands that give keys the row's values run.</summary>
+        State = 2,
+        /// <summary>The row ends: a filter that can't be decided does not keep it.</summary>
+        Ends = 4,
+        /// <summary>The filter was asked already.</summary>
+        Decided = 8,
+        /// <summary>The keys have nothing of the row yet: fields that the update left alone must be written too.</summary>
+        Whole = 16,
+    }
+
+    /// <param name="row">What conditions and ordinary commands see.</param>
+    /// <param name="probable">What commands see that only take something away.</param>
+    /// <param name="rules">What to run.</param>
+    /// <param name="result">Gets one more part.</param>
+    /// <param name="mode">What is to be left out.</param>
+    MapOutcome MapOne(in RowImage row, in RowImage probable, RulePlan[] rules, MappedChange result, MapMode mode)
     {
         if (rules.Length == 0) return MapOutcome.Nothing;
-        if (parts.When is not null && !filtered && row.Kind != ChangeKind.Truncate)
+        if (parts.When is not null && !mode.HasFlag(MapMode.Decided))
         {
             var wanted = parts.When.Evaluate(row, result.Scratch);
-            if (wanted == Truth.False || (wanted == Truth.Unknown && !removal)) return MapOutcome.Nothing;
+            if (wanted == Truth.False || (wanted == Truth.Unknown && !mode.HasFlag(MapMode.Ends))) return MapOutcome.Nothing;
         }
-        // A row under a new key has nothing there yet: fields that the update left alone must be written too.
-        if (moved && HasUnchanged(row)) return MapOutcome.NeedsReread;
+        if (mode.HasFlag(MapMode.Whole) && HasUnchanged(row)) return MapOutcome.NeedsReread;
         int from = result.Commands.Length, commands = 0;
         foreach (var rule in rules)
         {
+            if (rule.Lacks(row)) return MapOutcome.NeedsReread;
             if (!rule.Applies(row, result.Scratch)) continue;
             foreach (var command in rule.Commands)
             {
-                int written = command.Write(result, row);
+                bool removes = command.Nature == CommandNature.Remove;
+                if (mode.HasFlag(MapMode.Removals) && !removes) continue;
+                if (mode.HasFlag(MapMode.State) && command.Nature is not (CommandNature.Write or CommandNature.AddMember or CommandNature.Expire)) continue;
+                int written = command.Write(result, removes ? probable : row);
                 if (written == -1) return MapOutcome.NeedsReread;
                 if (written == -2)
                 {

@@ -48,7 +48,10 @@ public sealed class TablePlanCompiler
         var parts = new PlanParts(
             insert, update, delete, Rules(table.Truncate.Commands, Purpose.Truncate),
             table.When is { } when ? ConditionPlan.Bind(when, binder, Purpose.Insert) : null,
-            [.. moving.Order()], OrderingColumns(), orderingTemplate, Encoding.UTF8.GetBytes(relation.FullName));
+            [.. moving.Order()], OrderingColumns(), orderingTemplate, Encoding.UTF8.GetBytes(relation.FullName))
+        {
+            IsOldOrderUnknown = orderingTemplate?.CurrentColumns.Any(c => !relation.Columns[c].InIdentity) == true,
+        };
         binder.Summarise();
         return new TablePlan(table, relation, parts);
     }
@@ -228,6 +231,8 @@ public sealed class TablePlanCompiler
 
     sealed class AnyChanged(int[] columns) : ConditionPlan
     {
+        public override bool Lacks(in RowImage row) => false;
+
         public override Truth Evaluate(in RowImage row, RespWriter scratch)
         {
             foreach (int column in columns)

@@ -19,27 +19,27 @@ sealed class StreamPump : IBatchOwner
 {
     readonly PumpContext context;
     readonly ReplicationStream stream;
-    readonly CatalogReader catalog;
     readonly RowReader rows;
+    readonly StreamTables tables;
+    readonly KeyOccupants occupants = new();
     readonly PgOutputDecoder decoder = new();
     readonly MappedChange mapped = new();
-    readonly FilledRow filled = new();
     readonly BatchAssembler assembler;
-    readonly Dictionary<uint, TableRuntime?> relations = [];
     readonly TimeSpan flushInterval;
     Lsn commitLsn;
     DateTime commitTime;
     uint transaction;
     ulong rowsInTransaction;
     long lastFlush;
+    uint messagesRead;
     Task<ReadOnlyMemory<byte>>? pending;
 
     public StreamPump(PumpContext context, ReplicationStream stream, CatalogReader catalog, RowReader rows)
     {
         this.context = context;
         this.stream = stream;
-        this.catalog = catalog;
         this.rows = rows;
+        tables = new StreamTables(context, catalog);
         flushInterval = context.Config.FlushInterval;
         assembler = new BatchAssembler(context.Config.FlushWorkers, new BatchLimits(context.Config.FlushBufferSize), context.Tracker, context.Pool.Rent);
     }
@@ -59,7 +59,8 @@ sealed class StreamPump : IBatchOwner
             while (!stop.IsCancellationRequested)
             {
                 var next = stream.NextAsync();
-                if (assembler.HasOpen && (!next.IsCompleted || context.Time.GetElapsedTime(lastFlush) > flushInterval)) await FlushAllAsync(hard);
+                if (!next.IsCompleted) ReportSkipped();
+                if (assembler.HasOpen && (!next.IsCompleted || IsFlushDue())) await FlushAllAsync(hard);
                 ReadOnlyMemory<byte> message;
                 if (next.IsCompleted) message = await next;
                 else
@@ -80,6 +81,9 @@ sealed class StreamPump : IBatchOwner
         }
     }
 
+    /// <summary>While PostgreSQL keeps sending, a partial batch waits no longer than flushInterval; looking at the clock for each row would cost more than the row.</summary>
+    bool IsFlushDue() => (++messagesRead & 63) == 0 && context.Time.GetElapsedTime(lastFlush) > flushInterval;
+
     /// <summary>Ends a read that was under way when the pump was asked to stop; the stream can be disposed afterwards.</summary>
     public async Task LeaveAsync()
     {
@@ -99,51 +103,27 @@ sealed class StreamPump : IBatchOwner
             case PgOutputMessageKind.Begin:
                 (commitLsn, commitTime, transaction) = (decoder.CommitLsn, decoder.CommitTimeUtc, decoder.TransactionId);
                 rowsInTransaction = 0;
+                occupants.Clear();
                 break;
             case PgOutputMessageKind.Commit:
                 context.Tracker.Committed(assembler.Sequence, decoder.EndLsn);
                 break;
-            case PgOutputMessageKind.Relation: return BindAsync(decoder.Table!, cancellationToken);
+            case PgOutputMessageKind.Relation: return tables.BindAsync(decoder.Table!, cancellationToken);
             case PgOutputMessageKind.Truncate: return TruncateAsync([.. decoder.Truncated], cancellationToken);
         }
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>A new version of a relation: the plan is compiled anew, and a table that no longer compiles is stopped alone.</summary>
-    async ValueTask BindAsync(DecodedRelation decoded, CancellationToken cancellationToken)
-    {
-        var table = context.Tables.Find(decoded.Schema, decoded.Name);
-        relations[decoded.Oid] = table;
-        if (table is null) return;
-        var relation = await catalog.CompleteAsync(decoded, cancellationToken);
-        bool wasStopped = table.Plan is null;
-        var (_, error) = context.Tables.Bind(table, relation);
-        if (error is null)
-        {
-            context.Stats.Stopped(table.Index, "");
-            return;
-        }
-        context.Stats.Stopped(table.Index, error);
-        if (wasStopped) return;
-        context.Log.TableStopped(table.Name, error);
-        // Its rows can't be written any more; forgetting the mark makes the next start copy the table anew.
-        await context.Writers[0].RunBehindAsync((session, ct) => context.Writer.Snapshots.ClearAsync(session.Connection, table.Name, ct), cancellationToken);
-    }
-
     ValueTask HandleRow(ChangeKind kind, ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
     {
         ulong step = 2 * rowsInTransaction++;
-        if (relations.GetValueOrDefault(decoder.RelationOid) is not { } table) return ValueTask.CompletedTask;
-        if (table.Plan is not { } plan)
-        {
-            table.Skipped++;
-            return ValueTask.CompletedTask;
-        }
+        if (tables.Find(decoder.RelationOid) is not { } table) return ValueTask.CompletedTask;
+        if (table.Plan is not { } plan) return tables.WithoutPlanAsync(table, commitLsn, cancellationToken);
         var position = new Position(commitLsn, step);
         if (commitLsn < table.Floor) return BelowFloorAsync(table, plan, kind, message, position, cancellationToken);
         var change = Change(plan.Relation, kind, message.Span, position);
         var outcome = plan.Map(change, mapped);
-        if (outcome == MapOutcome.Mapped && mapped.Parts == 1)
+        if (outcome == MapOutcome.Mapped && mapped is { Parts: 1, SkippedCommands: 0, IsOrderUnknown: false } && !plan.Relation.IsKeyDeferrable)
         {
             int worker = AddPart(table, 0, kind, position, poison: null);
             return worker < 0 ? ValueTask.CompletedTask : FlushAsync(worker, cancellationToken);
@@ -151,12 +131,17 @@ sealed class StreamPump : IBatchOwner
         return FinishRowAsync(outcome, table, plan, kind, message, position, cancellationToken);
     }
 
-    RowChange Change(Relation relation, ChangeKind kind, ReadOnlySpan<byte> message, Position position) => new()
+    RowChange Change(Relation relation, ChangeKind kind, ReadOnlySpan<byte> message, Position position, bool isReread = false, RowTuple reread = default) => Change(
+        relation, kind, kind == ChangeKind.Delete ? default : decoder.New(message), kind == ChangeKind.Insert ? default : decoder.Old(message), position, isReread, reread);
+
+    RowChange Change(Relation relation, ChangeKind kind, RowTuple now, RowTuple old, Position position, bool isReread = false, RowTuple reread = default) => new()
     {
         Relation = relation,
         Kind = kind,
-        New = kind == ChangeKind.Delete ? default : decoder.New(message),
-        Old = kind == ChangeKind.Insert ? default : decoder.Old(message),
+        New = now,
+        Old = old,
+        Reread = reread,
+        IsReread = isReread,
         Position = position,
         TransactionId = transaction,
         CommitTimeUtc = commitTime,
@@ -166,22 +151,23 @@ sealed class StreamPump : IBatchOwner
     async ValueTask FinishRowAsync(
         MapOutcome outcome, TableRuntime table, TablePlan plan, ChangeKind kind, ReadOnlyMemory<byte> message, Position position, CancellationToken cancellationToken)
     {
-        if (outcome == MapOutcome.NeedsReread)
-        {
-            await RereadAsync(plan.Relation, message, cancellationToken);
-            outcome = MapFilled(plan, kind, message, position);
-        }
+        if (outcome == MapOutcome.NeedsReread) outcome = await RereadAsync(plan, kind, message, position, cancellationToken);
+        var occupant = plan.Relation.IsKeyDeferrable ? await OccupantAsync(plan, kind, message, position, cancellationToken) : null;
         if (mapped.SkippedCommands > 0) context.Metrics.Warnings.Add(mapped.SkippedCommands, new KeyValuePair<string, object?>("kind", "old_value_missing"));
-        if (outcome is MapOutcome.Nothing or MapOutcome.NeedsReread)
-        {
-            table.Skipped++;
-            return;
-        }
-        await AddPartsAsync(table, kind, position, outcome == MapOutcome.Poison ? mapped.Error : null, cancellationToken);
+        if (outcome is MapOutcome.Nothing or MapOutcome.NeedsReread) table.Skipped++;
+        else await AddPartsAsync(table, kind, position, outcome == MapOutcome.Poison ? mapped.Error : null, occupant, cancellationToken);
     }
 
-    async ValueTask AddPartsAsync(TableRuntime table, ChangeKind kind, Position position, string? poison, CancellationToken cancellationToken)
+    /// <param name="table">Whose row it is.</param>
+    /// <param name="kind">What happened to it.</param>
+    /// <param name="position">Of the first part.</param>
+    /// <param name="poison">Why it can't be written; null when it can.</param>
+    /// <param name="occupant">Another row that has the key which this one leaves; goes out with the first part.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    async ValueTask AddPartsAsync(
+        TableRuntime table, ChangeKind kind, Position position, string? poison, MappedChange? occupant, CancellationToken cancellationToken)
     {
+        if (mapped.IsOrderUnknown) await SettleAsync(cancellationToken);
         int previous = -1;
         for (int part = 0; part < mapped.Parts; part++)
         {
@@ -194,9 +180,22 @@ sealed class StreamPump : IBatchOwner
                 await context.Writers[previous].DrainedAsync(cancellationToken);
             }
             int full = AddPart(table, part, kind, at, part == mapped.Parts - 1 ? poison : null);
+            if (part == 0 && occupant is not null) full = Math.Max(full, AddOccupant(occupant, table, at));
             if (full >= 0) await FlushAsync(full, cancellationToken);
             previous = worker;
         }
+        // The row's next life may begin under any ordering key.
+        if (mapped.IsOrderUnknown && kind == ChangeKind.Delete) await SettleAsync(cancellationToken);
+    }
+
+    /// <summary>Adds the row that has the key to the batch in which the key has just ended, so that both become visible at once.</summary>
+    int AddOccupant(MappedChange occupant, TableRuntime table, Position position)
+    {
+        int lane = context.Router.LaneOf(occupant.Key(0));
+        if (context.Applied.Covers(lane, position)) return -1;
+        int worker = context.Router.WorkerOf(lane);
+        bool full = assembler.Add(worker, position, occupant.CommandBytes(0), occupant.CommandCount(0), occupant.Key(0), table.Index, ChangeKind.Insert, commitTime.Ticks);
+        return full ? worker : -1;
     }
 
     /// <summary>Returns the worker whose batch is full now, or -1.</summary>
@@ -216,26 +215,31 @@ sealed class StreamPump : IBatchOwner
         return -1;
     }
 
-    async ValueTask RereadAsync(Relation relation, ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
+    /// <summary>Maps the row again with the values that PostgreSQL did not send. A row that can't be read again is poison.</summary>
+    async ValueTask<MapOutcome> RereadAsync(TablePlan plan, ChangeKind kind, ReadOnlyMemory<byte> message, Position position, CancellationToken cancellationToken)
     {
         context.Metrics.Warnings.Add(1, new KeyValuePair<string, object?>("kind", "row_reread"));
-        bool found = await rows.ReadAsync(relation, decoder.New(message.Span), decoder.Old(message.Span), cancellationToken);
-        filled.Fill(decoder.New(message.Span), found ? rows.Row : default, relation.Columns.Count);
+        try
+        {
+            bool found = await rows.ReadAsync(plan.Relation, decoder.New(message.Span), decoder.Old(message.Span), cancellationToken);
+            return plan.Map(Change(plan.Relation, kind, message.Span, position, isReread: true, found ? rows.Row : default), mapped);
+        }
+        catch (SyncException e) when (e.Code == ExitCode.Schema)
+        {
+            return plan.Refuse(Change(plan.Relation, kind, message.Span, position), mapped, e.Message);
+        }
     }
 
-    MapOutcome MapFilled(TablePlan plan, ChangeKind kind, ReadOnlyMemory<byte> message, Position position)
+    /// <summary>
+    /// With a deferrable primary key, rows of one transaction may exchange their keys: the key that this row leaves may belong to another one
+    /// by then. If it does, that row as it is now; changes of it that came later follow in the stream.
+    /// </summary>
+    async ValueTask<MappedChange?> OccupantAsync(TablePlan plan, ChangeKind kind, ReadOnlyMemory<byte> message, Position position, CancellationToken cancellationToken)
     {
-        var change = Change(plan.Relation, kind, message.Span, position);
-        return plan.Map(new RowChange
-        {
-            Relation = change.Relation,
-            Kind = kind,
-            New = filled.Tuple,
-            Old = change.Old,
-            Position = position,
-            TransactionId = transaction,
-            CommitTimeUtc = commitTime,
-        }, mapped);
+        bool leavesTaken = occupants.Follow(plan.Relation, kind == ChangeKind.Delete ? default : decoder.New(message.Span), decoder.Old(message.Span));
+        if (!leavesTaken || !await rows.ReadAsync(plan.Relation, decoder.Old(message.Span), default, cancellationToken)) return null;
+        var present = Change(plan.Relation, ChangeKind.Insert, rows.Row, default, position);
+        return plan.MapState(present, occupants.Mapped) == MapOutcome.Mapped ? occupants.Mapped : null;
     }
 
     /// <summary>
@@ -248,17 +252,17 @@ sealed class StreamPump : IBatchOwner
         table.Skipped++;
         bool keyEnded = kind == ChangeKind.Delete || (kind == ChangeKind.Update && decoder.Old(message.Span).IsPresent);
         if (!keyEnded || plan.Relation.PrimaryKey.Count == 0) return;
-        if (await rows.ReadAsync(plan.Relation, decoder.Old(message.Span), default, cancellationToken)) return;
-        var ended = new RowChange
+        try
         {
-            Relation = plan.Relation,
-            Kind = ChangeKind.Delete,
-            Old = decoder.Old(message.Span),
-            Position = position,
-            TransactionId = transaction,
-            CommitTimeUtc = commitTime,
-        };
-        if (plan.Map(ended, mapped) == MapOutcome.Mapped) await AddPartsAsync(table, ChangeKind.Delete, position, null, cancellationToken);
+            if (await rows.ReadAsync(plan.Relation, decoder.Old(message.Span), default, cancellationToken)) return;
+        }
+        catch (SyncException e) when (e.Code == ExitCode.Schema)
+        {
+            // The key has other columns by now, so nobody can say whether the row is there; the copy has the last word.
+            return;
+        }
+        var ended = Change(plan.Relation, ChangeKind.Delete, default, decoder.Old(message.Span), position);
+        if (plan.MapLeftover(ended, mapped) == MapOutcome.Mapped) await AddPartsAsync(table, ChangeKind.Delete, position, null, null, cancellationToken);
     }
 
     /// <summary>Everything before it is applied first, and nothing behind it is begun before it is done.</summary>
@@ -267,15 +271,19 @@ sealed class StreamPump : IBatchOwner
         foreach (uint oid in oids)
         {
             var position = new Position(commitLsn, 2 * rowsInTransaction++);
-            if (relations.GetValueOrDefault(oid) is not { Plan: { } plan } table || commitLsn < table.Floor) continue;
+            if (tables.Find(oid) is not { } table || commitLsn < table.Floor) continue;
+            if (table.Plan is not { } plan)
+            {
+                await tables.WithoutPlanAsync(table, commitLsn, cancellationToken);
+                continue;
+            }
             if (plan.TruncateMode is TruncateMode.Unset or TruncateMode.Ignore)
             {
                 context.Metrics.Warnings.Add(1, new KeyValuePair<string, object?>("kind", "truncate_ignored"));
                 if (plan.TruncateMode == TruncateMode.Unset) context.Log.TruncateIgnored(table.Name);
                 continue;
             }
-            await FlushAllAsync(cancellationToken);
-            foreach (var writer in context.Writers) await writer.DrainedAsync(cancellationToken);
+            await SettleAsync(cancellationToken);
             // A lane that has passed this position proves that the truncate was done before: rows behind it waited for it.
             if (Enumerable.Range(0, context.Applied.Count).Any(lane => context.Applied.Covers(lane, position))) continue;
             if (plan.TruncateMode == TruncateMode.Commands) await TruncateByCommandsAsync(table, plan, position, cancellationToken);
@@ -287,7 +295,13 @@ sealed class StreamPump : IBatchOwner
     {
         var change = new RowChange { Relation = plan.Relation, Kind = ChangeKind.Truncate, Position = position, TransactionId = transaction, CommitTimeUtc = commitTime };
         if (plan.Map(change, mapped) != MapOutcome.Mapped) return;
-        await AddPartsAsync(table, ChangeKind.Truncate, position, null, cancellationToken);
+        await AddPartsAsync(table, ChangeKind.Truncate, position, null, null, cancellationToken);
+        await SettleAsync(cancellationToken);
+    }
+
+    /// <summary>Waits until everything read so far is in Redis.</summary>
+    async ValueTask SettleAsync(CancellationToken cancellationToken)
+    {
         await FlushAllAsync(cancellationToken);
         foreach (var writer in context.Writers) await writer.DrainedAsync(cancellationToken);
     }

@@ -13,8 +13,17 @@ sealed class TableRuntime(int index, TableConfig config)
 
     public string Name => config.FullName;
 
-    /// <summary>What to do for its rows; null while the table is stopped by an error.</summary>
+    /// <summary>What to do for its rows; null while nothing can be done for them.</summary>
     public TablePlan? Plan { get; set; }
+
+    /// <summary>Why there is no plan; empty while there is one.</summary>
+    public string Error { get; set; } = "";
+
+    /// <summary>
+    /// A row came for which there was no plan. It stays so until the next start, which copies the table anew: what comes later must not be
+    /// written on top of what was left out.
+    /// </summary>
+    public bool IsStopped { get; set; }
 
     /// <summary>Changes that committed before this are in Redis through the table's copy already.</summary>
     public Lsn Floor { get; set; }

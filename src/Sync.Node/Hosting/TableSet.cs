@@ -10,6 +10,8 @@ sealed class TableSet
 {
     readonly Dictionary<(string Schema, string Name), TableRuntime> byName = [];
     readonly MappingOptions options;
+    readonly HashSet<string> told = [];
+    bool isBound;
 
     public TableSet(SyncConfig config)
     {
@@ -25,28 +27,35 @@ sealed class TableSet
     /// <summary>The table of that name; null when it is not configured.</summary>
     public TableRuntime? Find(string schema, string name) => byName.GetValueOrDefault((schema, name));
 
-    /// <summary>Compiles the table's plan for a relation. Without a plan the first error is returned and the table is stopped.</summary>
-    public (IReadOnlyList<MappingIssue> Warnings, string? Error) Bind(TableRuntime table, Relation relation)
+    /// <summary>
+    /// Compiles the table's plan for a relation. One that does not compile leaves the table without a plan; that is no harm before a row
+    /// comes that needs it.
+    /// </summary>
+    /// <returns>Warnings that were not given before.</returns>
+    public IReadOnlyList<MappingIssue> Bind(TableRuntime table, Relation relation)
     {
-        var (plan, issues) = TablePlanCompiler.Compile(table.Config, relation, options);
-        table.Plan = plan;
-        string? error = plan is null ? issues.First(i => i.Level == IssueLevel.Error).ToString() : null;
-        return ([.. issues.Where(i => i.Level == IssueLevel.Warning)], error);
+        var issues = Compile(table, relation);
+        return [.. issues.Where(i => i.Level == IssueLevel.Warning && told.Add(i.ToString()))];
     }
 
-    /// <summary>At start every table must compile.</summary>
+    IReadOnlyList<MappingIssue> Compile(TableRuntime table, Relation relation)
+    {
+        var (plan, issues) = TablePlanCompiler.Compile(table.Config, relation, options);
+        (table.Plan, table.Error) = (plan, plan is null ? issues.First(i => i.Level == IssueLevel.Error).ToString() : "");
+        return issues;
+    }
+
+    /// <summary>At start every table must compile; when a connection was lost and the node begins again, the others go on.</summary>
     /// <exception cref="SyncException">All errors of all tables, a line each.</exception>
     public IReadOnlyList<MappingIssue> BindAll(Func<TableRuntime, Relation> relationOf)
     {
-        var warnings = new List<MappingIssue>();
-        var errors = new List<string>();
-        foreach (var table in All)
-        {
-            var (plan, issues) = TablePlanCompiler.Compile(table.Config, relationOf(table), options);
-            table.Plan = plan;
-            warnings.AddRange(issues.Where(i => i.Level == IssueLevel.Warning));
-            errors.AddRange(issues.Where(i => i.Level == IssueLevel.Error).Select(i => i.ToString()));
-        }
-        return errors.Count == 0 ? warnings : throw new SyncException(ExitCode.Configuration, string.Join(Environment.NewLine, errors));
+        var issues = All.Where(t => !t.IsStopped).SelectMany(table => Compile(table, relationOf(table))).ToLookup(i => i.Level);
+        if (issues.Contains(IssueLevel.Error) && !isBound)
+            throw new SyncException(ExitCode.Configuration, string.Join(Environment.NewLine, issues[IssueLevel.Error]));
+        isBound = true;
+        return [.. issues[IssueLevel.Warning].Where(i => told.Add(i.ToString()))];
     }
+
+    /// <summary>A table whose plan is for the table of this id, whatever its name is now; null when there is none.</summary>
+    public TableRuntime? FindRenamed(uint oid) => All.FirstOrDefault(t => t.Plan?.Relation.Oid == oid);
 }

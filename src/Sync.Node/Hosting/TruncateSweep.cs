@@ -16,7 +16,7 @@ static class TruncateSweep
     public static async ValueTask RunAsync(RespConnection connection, TableRuntime table, PumpContext context, CancellationToken cancellationToken)
     {
         var own = table.Plan!.Keys;
-        KeyPattern[] foreign = [.. context.Tables.All.Where(t => t != table && t.Plan is not null).SelectMany(t => t.Plan!.Keys)];
+        KeyPattern[] foreign = [.. context.Tables.All.Where(t => t != table && t.Plan is not null).SelectMany(t => t.Plan!.TouchedKeys)];
         long removed = 0, shared = 0;
         foreach (var pattern in own)
         {

@@ -1,7 +1,7 @@
-using Sync.Contracts.Configuration;
 using Npgsql;
 using NpgsqlTypes;
 using Sync.Contracts;
+using Sync.Contracts.Configuration;
 using Sync.Contracts.Rows;
 using Sync.Postgres.PgOutput;
 
@@ -73,6 +73,7 @@ public sealed class CatalogReader(NpgsqlDataSource source, TypeResolver types)
             Identity = relation.Identity,
             Columns = [.. relation.Columns.Select(c => new RelationColumn(c.Name, c.TypeOid, kinds[c.TypeOid], RelationKey.InIdentity(relation, c)))],
             PrimaryKey = RelationKey.Find(relation, key is null ? null : new CatalogKey(key.Columns, key.IsImmediate)),
+            IsKeyDeferrable = key is { IsImmediate: false },
         };
     }
 

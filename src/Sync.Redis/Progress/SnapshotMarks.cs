@@ -33,6 +33,10 @@ public sealed class SnapshotMarks(RedisKeys keys)
     public ValueTask MarkDoneAsync(RespConnection connection, string table, Lsn lsn, long rows, CancellationToken cancellationToken) =>
         MarkAsync(connection, table, new SnapshotMark(lsn, SnapshotState.Done, rows), cancellationToken);
 
+    /// <summary>Records that changes are left out from <paramref name="lsn"/> on, so that the table is emptied and copied again.</summary>
+    public ValueTask MarkStoppedAsync(RespConnection connection, string table, Lsn lsn, CancellationToken cancellationToken) =>
+        MarkAsync(connection, table, new SnapshotMark(lsn, SnapshotState.Stopped, 0), cancellationToken);
+
     /// <summary>Forgets the table, so that it is copied again.</summary>
     public async ValueTask ClearAsync(RespConnection connection, string table, CancellationToken cancellationToken) =>
         (await connection.ExecuteAsync(cancellationToken, "HDEL", keys.Snapshot, table)).OrThrow(connection.Endpoint, connection.User);

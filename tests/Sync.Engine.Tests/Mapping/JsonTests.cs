@@ -26,6 +26,7 @@ public class JsonTests
     [InlineData("Date", "2026-01-02", "\"2026-01-02\"")]
     [InlineData("Timestamp", "2026-01-02 03:04:05.000001", "\"2026-01-02T03:04:05.000001\"")]
     [InlineData("TimestampTz", "2026-01-02 03:04:05.123456+00", "\"2026-01-02T03:04:05.123456Z\"")]
+    [InlineData("TimestampTz", "2026-01-02 03:04:05.12+00", "\"2026-01-02T03:04:05.120000Z\"")]
     [InlineData("TimestampTz", "infinity", "\"infinity\"")]
     [InlineData("TimestampTz", "0044-03-15 00:00:00+00 BC", "\"0044-03-15 00:00:00+00 BC\"")]
     [InlineData("Interval", "1 year 2 mons -3 days +04:05:06.789", "\"P1Y2M-3DT4H5M6.789S\"")]
@@ -39,7 +40,7 @@ public class JsonTests
     [InlineData("Integer[]", "[0:1]={1,2}", "[1,2]")]
     [InlineData("Boolean[]", "{t,f}", "[true,false]")]
     [InlineData("Integer[]", "{}", "[]")]
-    [InlineData("TimestampTz[]", "{\"2026-01-02 03:04:05+00\"}", "[\"2026-01-02T03:04:05Z\"]")]
+    [InlineData("TimestampTz[]", "{\"2026-01-02 03:04:05+00\"}", "[\"2026-01-02T03:04:05.000000Z\"]")]
     [InlineData("Json[]", "{\"{\\\"a\\\": 1}\"}", "[{\"a\": 1}]")]
     [InlineData("Integer[]", "{1,2", "\"{1,2\"")]
     public void Value_should_keep_everything_PostgreSQL_sent(string type, string text, string expected) => Json(type, text).ShouldBe(expected);

@@ -21,7 +21,7 @@ public class TablePlanTests
     [Fact]
     public void NULL_should_remove_the_field_beside_the_HSET() =>
         Compile(Table(), Orders).Update(null, "1", null, "3", "f", null).Commands.ShouldBe(
-            ["HDEL|public.orders:1|status|note", "HSET|public.orders:1|id|1|amount|3|active|false"]);
+            ["HSET|public.orders:1|id|1|amount|3|active|false", "HDEL|public.orders:1|status|note"]);
 
     [Fact]
     public void NULL_in_a_key_should_be_poison_and_write_nothing()

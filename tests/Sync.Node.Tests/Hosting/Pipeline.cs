@@ -30,6 +30,9 @@ sealed class Pipeline : IAsyncDisposable
 
     public IReadOnlyList<string> Log => log.Lines;
 
+    /// <summary>flushWorkers of the next node.</summary>
+    public int Workers { get; set; } = 4;
+
     public string Config { get; private set; } = "";
 
     /// <summary>Opens both ends and runs the schema; no node yet.</summary>
@@ -52,7 +55,8 @@ sealed class Pipeline : IAsyncDisposable
         return pipeline;
     }
 
-    public async Task StartNodeAsync(string tables, string extra = "", bool waitUntilStreaming = true)
+    /// <summary>Starts a node; <paramref name="edit"/> may change the configuration file before it is read.</summary>
+    public async Task StartNodeAsync(string tables, string extra = "", bool waitUntilStreaming = true, Func<string, string>? edit = null)
     {
         Config = $$"""
             postgres:
@@ -60,12 +64,13 @@ sealed class Pipeline : IAsyncDisposable
               repl: { pub: pub, slot: {{Slot}}, owner: app }
             redis:
               conn: { host: 127.0.0.1, port: {{servers.Redis.Port}} }
-            flushWorkers: 4
+            flushWorkers: {{Workers}}
             retryPolicy: { initialBackoff: 20ms, maxBackoff: 200ms }
             {{extra.ReplaceLineEndings("\n")}}
             tables:
             {{tables.ReplaceLineEndings("\n")}}
             """;
+        if (edit is not null) Config = edit(Config);
         var config = Load(Config);
         stop = new CancellationTokenSource();
         Host = new SingleHost(config, new HostOptions(), log);
@@ -116,6 +121,21 @@ sealed class Pipeline : IAsyncDisposable
     {
         await using var command = new NpgsqlCommand(text, sql);
         return await command.ExecuteScalarAsync();
+    }
+
+    /// <summary>All rows of a query; NULL is null.</summary>
+    public async Task<List<object?[]>> QueryAsync(string text)
+    {
+        await using var command = new NpgsqlCommand(text, sql);
+        await using var reader = await command.ExecuteReaderAsync();
+        var rows = new List<object?[]>();
+        while (await reader.ReadAsync())
+        {
+            object[] values = new object[reader.FieldCount];
+            reader.GetValues(values);
+            rows.Add([.. values.Select(v => v is DBNull ? null : v)]);
+        }
+        return rows;
     }
 
     public Task<object?> RedisAsync(params string[] arguments) => redis.CommandAsync(arguments);
