@@ -82,7 +82,8 @@ public static class CommandLine
         {
             case SyncException known:
                 // One mistake may show in several operations of a table.
-                foreach (string line in known.Message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Distinct()) session.Say(line);
+                foreach (string line in known.Message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Distinct())
+                    session.Say(line);
                 code = (int)known.Code;
                 break;
             case RedisTransientException redis:
