@@ -118,6 +118,7 @@ sealed class NodeEngine
         var mode = options.SnapshotOnly ? SnapshotMode.OnetimeOnly : context.Config.Snapshot.Mode;
         if (mode != SnapshotMode.Never)
         {
+            await EmptyStoppedAsync(cancellationToken);
             await new SnapshotRun(context, source, board).RunAsync(
                 table => options.OnlyTable == table.Name || (options.OnlyTable is null && IsNotCopied(table)), cancellationToken);
             foreach (var table in context.Tables.All)
@@ -125,6 +126,13 @@ sealed class NodeEngine
         }
         await source.ReleaseSnapshotAsync();
         return mode == SnapshotMode.OnetimeOnly;
+    }
+
+    /// <summary>A table that was stopped missed deletes: what was made of its rows goes before they are copied anew.</summary>
+    async Task EmptyStoppedAsync(CancellationToken cancellationToken)
+    {
+        foreach (var table in context.Tables.All.Where(t => t.Plan is not null && marks.TryGetValue(t.Name, out var mark) && mark.State == SnapshotState.Stopped))
+            await context.Writers[0].RunBehindAsync((session, ct) => TruncateSweep.RunAsync(session.Connection, table, context, "is copied anew", ct), cancellationToken);
     }
 
     bool IsNotCopied(TableRuntime table) => !marks.TryGetValue(table.Name, out var mark) || mark.State != SnapshotState.Done;
