@@ -21,7 +21,13 @@ public static class CommandLine
         var session = CommandSession.OfThisProcess();
         var root = Build(session);
         // An argument that begins with @ is a key or a name here, never a file of more arguments.
-        var parsed = root.Parse(args, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
+        var parsing = new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
+        if (args.Length == 0)
+        {
+            root.Parse(["--help"], parsing).Invoke(new InvocationConfiguration { Output = session.Out, Error = session.Error });
+            return (int)ExitCode.Usage;
+        }
+        var parsed = root.Parse(args, parsing);
         if (parsed.Action is ParseErrorAction) return Refuse(parsed, session);
         try
         {

@@ -1,7 +1,7 @@
-using Sync.Contracts.Configuration;
 using Npgsql;
 using NpgsqlTypes;
 using Sync.Contracts;
+using Sync.Contracts.Configuration;
 using Sync.Contracts.Rows;
 using Sync.Postgres.PgOutput;
 

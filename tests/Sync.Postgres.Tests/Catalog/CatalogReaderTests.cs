@@ -1,5 +1,5 @@
-using Sync.Contracts.Configuration;
 using Sync.Contracts;
+using Sync.Contracts.Configuration;
 using Sync.Contracts.Rows;
 using Sync.Postgres.Catalog;
 using Sync.Postgres.PgOutput;
