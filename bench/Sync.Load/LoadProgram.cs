@@ -24,6 +24,8 @@ static class LoadProgram
             report.Latency = await LatencyRun.MeasureAsync(stage, TimeSpan.FromSeconds(options.LatencySeconds));
             Console.WriteLine(report.Latency.ToLine());
         }
+        report.LoadAfter = Machine.LoadNow();
+        Console.WriteLine($"Load average after the run {report.LoadAfter:F1}");
         var broken = Judge(report);
         foreach (string sentence in broken) Console.WriteLine($"NOT HELD: {sentence}");
         if (options.JsonFile is { } file) await JsonReport.WriteAsync(file, report);
@@ -33,7 +35,7 @@ static class LoadProgram
     static async Task DrainAsync(Stage stage, Workload workload, LoadOptions options, LoadReport report)
     {
         Console.WriteLine($"Workload {workload.Name}: writing a backlog of {workload.Rows:N0} row changes ...");
-        await using var backlog = await Backlog.PrepareAsync(stage, workload);
+        var backlog = await Backlog.PrepareAsync(stage, workload);
         Contestant[] contestants = [new FloorContestant(), new NodeContestant(), .. options.Variants.Select(v => new NodeContestant(v))];
         for (int round = 0; round < options.Repeat; round++)
         {
@@ -45,6 +47,7 @@ static class LoadProgram
                 Console.WriteLine(DrainTable.Line(result));
             }
         }
+        await backlog.DropAsync();
         Console.WriteLine();
         Console.Write(DrainTable.Of(report.Medians));
     }

@@ -33,4 +33,5 @@ abstract class Contestant
 /// <param name="Gen0">Collections of generation 0 in that time.</param>
 /// <param name="Gen1">Of generation 1.</param>
 /// <param name="Gen2">Of generation 2.</param>
-public sealed record NodeFigures(long Rows, long BytesAllocated, int Gen0, int Gen1, int Gen2);
+/// <param name="WarmCpuPerMillion">CPU seconds for a million rows in the second half of the drain, when most of the code is compiled for good.</param>
+public sealed record NodeFigures(long Rows, long BytesAllocated, int Gen0, int Gen1, int Gen2, double WarmCpuPerMillion);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using Sync.Contracts;
 
 namespace Sync.Load.Contestants;
 
@@ -44,7 +45,7 @@ sealed class ContestantProcess : IDisposable
 
     public Exception Failed()
     {
-        lock (errors) return new InvalidOperationException($"The process ended with code {process.ExitCode}:\n{errors}");
+        lock (errors) return new SyncException(ExitCode.Internal, $"The contestant ended with code {process.ExitCode}:\n{errors}");
     }
 
     public void Dispose()

@@ -42,16 +42,22 @@ static class NodeChild
         while (host.Status.State != NodeState.Streaming) await timer.WaitForNextTickAsync();
         long rowsBefore = Applied(host), bytesBefore = GC.GetTotalAllocatedBytes();
         int[] collectionsBefore = Collections();
+        while (Applied(host) < rows / 2) await timer.WaitForNextTickAsync();
+        double cpuAtHalf = CpuSeconds();
+        long rowsAtHalf = Applied(host);
         while (Applied(host) < rows) await timer.WaitForNextTickAsync();
+        double warm = (CpuSeconds() - cpuAtHalf) / Math.Max(1, rows - rowsAtHalf) * 1e6;
         int[] collections = Collections();
         // Streaming shows a little after the first row; what was allocated per row until then is what it was afterwards.
         double share = (double)rows / Math.Max(1, rows - rowsBefore);
         Console.WriteLine(JsonSerializer.Serialize(new NodeFigures(
             rows, (long)((GC.GetTotalAllocatedBytes() - bytesBefore) * share),
-            collections[0] - collectionsBefore[0], collections[1] - collectionsBefore[1], collections[2] - collectionsBefore[2])));
+            collections[0] - collectionsBefore[0], collections[1] - collectionsBefore[1], collections[2] - collectionsBefore[2], warm)));
     }
 
     static long Applied(SingleHost host) => host.Status.Tables.Sum(table => table.Rows);
+
+    static double CpuSeconds() => Environment.CpuUsage.TotalTime.TotalSeconds;
 
     static int[] Collections() => [GC.CollectionCount(0), GC.CollectionCount(1), GC.CollectionCount(2)];
 

@@ -12,6 +12,9 @@ sealed class LoadReport(Machine machine, int repeat)
     public List<DrainResult> Drains { get; } = [];
     public LatencyResult? Latency { get; set; }
 
+    /// <summary>Load average at the end; a run on an idle machine of two cores ends below 4 or so.</summary>
+    public double LoadAfter { get; set; }
+
     /// <summary>One result per contestant, in which each figure is the median over its drains.</summary>
     public IReadOnlyList<DrainResult> Medians =>
         [.. Drains.GroupBy(d => (d.Workload, d.Contestant)).OrderBy(g => Drains.FindIndex(d => d.Contestant == g.Key.Contestant)).Select(g => MedianOf([.. g]))];
@@ -26,7 +29,8 @@ sealed class LoadReport(Machine machine, int repeat)
         PeakMemoryBytes = (long)Median(drains, d => d.PeakMemoryBytes),
         Node = drains[0].Node is null ? null : new NodeFigures(
             drains[0].Rows, (long)Median(drains, d => d.Node!.BytesAllocated),
-            (int)Median(drains, d => d.Node!.Gen0), (int)Median(drains, d => d.Node!.Gen1), (int)Median(drains, d => d.Node!.Gen2)),
+            (int)Median(drains, d => d.Node!.Gen0), (int)Median(drains, d => d.Node!.Gen1), (int)Median(drains, d => d.Node!.Gen2),
+            Median(drains, d => d.Node!.WarmCpuPerMillion)),
         Difference = drains.Select(d => d.Difference).FirstOrDefault(d => d is not null),
     };
 

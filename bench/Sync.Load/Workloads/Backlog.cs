@@ -6,7 +6,7 @@ namespace Sync.Load.Workloads;
 /// A workload's changes, committed and kept by a slot that stands before them. Every drain gets a copy of that slot, so that all
 /// contestants read the same WAL from the same place.
 /// </summary>
-sealed class Backlog : IAsyncDisposable
+sealed class Backlog
 {
     const string slot = "backlog";
 
@@ -63,5 +63,6 @@ sealed class Backlog : IAsyncDisposable
     static string Hash(string[] fields) =>
         string.Join(' ', fields.Chunk(2).Select(pair => $"{pair[0]}={pair[1]}").Order(StringComparer.Ordinal));
 
-    public async ValueTask DisposeAsync() => await stage.ExecuteAsync($"select pg_drop_replication_slot('{slot}')");
+    /// <summary>Lets PostgreSQL forget the changes.</summary>
+    public Task DropAsync() => stage.ExecuteAsync($"select pg_drop_replication_slot('{slot}')");
 }

@@ -111,6 +111,9 @@ public sealed class TablePlan
         return MapOutcome.Poison;
     }
 
+    /// <summary>Whether keys of the row end with this change.</summary>
+    public bool EndsKeys(in RowChange change) => change.Kind == ChangeKind.Delete || (change.Kind == ChangeKind.Update && Moves(RowImage.Of(change)));
+
     bool Moves(in RowImage row)
     {
         foreach (int column in parts.MovingColumns)

@@ -161,19 +161,25 @@ public sealed class TablePlanCompiler
 
     /// <summary>
     /// An update that changes a column in a key moves the row: what it wrote or counted under the old key has to go there. A log (XADD, a
-    /// list) has no row of its own, so its key moves nothing. Where the update's own commands look at the old value of that column,
-    /// the user handles the move and nothing is added to it.
+    /// list) or a count of events has no row of its own, so its key moves nothing. Where the update's own commands look at the old value of
+    /// that column, the user handles the move and nothing is added to it.
     /// </summary>
     void NoteMoves(CommandPlan plan, CommandInfo info, Purpose purpose)
     {
-        bool holdsRow = info.Nature is CommandNature.Write or CommandNature.AddMember
-            || (info.Nature == CommandNature.Accumulate && info.Name is not ("XADD" or "LPUSH" or "RPUSH" or "APPEND"));
         foreach (var key in plan.Keys)
         {
+            bool holdsRow = info.Nature is CommandNature.Write or CommandNature.AddMember || plan.CountsDifferences || (purpose == Purpose.Insert && IsCountedBack(key, info));
             if (holdsRow && purpose is (Purpose.Insert or Purpose.Update)) moving.UnionWith(key.CurrentColumns);
             if (purpose == Purpose.Update) handledByUser.UnionWith(key.OldColumns);
         }
     }
+
+    /// <summary>Whether what an insert counts under a key is taken back by the delete commands: then the count is one of rows, not of events.</summary>
+    bool IsCountedBack(BoundTemplate key, CommandInfo info) =>
+        info.Nature == CommandNature.Accumulate && info.Name is not ("XADD" or "LPUSH" or "RPUSH" or "APPEND")
+        && table.Delete?.SelectMany(rule => rule.Commands).Any(c =>
+            CommandCatalog.TryGet(c.Arguments[0], out var other) && other.Nature == CommandNature.Accumulate
+            && c.Arguments.Count > 1 && c.Arguments[1].Replace("{old:", "{", StringComparison.Ordinal) == key.Template.Source) == true;
 
     static void AddInvalidation(List<CommandPlan> plans, CommandPlan command)
     {

@@ -40,8 +40,8 @@ sealed partial class HostLog(ILogger logger)
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Table} was truncated and nothing says what to do about its keys in Redis; set truncate: {{commands: [...]}}, resync or ignore")]
     public partial void TruncateIgnored(string table);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Table} was truncated: {Keys} keys removed")]
-    public partial void TruncateResynced(string table, long keys);
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Table} {Why}: {Keys} keys removed")]
+    public partial void KeysRemoved(string table, string why, long keys);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Rows} rows applied, {Rate:F0}/s, lag {LagMs:F1} ms and {LagBytes} B, {DeadLetters} dead letters")]
     public partial void Statistics(long rows, double rate, double lagMs, long lagBytes, long deadLetters);

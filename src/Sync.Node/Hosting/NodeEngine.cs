@@ -132,12 +132,20 @@ sealed class NodeEngine
         var mode = options.SnapshotOnly ? SnapshotMode.OnetimeOnly : context.Config.Snapshot.Mode;
         if (mode != SnapshotMode.Never)
         {
-            var copy = new SnapshotRun(context, source, board);
-            await copy.RunAsync(table => options.OnlyTable == table.Name || (options.OnlyTable is null && IsNotCopied(table)), reading.Token);
+            await EmptyStoppedAsync();
+            await new SnapshotRun(context, source, board).RunAsync(
+                table => options.OnlyTable == table.Name || (options.OnlyTable is null && IsNotCopied(table)), reading.Token);
         }
         // Its transaction would hold back VACUUM for as long as we stream.
         await source.ReleaseSnapshotAsync();
         return mode == SnapshotMode.OnetimeOnly;
+    }
+
+    /// <summary>A table that was stopped missed deletes: what was made of its rows goes before they are copied anew.</summary>
+    async Task EmptyStoppedAsync()
+    {
+        foreach (var table in context.Tables.All.Where(t => t.Plan is not null && !t.IsStopped && marks.TryGetValue(t.Name, out var mark) && mark.State == SnapshotState.Stopped))
+            await context.Writers[0].RunBehindAsync((session, ct) => TruncateSweep.RunAsync(session.Connection, table, context, "is copied anew", ct), reading.Token);
     }
 
     bool IsNotCopied(TableRuntime table) => !table.IsStopped && (!marks.TryGetValue(table.Name, out var mark) || mark.State != SnapshotState.Done);

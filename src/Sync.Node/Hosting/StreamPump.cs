@@ -31,6 +31,7 @@ sealed class StreamPump : IBatchOwner
     uint transaction;
     ulong rowsInTransaction;
     long lastFlush;
+    uint messagesRead;
     Task<ReadOnlyMemory<byte>>? pending;
 
     public StreamPump(PumpContext context, ReplicationStream stream, CatalogReader catalog, RowReader rows)
@@ -38,7 +39,7 @@ sealed class StreamPump : IBatchOwner
         this.context = context;
         this.stream = stream;
         this.rows = rows;
-        tables = new StreamTables(context, catalog);
+        tables = new StreamTables(context, catalog, rows);
         flushInterval = context.Config.FlushInterval;
         assembler = new BatchAssembler(context.Config.FlushWorkers, new BatchLimits(context.Config.FlushBufferSize), context.Tracker, context.Pool.Rent);
     }
@@ -59,7 +60,7 @@ sealed class StreamPump : IBatchOwner
             {
                 var next = stream.NextAsync();
                 if (!next.IsCompleted) ReportSkipped();
-                if (assembler.HasOpen && (!next.IsCompleted || context.Time.GetElapsedTime(lastFlush) > flushInterval)) await FlushAllAsync(hard);
+                if (assembler.HasOpen && (!next.IsCompleted || IsFlushDue())) await FlushAllAsync(hard);
                 ReadOnlyMemory<byte> message;
                 if (next.IsCompleted) message = await next;
                 else
@@ -79,6 +80,9 @@ sealed class StreamPump : IBatchOwner
             ReportSkipped();
         }
     }
+
+    /// <summary>While PostgreSQL keeps sending, a partial batch waits no longer than flushInterval; looking at the clock for each row would cost more than the row.</summary>
+    bool IsFlushDue() => (++messagesRead & 63) == 0 && context.Time.GetElapsedTime(lastFlush) > flushInterval;
 
     /// <summary>Ends a read that was under way when the pump was asked to stop; the stream can be disposed afterwards.</summary>
     public async Task LeaveAsync()
@@ -104,7 +108,7 @@ sealed class StreamPump : IBatchOwner
             case PgOutputMessageKind.Commit:
                 context.Tracker.Committed(assembler.Sequence, decoder.EndLsn);
                 break;
-            case PgOutputMessageKind.Relation: return tables.BindAsync(decoder.Table!, cancellationToken);
+            case PgOutputMessageKind.Relation: return tables.BindAsync(decoder.Table!, transaction, cancellationToken);
             case PgOutputMessageKind.Truncate: return TruncateAsync([.. decoder.Truncated], cancellationToken);
         }
         return ValueTask.CompletedTask;
@@ -217,6 +221,7 @@ sealed class StreamPump : IBatchOwner
         context.Metrics.Warnings.Add(1, new KeyValuePair<string, object?>("kind", "row_reread"));
         try
         {
+            await rows.SeeAsync(transaction, cancellationToken);
             bool found = await rows.ReadAsync(plan.Relation, decoder.New(message.Span), decoder.Old(message.Span), cancellationToken);
             return plan.Map(Change(plan.Relation, kind, message.Span, position, isReread: true, found ? rows.Row : default), mapped);
         }
@@ -233,7 +238,9 @@ sealed class StreamPump : IBatchOwner
     async ValueTask<MappedChange?> OccupantAsync(TablePlan plan, ChangeKind kind, ReadOnlyMemory<byte> message, Position position, CancellationToken cancellationToken)
     {
         bool leavesTaken = occupants.Follow(plan.Relation, kind == ChangeKind.Delete ? default : decoder.New(message.Span), decoder.Old(message.Span));
-        if (!leavesTaken || !await rows.ReadAsync(plan.Relation, decoder.Old(message.Span), default, cancellationToken)) return null;
+        if (!leavesTaken) return null;
+        await rows.SeeAsync(transaction, cancellationToken);
+        if (!await rows.ReadAsync(plan.Relation, decoder.Old(message.Span), default, cancellationToken)) return null;
         var present = Change(plan.Relation, ChangeKind.Insert, rows.Row, default, position);
         return plan.MapState(present, occupants.Mapped) == MapOutcome.Mapped ? occupants.Mapped : null;
     }
@@ -246,10 +253,10 @@ sealed class StreamPump : IBatchOwner
         TableRuntime table, TablePlan plan, ChangeKind kind, ReadOnlyMemory<byte> message, Position position, CancellationToken cancellationToken)
     {
         table.Skipped++;
-        bool keyEnded = kind == ChangeKind.Delete || (kind == ChangeKind.Update && decoder.Old(message.Span).IsPresent);
-        if (!keyEnded || plan.Relation.PrimaryKey.Count == 0) return;
+        if (plan.Relation.PrimaryKey.Count == 0 || !plan.EndsKeys(Change(plan.Relation, kind, message.Span, position))) return;
         try
         {
+            await rows.SeeAsync(transaction, cancellationToken);
             if (await rows.ReadAsync(plan.Relation, decoder.Old(message.Span), default, cancellationToken)) return;
         }
         catch (SyncException e) when (e.Code == ExitCode.Schema)
@@ -283,7 +290,7 @@ sealed class StreamPump : IBatchOwner
             // A lane that has passed this position proves that the truncate was done before: rows behind it waited for it.
             if (Enumerable.Range(0, context.Applied.Count).Any(lane => context.Applied.Covers(lane, position))) continue;
             if (plan.TruncateMode == TruncateMode.Commands) await TruncateByCommandsAsync(table, plan, position, cancellationToken);
-            else await context.Writers[0].RunBehindAsync((session, ct) => TruncateSweep.RunAsync(session.Connection, table, context, ct), cancellationToken);
+            else await context.Writers[0].RunBehindAsync((session, ct) => TruncateSweep.RunAsync(session.Connection, table, context, "was truncated", ct), cancellationToken);
         }
     }
 

@@ -1,6 +1,7 @@
 using Sync.Contracts;
 using Sync.Postgres.Catalog;
 using Sync.Postgres.PgOutput;
+using Sync.Postgres.Rows;
 
 namespace Sync.Node.Hosting;
 
@@ -8,18 +9,20 @@ namespace Sync.Node.Hosting;
 /// Which configured table each relation of one stream is. A new version of a relation compiles its table's plan anew; a table that no longer
 /// compiles is stopped alone, and not before a row comes that its copy does not show. Belongs to the reader.
 /// </summary>
-sealed class StreamTables(PumpContext context, CatalogReader catalog)
+sealed class StreamTables(PumpContext context, CatalogReader catalog, RowReader rows)
 {
     readonly Dictionary<uint, TableRuntime?> relations = [];
 
     /// <summary>The table of a relation; null when it is not configured.</summary>
     public TableRuntime? Find(uint oid) => relations.GetValueOrDefault(oid);
 
-    public async ValueTask BindAsync(DecodedRelation decoded, CancellationToken cancellationToken)
+    public async ValueTask BindAsync(DecodedRelation decoded, uint transaction, CancellationToken cancellationToken)
     {
         var table = context.Tables.Find(decoded.Schema, decoded.Name);
         relations[decoded.Oid] = table ?? Renamed(decoded);
         if (table is null || table.IsStopped) return;
+        // The transaction may have made the column's type or the primary key itself.
+        await rows.SeeAsync(transaction, cancellationToken);
         var relation = await catalog.CompleteAsync(decoded, cancellationToken);
         context.Log.Issues(context.Tables.Bind(table, relation));
     }

@@ -13,7 +13,7 @@ static class TruncateSweep
 {
     const int scanCount = 1000;
 
-    public static async ValueTask RunAsync(RespConnection connection, TableRuntime table, PumpContext context, CancellationToken cancellationToken)
+    public static async ValueTask RunAsync(RespConnection connection, TableRuntime table, PumpContext context, string why, CancellationToken cancellationToken)
     {
         var own = table.Plan!.Keys;
         KeyPattern[] foreign = [.. context.Tables.All.Where(t => t != table && t.Plan is not null).SelectMany(t => t.Plan!.TouchedKeys)];
@@ -39,9 +39,9 @@ static class TruncateSweep
             }
             while (cursor != "0");
         }
-        context.Log.TruncateResynced(table.Name, removed);
+        context.Log.KeysRemoved(table.Name, why, removed);
         if (shared == 0) return;
         context.Metrics.Warnings.Add(shared, new KeyValuePair<string, object?>("kind", "truncate_shared_key"));
-        context.Log.Warning($"{table.Name} was truncated: {shared} keys stay, because another table's mapping could have written them as well");
+        context.Log.Warning($"{table.Name} {why}: {shared} keys stay, because another table's mapping could have written them as well");
     }
 }

@@ -16,6 +16,8 @@ namespace Sync.Postgres.Rows;
 /// </summary>
 public sealed class RowReader(PostgresPrimary primary) : IAsyncDisposable
 {
+    const int MaxVisibilityWaitMs = 64;
+
     sealed record Plan(CurrentTable Table, int[] Columns, CopyTextReader Rows);
 
     readonly ConditionalWeakTable<Relation, Plan> plans = [];
@@ -23,12 +25,48 @@ public sealed class RowReader(PostgresPrimary primary) : IAsyncDisposable
     Cell[] cells = [];
     byte[] data = [];
     int count;
+    uint seen;
 
     /// <summary>
     /// The row read last, with the relation's columns; a column that was dropped meanwhile is missing. Absent when it is
     /// gone. Valid until the next read.
     /// </summary>
     public RowTuple Row => new(data, cells.AsSpan(0, count));
+
+    /// <summary>
+    /// Waits until what a transaction committed can be seen. The stream carries it as soon as its commit record is on disk, which is a moment
+    /// before its changes are visible to queries, and long before where the commit waits for a synchronous standby; a row read in
+    /// between would be the one before the change.
+    /// </summary>
+    /// <exception cref="SyncException">The server can't be reached.</exception>
+    public async ValueTask SeeAsync(uint transaction, CancellationToken ct = default)
+    {
+        if (seen == transaction) return;
+        try
+        {
+            for (int waitMs = 1; !await IsVisibleAsync(transaction, ct).ConfigureAwait(false); waitMs = Math.Min(2 * waitMs, MaxVisibilityWaitMs))
+                await Task.Delay(waitMs, ct).ConfigureAwait(false);
+            seen = transaction;
+        }
+        catch (Exception e)
+        {
+            await CloseAsync().ConfigureAwait(false);
+            if (e is OperationCanceledException) throw;
+            throw primary.Describe(e);
+        }
+    }
+
+    // The stream's ids have 32 bits; the snapshot's end, which is at most two thousand million away, says what stands before them.
+    async Task<bool> IsVisibleAsync(uint transaction, CancellationToken ct)
+    {
+        connection ??= await CopyExport.OpenConnectionAsync(primary, ct).ConfigureAwait(false);
+        await using var command = new NpgsqlCommand("""
+            select txid_visible_in_snapshot(newest - ((newest - $1 + 6442450944) % 4294967296 - 2147483648), shot)
+            from (select shot, txid_snapshot_xmax(shot) newest from txid_current_snapshot() shot) s
+            """, connection);
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = transaction });
+        return (bool)(await command.ExecuteScalarAsync(ct).ConfigureAwait(false))!;
+    }
 
     /// <summary>Reads the row; false when there is none with this key (any more), also when the table itself is gone.</summary>
     /// <param name="relation">The table, as the change came with it.</param>

@@ -79,6 +79,42 @@ public class ConditionTests
     }
 
     [Fact]
+    public void Blanks_at_the_end_of_char_should_not_count()
+    {
+        var relation = Relation("id/Integer code");
+        var padded = new Relation
+        {
+            Oid = 1, Schema = "public", Name = "orders", Identity = relation.Identity, PrimaryKey = relation.PrimaryKey,
+            Columns = [relation.Columns[0], relation.Columns[1] with { TypeOid = 1042 }],
+        };
+        var table = Table() with { Insert = [If(Rows.Compare("code", ComparisonOperator.Equal, "ab"), ["INCR", "n"])] };
+        Compile(table, padded).Insert("1", "ab   ").Outcome.ShouldBe(MapOutcome.Mapped);
+        Compile(table, relation).Insert("1", "ab   ").Outcome.ShouldBe(MapOutcome.Nothing);
+    }
+
+    [Theory]
+    [InlineData(ComparisonOperator.Equal, "x", MapOutcome.NeedsReread)]
+    [InlineData(ComparisonOperator.In, "x", MapOutcome.NeedsReread)]
+    [InlineData(ComparisonOperator.IsDistinctFrom, "x", MapOutcome.NeedsReread)]
+    [InlineData(ComparisonOperator.IsDistinctFrom, "{old:status}", MapOutcome.Nothing)]
+    [InlineData(ComparisonOperator.IsNotNull, null, MapOutcome.Mapped)]
+    [InlineData(ComparisonOperator.IsNull, null, MapOutcome.Nothing)]
+    public void A_value_left_alone_should_be_read_again_where_it_decides(ComparisonOperator op, string? value, MapOutcome expected)
+    {
+        var condition = value is null ? Rows.Compare("status", op) : Rows.Compare("status", op, value);
+        var thin = Relation("id/Integer status amount/Numeric");
+        Compile(Table() with { Update = [If(condition, ["INCR", "n"])] }, thin).Update(null, "1", Unchanged, "1").Outcome.ShouldBe(expected);
+    }
+
+    [Fact]
+    public void A_row_that_may_enter_the_filter_should_be_whole()
+    {
+        var plan = Compile(Table() with { When = Rows.Compare("id", ComparisonOperator.Greater, "0") }, Relation("id/Integer status"));
+        plan.Update(null, "1", Unchanged).Outcome.ShouldBe(MapOutcome.NeedsReread);
+        plan.Reread(["1", "long"], "1", Unchanged).Commands.ShouldBe(["HSET|public.orders:1|id|1|status|long"]);
+    }
+
+    [Fact]
     public void A_word_against_a_number_should_be_refused() =>
         Issues(Table() with { Insert = [If(Rows.Compare("amount", ComparisonOperator.Greater, "lots"), ["INCR", "n"])] }, Orders)
             .ShouldContain(i => i.Contains("'lots' is no number"));

@@ -81,8 +81,23 @@ static class Rows
 
     public static Result Truncate(this TablePlan plan) => Map(plan, ChangeKind.Truncate, null, null);
 
-    static Result Map(TablePlan plan, ChangeKind kind, string?[]? now, string?[]? old)
+    /// <summary>An update without an old row, mapped with what was read again.</summary>
+    public static Result Reread(this TablePlan plan, string?[]? reread, params string?[] row) => Map(plan, ChangeKind.Update, row, null, reread, isReread: true);
+
+    public static Result Leftover(this TablePlan plan, params string?[] old) =>
+        Map(plan, ChangeKind.Delete, null, old, how: (in RowChange change, MappedChange mapped) => plan.MapLeftover(change, mapped));
+
+    public static Result Present(this TablePlan plan, params string?[] row) =>
+        Map(plan, ChangeKind.Insert, row, null, how: (in RowChange change, MappedChange mapped) => plan.MapState(change, mapped));
+
+    public static Result Refused(this TablePlan plan, string error, params string?[] row) =>
+        Map(plan, ChangeKind.Update, row, null, how: (in RowChange change, MappedChange mapped) => plan.Refuse(change, mapped, error));
+
+    delegate MapOutcome Mapping(in RowChange change, MappedChange mapped);
+
+    static Result Map(TablePlan plan, ChangeKind kind, string?[]? now, string?[]? old, string?[]? reread = null, bool isReread = false, Mapping? how = null)
     {
+        var (rereadData, rereadCells) = Image(reread);
         var (newData, newCells) = Image(now);
         var (oldData, oldCells) = Image(old);
         var change = new RowChange
@@ -91,16 +106,18 @@ static class Rows
             Kind = kind,
             New = new RowTuple(newData, newCells),
             Old = new RowTuple(oldData, oldCells),
+            Reread = new RowTuple(rereadData, rereadCells),
+            IsReread = isReread,
             Position = new Position(new Lsn(100), 0),
             TransactionId = 7,
             CommitTimeUtc = new DateTime(2026, 2, 3, 4, 5, 6, DateTimeKind.Utc).AddTicks(1234560),
         };
         var mapped = new MappedChange();
-        var outcome = plan.Map(change, mapped);
+        var outcome = how is null ? plan.Map(change, mapped) : how(change, mapped);
         var parts = outcome is MapOutcome.Mapped or MapOutcome.Poison
             ? Enumerable.Range(0, mapped.Parts).Select(p => new Part(Encoding.UTF8.GetString(mapped.Key(p)), Commands(mapped.CommandBytes(p)), mapped.CommandCount(p))).ToArray()
             : [];
-        return new Result(outcome, mapped.Error, mapped.SkippedCommands, parts);
+        return new Result(outcome, mapped.Error, mapped.SkippedCommands, mapped.IsOrderUnknown, parts);
     }
 
     static (byte[] Data, Cell[] Cells) Image(string?[]? values)
@@ -154,7 +171,7 @@ static class Rows
 
     public sealed record Part(string Key, string[] Commands, int Count);
 
-    public sealed record Result(MapOutcome Outcome, string Error, int Skipped, Part[] Parts)
+    public sealed record Result(MapOutcome Outcome, string Error, int Skipped, bool IsOrderUnknown, Part[] Parts)
     {
         /// <summary>The commands of all parts; also checks that every count is right.</summary>
         public string[] Commands

@@ -21,7 +21,7 @@ public class TablePlanTests
     [Fact]
     public void NULL_should_remove_the_field_beside_the_HSET() =>
         Compile(Table(), Orders).Update(null, "1", null, "3", "f", null).Commands.ShouldBe(
-            ["HDEL|public.orders:1|status|note", "HSET|public.orders:1|id|1|amount|3|active|false"]);
+            ["HSET|public.orders:1|id|1|amount|3|active|false", "HDEL|public.orders:1|status|note"]);
 
     [Fact]
     public void NULL_in_a_key_should_be_poison_and_write_nothing()
@@ -136,6 +136,90 @@ public class TablePlanTests
     public void A_column_in_the_key_of_a_log_should_move_nothing() =>
         Compile(Table() with { Insert = Rules(["XADD", "log:{status}", "*", "op", "i"]), Update = Rules(["XADD", "log:{status}", "*", "op", "u"]), Delete = Rules(["XADD", "log:{status}", "*", "op", "d"]) }, FullOrders)
             .Update(["1", "a", "1", "t", "n"], "1", "b", "1", "t", "n").Commands.ShouldBe(["XADD|log:b|*|op|u"]);
+
+    [Fact]
+    public void A_count_of_events_should_move_nothing() =>
+        Compile(Table(["HSET", "o:{id}", "{pairs:id}"], ["INCR", "seen:{status}"]) with { Update = Rules(["INCR", "became:{status}"]) }, FullOrders)
+            .Update(["1", "a", "1", "t", "n"], "1", "b", "1", "t", "n").Commands.ShouldBe(["INCR|became:b"]);
+
+    [Fact]
+    public void Differences_should_leave_the_old_counter_with_the_row() =>
+        Compile(Table(["INCRBYFLOAT", "sum:{status}", "{diff:amount}"]), FullOrders)
+            .Update(["1", "a", "1", "t", "n"], "1", "b", "3", "t", "n").Commands.ShouldBe(["INCRBYFLOAT|sum:a|-1", "INCRBYFLOAT|sum:b|3"]);
+
+    [Fact]
+    public void A_move_should_be_given_to_the_update_commands_where_there_are_no_others()
+    {
+        var table = Table() with { Update = Rules(["SADD", "s:{status}", "{old:id}>{id}"]) };
+        Compile(table, FullOrders).Update(["1", "a", "1", "t", "n"], "2", "b", "1", "t", "n").Commands.ShouldBe(["SADD|s:b|1>2"]);
+    }
+
+    [Fact]
+    public void A_move_should_tidy_up_with_new_values_where_the_old_ones_were_not_sent()
+    {
+        var table = Table(["SADD", "s:{status}", "{id}"], ["XADD", "log", "*", "s", "{status}"]);
+        Compile(table, Orders).Update(["1", Missing, Missing, Missing, Missing], "2", "a", "1", "t", "n").Commands
+            .ShouldBe(["SREM|s:a|1", "XADD|log|*|s|", "SADD|s:a|2", "XADD|log|*|s|a"]);
+    }
+
+    [Theory]
+    [InlineData("HSET|k:{id}|type|order|{pairs:note}", "HSET|k:1|type|order")]
+    [InlineData("XADD|log|MAXLEN|~|9|LIMIT|5|*|op|i|{pairs:note}", "XADD|log|MAXLEN|~|9|LIMIT|5|*|op|i")]
+    [InlineData("XADD|log|MAXLEN|9|*|{pairs:note}", null)]
+    [InlineData("XADD|log|NOMKSTREAM|*|{pairs:note}", null)]
+    public void A_command_should_run_without_its_list_where_enough_is_left(string command, string? expected)
+    {
+        var result = Compile(Table() with { Insert = Rules(command.Split('|')) }, Orders).Insert("1", "a", "1", "t", null);
+        if (expected is null) result.Outcome.ShouldBe(MapOutcome.Nothing);
+        else result.Commands.Where(c => !c.StartsWith("HDEL", StringComparison.Ordinal)).ShouldBe([expected]);
+    }
+
+    [Fact]
+    public void An_order_that_is_not_known_should_be_said()
+    {
+        var thin = Compile(Table() with { Key = "c:{status}" }, Orders);
+        thin.Insert("1", "a", "1", "t", "n").IsOrderUnknown.ShouldBeFalse();
+        thin.Update(null, "1", "a", "1", "t", "n").IsOrderUnknown.ShouldBeTrue();
+        thin.Delete("1", Missing, Missing, Missing, Missing).IsOrderUnknown.ShouldBeTrue();
+        Compile(Table() with { Key = "c:{status}" }, FullOrders).Update(["1", "a", "1", "t", "n"], "1", "a", "1", "t", "n").IsOrderUnknown.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void A_leftover_should_only_be_taken_away_and_a_present_row_only_be_written()
+    {
+        var plan = Compile(Table(["HSET", "o:{id}", "{pairs:id}"], ["SADD", "s:{status}", "{id}"], ["INCRBYFLOAT", "sum", "{diff:amount}"], ["XADD", "log", "*", "id", "{id}"], ["PUBLISH", "c", "x"]), FullOrders);
+        plan.Leftover("1", "a", "2", "t", "n").Commands.ShouldBe(["DEL|o:1", "SREM|s:a|1"]);
+        plan.Present("1", "a", "2", "t", "n").Commands.ShouldBe(["HSET|o:1|id|1", "SADD|s:a|1"]);
+    }
+
+    [Fact]
+    public void Keys_should_be_those_made_of_rows_and_touched_keys_all()
+    {
+        var plan = Compile(Table(["SET", "o:{note}", "x"], ["INCRBYFLOAT", "sum", "{diff:amount}"], ["INCR", "seen"], ["RPUSH", "log:{id}", "x"]), FullOrders);
+        plan.Keys.Select(k => k.Glob).ShouldBe(["o:*", "sum"]);
+        plan.TouchedKeys.Select(k => k.Glob).ShouldBe(["o:*", "sum", "seen", "log:*"]);
+        plan.Keys[0].Matches("o:").ShouldBeTrue("an empty text is a value, too");
+    }
+
+    [Fact]
+    public void A_refused_row_should_keep_its_ordering_key()
+    {
+        var result = Compile(Table(["SET", "o:{id}", "{note}"]), Orders).Refused("gone", "1", "a", "1", "t", Unchanged);
+        result.Outcome.ShouldBe(MapOutcome.Poison);
+        result.Error.ShouldBe("gone");
+        result.Parts.Single().Key.ShouldBe("public.orders:1");
+    }
+
+    [Fact]
+    public void Values_read_again_should_fill_in_and_stay_known_as_left_alone()
+    {
+        var table = Table() with
+        {
+            Update = [.. Rules(["SET", "o:{id}", "{json:note}"]), If(Rows.Compare("note", ComparisonOperator.IsDistinctFrom, "{old:note}"), ["INCR", "changed"])],
+        };
+        Compile(table, Orders).Reread(["1", "b", "1", "t", "long"], "1", "b", "1", "t", Unchanged).Commands.ShouldBe(["SET|o:1|{\"note\":\"long\"}"]);
+        Compile(table, Orders).Reread(null, "1", "b", "1", "t", Unchanged).Commands.ShouldBe(["SET|o:1|{}"]);
+    }
 
     [Fact]
     public void A_move_the_user_handles_should_be_left_to_the_user() =>

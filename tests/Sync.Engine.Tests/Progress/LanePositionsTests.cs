@@ -103,9 +103,9 @@ public class LanePositionsTests
 
     [Fact]
     public void Snapshot_marks_should_read_back() =>
-        Prop.ForAll<(ulong Lsn, bool Done, NonNegativeInt Rows)>(input =>
+        Prop.ForAll<(ulong Lsn, SnapshotState State, NonNegativeInt Rows)>(input =>
         {
-            var mark = new SnapshotMark(new Lsn(input.Lsn), input.Done ? SnapshotState.Done : SnapshotState.Copying, input.Rows.Get);
+            var mark = new SnapshotMark(new Lsn(input.Lsn), input.State, input.Rows.Get);
             SnapshotMark.TryParse(mark.ToString(), out var read).ShouldBeTrue();
             read.ShouldBe(mark);
         }).QuickCheckThrowOnFailure();

@@ -71,7 +71,12 @@ sealed class Pipeline : IAsyncDisposable
             {{tables.ReplaceLineEndings("\n")}}
             """;
         if (edit is not null) Config = edit(Config);
-        var config = Load(Config);
+        await StartNodeAsync(Load(Config), waitUntilStreaming);
+    }
+
+    /// <summary>Starts a node with a configuration of the test's own.</summary>
+    public async Task StartNodeAsync(SyncConfig config, bool waitUntilStreaming = true)
+    {
         stop = new CancellationTokenSource();
         Host = new SingleHost(config, new HostOptions(), log);
         run = Task.Run(() => Host.RunAsync(stop.Token));

@@ -34,7 +34,7 @@ public class SchemaChangeTests(Servers servers)
         await pipeline.SqlAsync("alter table t alter column d type text using '<' || d || '>'; insert into t values (5, '5'); alter table t add column e int[]; insert into t values (6, '6', null, '{1,2}')");
         await pipeline.SqlAsync("update t set d = 'z' where id = 2");
         await pipeline.CaughtUpAsync();
-        var at = "2024-01-01T00:00:00Z";
+        const string at = "2024-01-01T00:00:00.000000Z";
         (await pipeline.TextAsync("j:1")).ShouldBe("""{"id":1,"a":"x","b":1}""");
         (await pipeline.TextAsync("j:2")).ShouldBe($$"""{"id":2,"d":"z","c":"{{at}}","e":null}""");
         (await pipeline.TextAsync("j:3")).ShouldBe($$"""{"id":3,"b":3,"c":"{{at}}"}""");
@@ -43,6 +43,19 @@ public class SchemaChangeTests(Servers servers)
         (await pipeline.TextAsync("j:6")).ShouldBe("""{"id":6,"d":"6","c":null,"e":[1,2]}""");
         (await pipeline.HashAsync("t:6")).ShouldBe("d=6 e={1,2} id=6");
         pipeline.Host.Status.Tables.ShouldAllBe(t => t.Error == "");
+    }
+
+    [Fact]
+    public async Task Types_made_in_the_transaction_that_uses_them_should_be_known()
+    {
+        await using var pipeline = await Pipeline.StartAsync(servers, "create table t(id int primary key)", """
+              - t:
+                  commands: [["SET", "t:{id}", "{json:*}"]]
+            """);
+        for (int i = 0; i < 8; i++)
+            await pipeline.SqlAsync($"begin; create type mood{i} as enum ('a', 'b'); create domain doc{i} as jsonb; alter table t add m{i} mood{i}[], add d{i} doc{i}; insert into t(id, m{i}, d{i}) values ({i}, '{{a,b}}', '[{i}]'); commit");
+        await pipeline.CaughtUpAsync();
+        for (int i = 0; i < 8; i++) (await pipeline.TextAsync($"t:{i}"))!.ShouldEndWith($"\"m{i}\":[\"a\",\"b\"],\"d{i}\":[{i}]}}");
     }
 
     [Fact]

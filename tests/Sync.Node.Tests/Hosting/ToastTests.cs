@@ -84,9 +84,12 @@ public class ToastTests(Servers servers)
                         condition: { column: body, op: is_distinct_from, value: "{old:body}" }
             """);
         await pipeline.SqlAsync("insert into doc values (1, 't', large(1), jsonb_build_object('l', large(2))), (2, 't', 'draft', '{}')");
-        await pipeline.SqlAsync("update doc set title = 'x'; update doc set title = 'y'; update doc set title = 'z', data = '{}'");
+        await pipeline.SqlAsync("update doc set title = 'x'; update doc set title = 'y'");
         await pipeline.CaughtUpAsync();
-        (await pipeline.ContentAsync()).ShouldBe(["touched = 2"], string.Join('\n', pipeline.Log) + pipeline.Host.Status);
+        (await pipeline.ContentAsync()).ShouldBe(["touched = 2"]);
+        await pipeline.SqlAsync("update doc set title = 'z', data = '{}'");
+        await pipeline.CaughtUpAsync();
+        (await pipeline.ContentAsync()).ShouldBe(["touched = 2"]);
     }
 
     [Fact]

@@ -36,7 +36,9 @@ public class TruncateTests(Servers servers)
         content.ShouldContain("kind:k0 = (53)");
         content.ShouldContain("kind:k1 = (52)");
         content.ShouldContain("sum = 11");
-        (await pipeline.ItemsAsync("LRANGE", "log", "-4", "-1")).ShouldBe(["51", "truncated a", "52", "53"]);
+        string[] log = await pipeline.ItemsAsync("LRANGE", "log", "-4", "-1");
+        log[..2].ShouldBe(["51", "truncated a"]);
+        log[2..].ShouldBe(["52", "53"], ignoreOrder: true);
     }
 
     [Fact]

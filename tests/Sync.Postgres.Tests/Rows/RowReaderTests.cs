@@ -26,6 +26,31 @@ public class RowReaderTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task Reader_should_wait_until_a_transaction_can_be_seen()
+    {
+        await using var db = await SnapshotHarness.StartAsync(postgres.Server, "create table t (id int primary key, v text); insert into t values (1, 'before')");
+        await using var reader = new RowReader(db.Primary);
+        var relation = (await db.TargetAsync("t")).Relation;
+        await using var writer = await db.Primary.OpenAsync();
+        await using var transaction = await writer.BeginTransactionAsync();
+        await using var update = new NpgsqlCommand("update t set v = 'after' returning (txid_current() % 4294967296)::text", writer);
+        uint id = uint.Parse((string)(await update.ExecuteScalarAsync())!, System.Globalization.CultureInfo.InvariantCulture);
+
+        var read = Task.Run(async () =>
+        {
+            await reader.SeeAsync(id);
+            return await ReadAsync(reader, relation, "1", null);
+        });
+        await using (var watcher = await db.Primary.OpenAsync())
+        await using (var looked = new NpgsqlCommand("select exists (select from pg_stat_activity where query like '%txid_visible%' and pid <> pg_backend_pid() and state = 'idle' and datname = current_database())", watcher))
+            for (var deadline = DateTime.UtcNow.AddSeconds(20); !(bool)(await looked.ExecuteScalarAsync())! && !read.IsCompleted; await Task.Delay(2))
+                (DateTime.UtcNow < deadline).ShouldBeTrue("the reader should look for the transaction");
+        await transaction.CommitAsync();
+        (await read).ShouldBe("(1, after)");
+        await reader.SeeAsync(id);
+    }
+
+    [Fact]
     public async Task Key_values_should_come_from_the_old_row_where_the_new_one_lacks_them()
     {
         await using var db = await SnapshotHarness.StartAsync(postgres.Server, "create table t (id text primary key, v int); insert into t values ('k', 5)");
