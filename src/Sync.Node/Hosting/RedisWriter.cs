@@ -24,7 +24,7 @@ sealed class RedisWriter
 
     readonly WriterContext context;
     readonly Channel<WriterWork> queue;
-    readonly byte[] progressField, parkedField;
+    readonly byte[] progressField, parkedField, copyField;
     readonly List<WriterWork> flight = [];
     readonly List<Batch> batches = [];
     readonly ParkedKeys parked;
@@ -33,6 +33,8 @@ sealed class RedisWriter
     List<DeadLetter> held = [];
     /// <summary>What Redis refused of a flight that it has applied; null while it is not applied.</summary>
     List<DeadLetter>? refused;
+    /// <summary>Tells the flights of a copy apart, which have no position of their own; no other incarnation has the same.</summary>
+    Position copied;
     SinkSession? session;
     RedisClientIdentity? previous;
     bool outcomeUnknown;
@@ -44,10 +46,14 @@ sealed class RedisWriter
         this.context = context;
         this.parked = parked;
         parked.Keep();
-        parkedField = Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"parked:{context.Config.FlushWorkers}:{index}"));
+        parkedField = Field("parked");
+        copyField = Field("copy");
+        copied = new Position(new Lsn((ulong)context.Time.GetUtcNow().UtcTicks), 0);
         progressField = Encoding.UTF8.GetBytes(LanePositions.WorkerField(context.Config.FlushWorkers, index));
         queue = Channel.CreateBounded<WriterWork>(new BoundedChannelOptions(context.Config.FlushQueueDepth) { SingleReader = true });
     }
+
+    byte[] Field(string name) => Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{name}:{context.Config.FlushWorkers}:{Index}"));
 
     public int Index { get; }
 
@@ -206,7 +212,9 @@ sealed class RedisWriter
     async ValueTask WriteFlightAsync(SinkSession current, CancellationToken cancellationToken)
     {
         var reached = flight[^1].Batch!.Last;
-        if (refused is null && outcomeUnknown && reached != Position.None && await ReachedAsync(current, progressField, reached, cancellationToken))
+        byte[] field = progressField;
+        if (reached == Position.None) (reached, field) = (copied, copyField);
+        if (refused is null && outcomeUnknown && await HoldsAsync(current, field, reached, cancellationToken))
         {
             // Redis has the flight, but its replies are lost: whether it refused a command of it can't be known any more.
             context.Metrics.Warnings.Add(1, new KeyValuePair<string, object?>("kind", "replies_lost"));
@@ -221,7 +229,7 @@ sealed class RedisWriter
             batches.Clear();
             foreach (var work in flight) batches.Add(work.Batch!);
             held = context.Filter.TakeHeld(batches, parked, context.Time.GetUtcNow());
-            refused = await WriteBatchesAsync(current, reached, cancellationToken);
+            refused = await WriteBatchesAsync(current, field, reached, cancellationToken);
         }
         if (refused.Count > 0) await ParkRefusedAsync(current, reached, cancellationToken);
         Parked(held);
@@ -229,19 +237,20 @@ sealed class RedisWriter
         parked.Keep();
         held = [];
         refused = null;
+        copied = copied with { Step = copied.Step + 1 };
     }
 
     /// <summary>
     /// Sends what is left in <see cref="batches"/>; what Redis refuses before running anything is taken out and the rest sent again.
     /// Returns what it refused while running.
     /// </summary>
-    async ValueTask<List<DeadLetter>> WriteBatchesAsync(SinkSession current, Position reached, CancellationToken cancellationToken)
+    async ValueTask<List<DeadLetter>> WriteBatchesAsync(SinkSession current, byte[] field, Position reached, CancellationToken cancellationToken)
     {
         while (true)
         {
             int dataBatches = batches.Count;
             if (held.Count > 0) batches.Add(context.DeadLetters.ParkingBatch(held));
-            var result = await current.WriteAsync(batches, context.Keys.ProgressBytes, progressField, reached, cancellationToken);
+            var result = await current.WriteAsync(batches, context.Keys.ProgressBytes, field, reached, cancellationToken);
             if (result.Failures.Count > 0 && result.Failures[^1].Batch == dataBatches)
                 throw new SyncException(ExitCode.RedisUnsuitable,
                     $"Redis at {current.Connection.Endpoint} refused to keep a dead letter ({result.Failures[^1].Error}); check the key '{context.Keys.DeadLetters}' and its permissions.");
@@ -258,9 +267,9 @@ sealed class RedisWriter
     /// </summary>
     async ValueTask ParkRefusedAsync(SinkSession current, Position reached, CancellationToken cancellationToken)
     {
-        bool done = outcomeUnknown && reached != Position.None && await ReachedAsync(current, parkedField, reached, cancellationToken);
+        bool done = outcomeUnknown && await HoldsAsync(current, parkedField, reached, cancellationToken);
         outcomeUnknown = false;
-        if (!done) await context.DeadLetters.ParkAsync(current.Connection, refused!, reached == Position.None ? null : (parkedField, reached), cancellationToken);
+        if (!done) await context.DeadLetters.ParkAsync(current.Connection, refused!, (parkedField, reached), cancellationToken);
     }
 
     void Parked(List<DeadLetter> letters)
@@ -275,6 +284,7 @@ sealed class RedisWriter
         }
     }
 
-    async ValueTask<bool> ReachedAsync(SinkSession current, byte[] field, Position reached, CancellationToken cancellationToken) =>
-        await context.Progress.ReadFieldAsync(current.Connection, field, cancellationToken) >= reached;
+    /// <summary>Nobody but this writer writes its fields, so the position of the last flight is there or it is not.</summary>
+    async ValueTask<bool> HoldsAsync(SinkSession current, byte[] field, Position position, CancellationToken cancellationToken) =>
+        await context.Progress.ReadFieldAsync(current.Connection, field, cancellationToken) == position;
 }

@@ -76,7 +76,7 @@ public class RespFuzzTests(ITestOutputHelper output)
     static bool TryScanner(byte[] input, Random random)
     {
         var replies = new FlightReplies();
-        replies.Begin(random.Next(1, 4));
+        replies.Begin(random.Next(1, 4), renewed: random.Next(2) == 0);
         try
         {
             foreach (var piece in Pieces(input, random))

@@ -10,7 +10,7 @@ public sealed class BreakableServers : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        Postgres = await PostgresServer.StartAsync("max_replication_slots=20", "max_wal_senders=20", "wal_sender_timeout=5s", "fsync=on", "full_page_writes=on");
+        Postgres = await PostgresServer.StartAsync("max_replication_slots=20", "max_wal_senders=20", "wal_sender_timeout=3s", "fsync=on", "full_page_writes=on");
         Redis = await RedisServer.StartAsync("--appendonly", "yes", "--appendfsync", "always");
     }
 

@@ -33,11 +33,11 @@ public class IdleTests(BreakableServers servers)
         servers.Redis.Pause();
         try
         {
-            // More than fits between the two, so that the reader itself is held up; and longer than wal_sender_timeout (5 s).
+            // More than fits between the two, so that the reader itself is held up; and longer than wal_sender_timeout (3 s).
             await using (var connection = await servers.Postgres.OpenAsync(stage.Database))
-            await using (var command = new NpgsqlCommand("insert into booking(account, amount) select i % 12, 1 from generate_series(1, 400000) i", connection) { CommandTimeout = 120 })
+            await using (var command = new NpgsqlCommand("insert into booking(account, amount) select i % 12, 1 from generate_series(1, 300000) i", connection) { CommandTimeout = 120 })
                 await command.ExecuteNonQueryAsync();
-            await Task.Delay(TimeSpan.FromSeconds(8));
+            await Task.Delay(TimeSpan.FromSeconds(5));
             node.Status.Queues.Bytes.ShouldBeInRange(1_000_000, 36_000_000);
         }
         finally

@@ -101,9 +101,9 @@ public class OutageTests(BreakableServers servers)
         try
         {
             await bookings.StopAsync();
-            await bookings.BookAsync(400_000);
+            await bookings.BookAsync(200_000);
             await node.UntilAsync(() => node.Status.OpenCircuits > 0, "it should be noticed");
-            await Task.Delay(TimeSpan.FromSeconds(4));
+            await Task.Delay(TimeSpan.FromSeconds(2));
             node.Status.Queues.Bytes.ShouldBeLessThan(36_000_000);
             node.Status.Ready.ShouldBeFalse();
         }

@@ -101,6 +101,24 @@ public class SnapshotTests(Servers servers)
     }
 
     [Fact]
+    public async Task A_copy_that_loses_Redis_again_and_again_should_write_every_row_once()
+    {
+        await using var stage = await Stage.OpenAsync(servers, Two, Counted, "snapshot: { batchSize: 50 }");
+        var node = stage.Begin(3);
+        await node.UntilAsync(async () => await stage.NumberAsync("copied:b") > 0, "the copy should be under way");
+        await node.UntilAsync(async () =>
+        {
+            await stage.RedisAsync("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+            return node.Status.State == NodeState.Streaming;
+        }, "the copy should come to its end");
+        await stage.CaughtUpAsync(node);
+        node.Status.Retries.ShouldBeGreaterThan(5);
+        (await stage.NumberAsync("copied:a")).ShouldBe(200);
+        (await stage.NumberAsync("copied:b")).ShouldBe(20_000);
+        (await stage.DifferencesAsync("b", "id, n")).ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task Modes_should_say_what_is_copied_and_whether_changes_follow()
     {
         await using var stage = await Stage.OpenAsync(servers, Two, "  - a", "snapshot: { mode: never }");
