@@ -120,8 +120,9 @@ sealed class Stage : IAsyncDisposable
         foreach (object? item in (object?[])(await redis.CommandAsync("KEYS", $"public.{table}:*"))!)
         {
             string key = (string)item!;
-            var fields = ((object?[])(await redis.CommandAsync("HGETALL", key))!).Chunk(2).Select(p => $"{p[0]}={p[1]}").Order(StringComparer.Ordinal);
-            string found = string.Join(' ', fields);
+            bool isHash = (string)(await redis.CommandAsync("TYPE", key))! == "hash";
+            object?[] fields = isHash ? (object?[])(await redis.CommandAsync("HGETALL", key))! : [];
+            string found = isHash ? string.Join(' ', fields.Chunk(2).Select(p => $"{p[0]}={p[1]}").Order(StringComparer.Ordinal)) : "no hash";
             if (!expected.Remove(key, out string? wanted)) differences.Add($"{key} should not be there: {found}");
             else if (found != wanted) differences.Add($"{key}: {found} instead of {wanted}");
         }
