@@ -16,6 +16,9 @@ public sealed class RedisKeys(string slot)
     /// <summary>The same as bytes, for the batch path.</summary>
     public ReadOnlyMemory<byte> ProgressBytes { get; } = Encoding.UTF8.GetBytes($"{Prefix}{{{slot}}}:progress");
 
+    /// <summary>The token of the incarnation that may write; see docs/protocols/redis-sink.md, "Ownership".</summary>
+    public string Owner { get; } = $"{Prefix}{{{slot}}}:owner";
+
     public string Snapshot { get; } = $"{Prefix}{{{slot}}}:snapshot";
 
     /// <summary>The stream of dead letters.</summary>

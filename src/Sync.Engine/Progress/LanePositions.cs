@@ -21,13 +21,17 @@ public sealed class LanePositions
     /// <summary>Field with the number of lanes.</summary>
     public const string LanesField = "lanes";
 
+    /// <summary>Field with the LSN that PostgreSQL was told, at most, that it may forget.</summary>
+    public const string ConfirmedField = "confirmed";
+
     const string LanePrefix = "lane:";
     const string WorkerPrefix = "w:";
 
     readonly Position[] positions;
 
-    LanePositions(Position[] positions, string? system, int? recordedLanes, IReadOnlyList<string> workerFields)
+    LanePositions(Position[] positions, string? system, int? recordedLanes, IReadOnlyList<string> workerFields, Lsn confirmed)
     {
+        Confirmed = confirmed;
         this.positions = positions;
         System = system;
         RecordedLanes = recordedLanes;
@@ -54,6 +58,9 @@ public sealed class LanePositions
     /// <summary>The number of lanes found; null when there is none yet.</summary>
     public int? RecordedLanes { get; }
 
+    /// <summary>What PostgreSQL was told, at most, that it may forget; <see cref="Lsn.None"/> when there is no record of it.</summary>
+    public Lsn Confirmed { get; }
+
     /// <summary>The worker fields found, of every generation.</summary>
     public IReadOnlyList<string> WorkerFields { get; }
 
@@ -73,10 +80,13 @@ public sealed class LanePositions
         var workerFields = new List<string>();
         string? system = null;
         int? recordedLanes = null;
+        var confirmed = Lsn.None;
         foreach (var (name, value) in fields)
         {
             if (name == SystemField)
                 system = value;
+            else if (name == ConfirmedField)
+                confirmed = Lsn.TryParse(value, out var lsn) ? lsn : throw Bad(name, value, "a place in the log");
             else if (name == LanesField)
                 recordedLanes = TryNumber(value, out int number) && number > 0 ? number : throw Bad(name, value, "a number of lanes");
             else if (name.StartsWith(LanePrefix, StringComparison.Ordinal) && TryNumber(name.AsSpan(LanePrefix.Length), out int lane))
@@ -91,7 +101,7 @@ public sealed class LanePositions
                 workerFields.Add(name);
             }
         }
-        return new LanePositions(positions, system, recordedLanes, workerFields);
+        return new LanePositions(positions, system, recordedLanes, workerFields, confirmed);
 
         void Raise(int lane, Position position)
         {

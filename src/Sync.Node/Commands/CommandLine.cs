@@ -75,13 +75,15 @@ public static class CommandLine
         return (int)ExitCode.Usage;
     }
 
-    static int Report(Exception error, CommandSession session)
+    internal static int Report(Exception error, CommandSession session)
     {
         int code;
         switch (error)
         {
             case SyncException known:
-                foreach (string line in known.Message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)) session.Say(line);
+                // One mistake may show in several operations of a table.
+                foreach (string line in known.Message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Distinct())
+                    session.Say(line);
                 code = (int)known.Code;
                 break;
             case RedisTransientException redis:

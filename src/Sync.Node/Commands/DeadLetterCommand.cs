@@ -58,7 +58,8 @@ static class DeadLetterCommand
         Do(command, session, url, async (access, parsed, stop) =>
         {
             string wanted = parsed.GetValue(id)!;
-            var letter = await access.GetAsync(wanted, stop) ?? throw new SyncException(ExitCode.Usage, $"There is no dead letter {wanted}; see actorsync dlq list.");
+            var letter = await access.GetAsync(wanted, stop)
+                ?? throw new SyncException(ExitCode.Usage, $"There is no dead letter {wanted}; see actorsync dlq list.");
             if (parsed.GetValue(json)) session.Out.WriteLine(JsonSerializer.Serialize(letter, HttpJson.Indented));
             else DeadLetterText.Write(letter, session.Out);
             return ExitCode.Ok;
@@ -71,7 +72,8 @@ static class DeadLetterCommand
         var json = Json();
         var key = Key();
         var all = new Option<bool>("--all") { Description = "Of all keys; so it is without --key." };
-        var command = new TaughtCommand("retry", "Applies dead letters again, in order; a key whose dead letters all succeed is released. Ends with 1 when one failed again.",
+        var command = new TaughtCommand("retry",
+            "Applies dead letters again, in order; a key whose dead letters all succeed is released. Ends with 1 when one failed again.",
             "actorsync dlq retry --all",
             "actorsync dlq retry --key public.orders:42")
         {
@@ -84,7 +86,7 @@ static class DeadLetterCommand
             if (one is "") throw new SyncException(ExitCode.Usage, "--key is empty; see the keys with actorsync dlq list.");
             var reply = await access.RetryAsync(one, stop);
             if (parsed.GetValue(json)) session.Out.WriteLine(JsonSerializer.Serialize(reply, HttpJson.Indented));
-            else session.Out.WriteLine($"{reply.Applied} applied, {reply.Failed} {(reply.Failed == 1 ? "key" : "keys")} failed again{(reply.Failed > 0 ? "; see actorsync dlq list" : "")}");
+            else DeadLetterText.Write(reply, session.Out);
             return reply.Failed > 0 ? ExitCode.CheckFailed : ExitCode.Ok;
         });
         return command;

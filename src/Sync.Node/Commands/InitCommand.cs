@@ -19,10 +19,19 @@ static class InitCommand
         var host = new Option<string?>("--host") { Description = "PostgreSQL's host; several joined by commas.", HelpName = "HOST" };
         var port = new Option<int?>("--port") { Description = "PostgreSQL's port.", HelpName = "PORT" };
         var database = new Option<string?>("--database", "-d") { Description = "The database.", HelpName = "NAME" };
-        var user = new Option<string?>("--user", "-U") { Description = "The user. The password comes from ACTORSYNC_POSTGRES_CONN_PASSWORD or PGPASSWORD.", HelpName = "NAME" };
+        var user = new Option<string?>("--user", "-U")
+        {
+            Description = "The user. The password comes from ACTORSYNC_POSTGRES_CONN_PASSWORD or PGPASSWORD.",
+            HelpName = "NAME",
+        };
         var redis = new Option<string>("--redis") { Description = "Where Redis is.", HelpName = "HOST:PORT", DefaultValueFactory = _ => "localhost:6379" };
         var tables = new Option<string?>("--tables") { Description = "Only these tables; without it all that can be followed.", HelpName = "A,B" };
-        var output = new Option<string>("--output", "-o") { Description = "The file to write; - for stdout.", HelpName = "FILE", DefaultValueFactory = _ => "config.yaml" };
+        var output = new Option<string>("--output", "-o")
+        {
+            Description = "The file to write; - for stdout.",
+            HelpName = "FILE",
+            DefaultValueFactory = _ => "config.yaml",
+        };
         var force = new Option<bool>("--force") { Description = "Overwrite the file." };
         var command = new TaughtCommand("init", "Writes a commented starter configuration from the tables of a live database.",
             "actorsync init --database shop --user app        # writes config.yaml",
@@ -38,12 +47,14 @@ static class InitCommand
             var configured = parsed.GetValue(session.ConfigOption) is null ? null : session.Load(parsed).Config;
             var flags = new InitFlags(parsed.GetValue(host), parsed.GetValue(port), parsed.GetValue(database), parsed.GetValue(user));
             var conn = StarterSource.Of(flags, configured?.Postgres.Conn, session.Environment);
+            var redisAt = Address(parsed.GetValue(redis)!);
+            var names = Names(parsed.GetValue(tables));
             string file = parsed.GetValue(output)!;
             string path = Path.GetFullPath(file, session.WorkingDirectory);
             // Before anything else: who has a file already should not have to wait to hear of it.
             if (file != Stdout && !parsed.GetValue(force) && File.Exists(path))
                 throw new SyncException(ExitCode.Usage, $"{file} exists already: write another file with --output, or overwrite it with --force.");
-            var facts = await ReadAsync(conn, configured?.Postgres.Repl, Address(parsed.GetValue(redis)!), Names(parsed.GetValue(tables)), session, signals.Token);
+            var facts = await ReadAsync(conn, configured?.Postgres.Repl, redisAt, names, session, signals.Token);
             string text = StarterConfig.Write(facts);
             if (file == Stdout) session.Out.Write(text);
             else Save(path, file, text, parsed.GetValue(force));
@@ -54,7 +65,8 @@ static class InitCommand
     }
 
     static async Task<StarterFacts> ReadAsync(
-        PostgresConnectionOptions conn, ReplicationOptions? repl, HostPort redis, IReadOnlyList<TableName> names, CommandSession session, CancellationToken cancellationToken)
+        PostgresConnectionOptions conn, ReplicationOptions? repl, HostPort redis, IReadOnlyList<TableName> names, CommandSession session,
+        CancellationToken cancellationToken)
     {
         await using var primary = await new PostgresConnector(conn).FindPrimaryAsync(cancellationToken);
         try
@@ -64,9 +76,11 @@ static class InitCommand
             var found = await new CatalogReader(primary.DataSource).ListTablesAsync(cancellationToken);
             var missing = names.Where(name => found.All(t => t.Name != name)).ToList();
             if (missing.Count > 0)
-                throw new SyncException(ExitCode.Schema, $"Database {conn.Database} has no table {string.Join(", ", missing)} that could be followed: correct --tables.");
+                throw new SyncException(ExitCode.Schema,
+                    $"Database {conn.Database} has no table {string.Join(", ", missing)} that could be followed: correct --tables.");
             var wanted = names.Count == 0 ? found : [.. found.Where(t => names.Contains(t.Name))];
-            if (wanted.Count == 0) throw new SyncException(ExitCode.Schema, $"Database {conn.Database} has no tables that could be followed: name another one with --database.");
+            if (wanted.Count == 0)
+                throw new SyncException(ExitCode.Schema, $"Database {conn.Database} has no tables that could be followed: name another one with --database.");
             return new StarterFacts(conn, server.Version, repl, redis, wanted);
         }
         catch (NpgsqlException e)

@@ -43,7 +43,8 @@ sealed class NodeClient : IDisposable
         {
             return await http.GetFromJsonAsync<NodeStatus>("/api/status", HttpJson.Lenient, limit.Token);
         }
-        catch (Exception e) when (e is HttpRequestException or JsonException or OperationCanceledException or IOException && !cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested
+            && e is HttpRequestException or JsonException or OperationCanceledException or IOException)
         {
             return null;
         }
@@ -89,7 +90,8 @@ sealed class NodeClient : IDisposable
         }
         catch (JsonException e)
         {
-            throw new SyncException(ExitCode.CheckFailed, $"What answers at {Url.GetLeftPart(UriPartial.Authority)} is no ActorSync: name the node's address with --url.", e);
+            throw new SyncException(ExitCode.CheckFailed,
+                $"What answers at {Url.GetLeftPart(UriPartial.Authority)} is no ActorSync: name the node's address with --url.", e);
         }
     }
 }

@@ -49,7 +49,8 @@ static class RunCommand
     static string Configured(string text, SyncConfig config)
     {
         if (TableName.TryParse(text, out var name) && config.Tables.Any(t => t.Schema == name.Schema && t.Name == name.Name)) return name.ToString();
-        throw new SyncException(ExitCode.Usage, $"Table {text} is not configured in {config.Source}; there are {string.Join(", ", config.Tables.Select(t => t.FullName))}.");
+        string known = string.Join(", ", config.Tables.Select(t => t.FullName));
+        throw new SyncException(ExitCode.Usage, $"Table {text} is not configured in {config.Source}; there are {known}.");
     }
 
     static async Task<int> RunNodeAsync(

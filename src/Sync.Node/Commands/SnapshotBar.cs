@@ -46,8 +46,10 @@ sealed class SnapshotBar : IAsyncDisposable
         const int cells = 20;
         int full = (int)Math.Clamp(Math.Round(copy.PercentDone / 100 * cells), 0, cells);
         string left = copy.SecondsLeft is { } seconds ? $"  {Clock(seconds)} left" : "";
+        string bar = new string('█', full) + new string('░', cells - full);
+        string which = $"table {Math.Min(copy.TablesDone + 1, copy.TablesTotal)} of {copy.TablesTotal}";
         string line = string.Create(CultureInfo.InvariantCulture,
-            $"{copy.Table} {new string('█', full)}{new string('░', cells - full)} {copy.PercentDone,3:F0} %  {copy.Rows:N0} rows  {copy.RowsPerSecond:N0}/s{left}  table {Math.Min(copy.TablesDone + 1, copy.TablesTotal)} of {copy.TablesTotal}");
+            $"{copy.Table} {bar} {copy.PercentDone,3:F0} %  {copy.Rows:N0} rows  {copy.RowsPerSecond:N0}/s{left}  {which}");
         return line.Length < width ? line : line[..(width - 1)];
     }
 

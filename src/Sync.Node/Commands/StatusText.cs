@@ -13,7 +13,8 @@ static class StatusText
     public static string Of(NodeStatus status, DateTimeOffset now)
     {
         var text = new StringBuilder();
-        void Row(string name, FormattableString value) => text.Append(CultureInfo.InvariantCulture, $"{name,-13} {LineLogger.OneLine(value.ToString(CultureInfo.InvariantCulture))}\n");
+        void Row(string name, FormattableString value) =>
+            text.Append(CultureInfo.InvariantCulture, $"{name,-13} {LineLogger.OneLine(value.ToString(CultureInfo.InvariantCulture))}\n");
         Row("state", $"{State(status)}");
         Row("version", $"{status.Version}, up {Span(now - status.StartedAt)}");
         Row("slot", $"{status.Slot}, publication {status.Publication}");
@@ -21,7 +22,8 @@ static class StatusText
         Row("Redis", $"{status.Redis}");
         Row("positions", $"received {status.Lsn.Received}, applied {status.Lsn.Applied}, confirmed {status.Lsn.Confirmed}");
         Row("lag", $"{status.LagMs:F1} ms, {PostgresChecks.Bytes(status.LagBytes)}");
-        Row("rates", $"{status.Rates.RowsPerSecond:N0} rows/s, {status.Rates.CommandsPerSecond:N0} commands/s, {PostgresChecks.Bytes((long)status.Rates.BytesPerSecond)}/s");
+        var rates = status.Rates;
+        Row("rates", $"{rates.RowsPerSecond:N0} rows/s, {rates.CommandsPerSecond:N0} commands/s, {PostgresChecks.Bytes((long)rates.BytesPerSecond)}/s");
         Row("queue", $"{status.Queues.Rows:N0} rows in {status.Queues.Batches:N0} batches, {PostgresChecks.Bytes(status.Queues.Bytes)}");
         Row("retries", $"{status.Retries:N0}{(status.OpenCircuits > 0 ? $", {status.OpenCircuits} writers that Redis keeps refusing" : "")}");
         Row("dead letters", $"{status.DeadLetters:N0}{(status.DeadLetters > 0 ? ", see actorsync dlq list" : "")}");
@@ -32,8 +34,12 @@ static class StatusText
     }
 
     /// <summary>The most important in one line.</summary>
-    public static string Line(NodeStatus status) => LineLogger.OneLine(string.Create(CultureInfo.InvariantCulture,
-        $"{State(status)}, applied {status.Lsn.Applied}, lag {status.LagMs:F1} ms {status.LagBytes} B, {status.Rates.RowsPerSecond:F0} rows/s, {status.DeadLetters} dead letters"));
+    public static string Line(NodeStatus status)
+    {
+        string lag = string.Create(CultureInfo.InvariantCulture, $"lag {status.LagMs:F1} ms {status.LagBytes} B");
+        return LineLogger.OneLine(string.Create(CultureInfo.InvariantCulture,
+            $"{State(status)}, applied {status.Lsn.Applied}, {lag}, {status.Rates.RowsPerSecond:F0} rows/s, {status.DeadLetters} dead letters"));
+    }
 
     static string State(NodeStatus status) =>
         status.State.ToString().ToLowerInvariant() + (status.Detail.Length > 0 ? $": {status.Detail}" : "") + (status.Ready ? "" : " (not ready)");
@@ -45,7 +51,8 @@ static class StatusText
         foreach (var table in status.Tables)
         {
             string commit = table.LastCommit?.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture) ?? "-";
-            text.Append(CultureInfo.InvariantCulture, $"{LineLogger.OneLine(table.Table).PadRight(width)} {table.Rows,14:N0} {table.Skipped,12:N0} {table.DeadLetters,8:N0}  {commit}");
+            string name = LineLogger.OneLine(table.Table).PadRight(width);
+            text.Append(CultureInfo.InvariantCulture, $"{name} {table.Rows,14:N0} {table.Skipped,12:N0} {table.DeadLetters,8:N0}  {commit}");
             text.Append(table.Error.Length > 0 ? $"  stopped: {LineLogger.OneLine(table.Error)}\n" : "\n");
         }
     }

@@ -73,6 +73,8 @@ static class ValidateCommand
     static void Truncates(SyncConfig config, CheckReport report)
     {
         string[] open = [.. config.Tables.Where(t => t.Truncate.Mode == TruncateMode.Unset).Select(t => t.FullName)];
-        if (open.Length > 0) report.Note($"a TRUNCATE of {string.Join(", ", open)} would leave the keys in Redis and log a warning; set truncate: resync, ignore or commands to decide");
+        if (open.Length == 0) return;
+        report.Note($"a TRUNCATE of {string.Join(", ", open)} would leave the keys in Redis and log a warning;"
+            + " set truncate: resync, ignore or commands to decide");
     }
 }

@@ -61,6 +61,18 @@ sealed partial class HostLog(ILogger logger)
     [LoggerMessage(Level = LogLevel.Information, Message = "{Table}: {Rows} rows, {Percent:F0} %, {Rate:F0}/s, {SecondsLeft:F0} s left")]
     public partial void Copying(string table, long rows, double percent, double rate, double secondsLeft);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "writer {Writer}: Redis has applied {Rows} row changes whose replies were lost; had it refused one of them, it would not be in the dead letters")]
+    public partial void RepliesLost(int writer, int rows);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Redis at {Redis} may drop keys when its memory is full (maxmemory-policy {Policy}); set it to noeviction, or rows will go missing there unnoticed")]
+    public partial void Evicts(string redis, string policy);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Cause} Reading from Redis how far it is, and beginning anew in {Delay}.")]
+    public partial void Fenced(string cause, TimeSpan delay);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "slot {Slot} begins at {SlotLsn}, but Redis is only known to hold everything up to {RedisLsn}: {Answer}")]
+    public partial void Gap(string slot, string slotLsn, string redisLsn, string answer);
+
     public void Issues(IEnumerable<MappingIssue> issues)
     {
         foreach (var issue in issues) Warning(issue.ToString());

@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Runtime.ExceptionServices;
+using System.Threading.Channels;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Engine.DeadLetters;
@@ -5,15 +8,14 @@ using Sync.Engine.Ordering;
 using Sync.Engine.Progress;
 using Sync.Postgres.Rows;
 using Sync.Postgres.Streaming;
-using Sync.Redis;
 using Sync.Redis.Errors;
 using Sync.Redis.Sink;
 
 namespace Sync.Node.Hosting;
 
 /// <summary>
-/// The working part of a node: writers, positions and what feeds them. It lives from the moment the slot is ours until the end; connections
-/// to PostgreSQL come and go below it.
+/// The working part of a node, for one connection to PostgreSQL: writers, positions and what feeds them. It begins by taking the right to
+/// write and reading from Redis how far it is, so it needs to know nothing of the engine before it, in this process or another.
 /// </summary>
 sealed class NodeEngine
 {
@@ -22,16 +24,16 @@ sealed class NodeEngine
 
     readonly PumpContext context;
     readonly Dictionary<string, SnapshotMark> marks;
-    readonly List<Task> writers = [];
-    readonly CancellationTokenSource soft, hard;
+    readonly CancellationTokenSource reading, writing;
+    Task writers = Task.CompletedTask;
     Exception? failure;
 
-    NodeEngine(PumpContext context, Dictionary<string, SnapshotMark> marks, CancellationTokenSource soft, CancellationTokenSource hard)
+    NodeEngine(PumpContext context, Dictionary<string, SnapshotMark> marks, CancellationToken soft, CancellationToken hard)
     {
         this.context = context;
         this.marks = marks;
-        this.soft = soft;
-        this.hard = hard;
+        reading = CancellationTokenSource.CreateLinkedTokenSource(soft);
+        writing = CancellationTokenSource.CreateLinkedTokenSource(hard);
         DeadLetters = new DeadLetterDesk(context);
     }
 
@@ -41,53 +43,76 @@ sealed class NodeEngine
     public int OpenCircuits => context.Writers.Count(w => w.IsCircuitOpen);
     public QueueStatus Queues => context.Gate.Status;
 
-    /// <summary>Reads from Redis what it holds and starts the writers.</summary>
-    /// <exception cref="SyncException">Redis can't be reached, refuses, or holds the progress of another PostgreSQL.</exception>
+    /// <summary>What made a writer end; null while all is well.</summary>
+    public Exception? Failure => Volatile.Read(ref failure);
+
+    /// <summary>Takes over in Redis, reads what it holds and starts the writers.</summary>
+    /// <param name="shared">What the writers share; makes the session that is read from.</param>
+    /// <param name="tables">The tables, bound.</param>
+    /// <param name="source">PostgreSQL, with the slot free for us.</param>
+    /// <param name="soft">Ends reading.</param>
+    /// <param name="hard">Ends writing.</param>
+    /// <exception cref="RedisTransientException">Redis can't be reached.</exception>
+    /// <exception cref="SyncException">Redis refuses, or holds the progress of another PostgreSQL.</exception>
     public static async Task<NodeEngine> StartAsync(
-        SyncConfig config, TableSet tables, Source source, HostLog log, NodeStats stats, SyncMetrics metrics, TimeProvider time,
-        CancellationTokenSource soft, CancellationTokenSource hard)
+        NodeParts shared, TableSet tables, Source source, CancellationToken soft, CancellationToken hard)
     {
-        var shared = new WriterContext(config, new RedisKeys(config.Postgres.Repl.Slot), metrics, stats, log, time);
-        LanePositions positions;
-        Dictionary<byte[], long> parkedKeys;
-        Dictionary<string, SnapshotMark> marks;
-        try
+        var config = shared.Config;
+        await using var session = await SinkSession.OpenAsync(config.Redis.Conn, config.WriteTimeout, shared.Time, null, soft);
+        var connection = session.Connection;
+        var writer = shared.ContextFor(connection.Server.RunId);
+        writer.Log.Connected(source.Facts.Version, source.Primary.Address.ToString(), connection.Server.Version.ToString(), connection.Endpoint);
+        if (connection.Server.EvictsKeys) writer.Log.Evicts(connection.Endpoint, connection.Server.EvictionPolicy);
+        string system = source.Facts.SystemIdentifier.ToString(CultureInfo.InvariantCulture);
+        var positions = await writer.Progress.BeginAsync(connection, system, writer.Fence, soft);
+        await CloseGapAsync(session, writer, source, positions, soft);
+        var marks = await writer.Snapshots.LoadAsync(connection, soft);
+        var parkedKeys = await writer.DeadLetters.LoadParkedKeysAsync(connection, soft);
+        writer.Stats.SetDeadLetters(await writer.DeadLetters.CountAsync(connection, soft));
+        var context = Assemble(writer, tables, source, positions, parkedKeys.Keys);
+        foreach (var table in tables.All)
+            table.Floor = marks.TryGetValue(table.Name, out var mark) && mark.State == SnapshotState.Done ? mark.Lsn : Lsn.None;
+        var engine = new NodeEngine(context, marks, soft, hard);
+        engine.writers = Task.WhenAll(context.Writers.Select(w => Task.Run(() => engine.WatchAsync(w.RunAsync(engine.writing.Token)), CancellationToken.None)));
+        return engine;
+    }
+
+    /// <summary>
+    /// Whatever PostgreSQL was told to forget stood in Redis before. So when the slot begins behind that, what lies between is lost to both:
+    /// Redis was emptied or fell back, or the slot is another one. Then every table is copied again.
+    /// </summary>
+    static async Task CloseGapAsync(SinkSession session, WriterContext writer, Source source, LanePositions positions, CancellationToken soft)
+    {
+        var begin = source.Slot.Facts.ConfirmedFlushLsn;
+        if (positions.Confirmed >= begin && !source.Slot.Created) return;
+        var marks = await writer.Snapshots.LoadAsync(session.Connection, soft);
+        bool never = writer.Config.Snapshot.Mode == SnapshotMode.Never;
+        if (marks.Count > 0 || (never && positions.System is not null))
         {
-            await using var session = await SinkSession.OpenAsync(config.Redis.Conn, config.WriteTimeout, time, null, soft.Token);
-            log.Connected(
-                source.Facts.Version, source.Primary.Address.ToString(),
-                session.Connection.Server.Version?.ToString() ?? "?", session.Connection.Endpoint);
-            positions = await shared.Progress.BeginAsync(session.Connection, source.Facts.SystemIdentifier.ToString(System.Globalization.CultureInfo.InvariantCulture), soft.Token);
-            parkedKeys = await shared.DeadLetters.LoadParkedKeysAsync(session.Connection, soft.Token);
-            stats.SetDeadLetters(await shared.DeadLetters.CountAsync(session.Connection, soft.Token));
-            marks = await shared.Snapshots.LoadAsync(session.Connection, soft.Token);
-            if (source.Slot.Created)
-            {
-                // Whatever was copied belongs to an earlier slot; what was committed between the two slots was seen by neither.
-                foreach (string table in marks.Keys) await shared.Snapshots.ClearAsync(session.Connection, table, soft.Token);
-                marks.Clear();
-            }
+            writer.Log.Gap(source.Slot.Facts.Name, begin.ToString(), positions.Confirmed.ToString(), never
+                ? "changes in between are missing there, and snapshot.mode is never; run actorsync snapshot to copy the tables"
+                : "every table is copied again; keys of rows that were deleted in between stay");
+            writer.Metrics.Warnings.Add(1, new KeyValuePair<string, object?>("kind", "gap"));
         }
-        catch (RedisTransientException e)
-        {
-            throw new SyncException(ExitCode.RedisUnreachable, e.Message, e);
-        }
+        await writer.Snapshots.ClearAllAsync(session.Connection, soft);
+        if (begin > positions.Confirmed) await writer.Progress.ConfirmAsync(session.Connection, begin, soft);
+    }
+
+    static PumpContext Assemble(WriterContext writer, TableSet tables, Source source, LanePositions positions, IEnumerable<byte[]> parkedKeys)
+    {
+        var config = writer.Config;
         var router = new LaneRouter(LanePositions.DefaultLanes, config.FlushWorkers);
         var applied = new AppliedPositions(router.Lanes);
         for (int lane = 0; lane < router.Lanes; lane++) applied.Raise(lane, positions[lane]);
         var parked = Enumerable.Range(0, config.FlushWorkers).Select(_ => new ParkedKeys()).ToArray();
-        foreach (byte[] key in parkedKeys.Keys) parked[router.WorkerOf(router.LaneOf(key))].Add(key);
-        var writers = parked.Select((keys, index) => new RedisWriter(index, shared, keys)).ToArray();
-        foreach (var table in tables.All)
-            if (marks.TryGetValue(table.Name, out var mark) && mark.State == SnapshotState.Done) table.Floor = mark.Lsn;
+        foreach (byte[] key in parkedKeys) parked[router.WorkerOf(router.LaneOf(key))].Add(key);
+        var writers = parked.Select((keys, index) => new RedisWriter(index, writer, keys)).ToArray();
         var tracker = new ProgressTracker(config.FlushWorkers, source.Slot.Facts.ConfirmedFlushLsn);
         var gate = new FlowGate(maxQueuedBytes, config.MaxWriteQueueSize ?? int.MaxValue);
-        var engine = new NodeEngine(new PumpContext(shared, writers, tables, router, applied, tracker, gate), marks, soft, hard);
-        foreach (var writer in writers) engine.writers.Add(Task.Run(() => engine.WatchAsync(writer.RunAsync(hard.Token)), CancellationToken.None));
-        return engine;
+        return new PumpContext(writer, writers, tables, router, applied, tracker, gate);
     }
 
-    /// <summary>A writer ends early only when something is fatally wrong; then everything stops.</summary>
+    /// <summary>A writer ends early only when something is wrong that it can't mend; then nothing more is read.</summary>
     async Task WatchAsync(Task writer)
     {
         try
@@ -97,48 +122,36 @@ sealed class NodeEngine
         catch (Exception e)
         {
             if (e is not OperationCanceledException) Interlocked.CompareExchange(ref failure, e, null);
-            // Nobody may wait for a writer that is no more: what is not confirmed by now comes again at the next start.
-            await soft.CancelAsync();
-            await hard.CancelAsync();
+            await reading.CancelAsync();
         }
     }
 
-    /// <summary>After a lost connection: everything read is applied before another stream replays it.</summary>
-    public async Task SettleAsync(Source source, CancellationToken cancellationToken)
-    {
-        await context.SettleAsync(cancellationToken);
-        if (source.Slot.Created)
-            throw new SyncException(ExitCode.Slot,
-                $"Slot {context.Config.Postgres.Repl.Slot} was dropped while this node was running and had to be created anew, so changes may be missing; start again: every table will be copied.");
-    }
-
     /// <summary>Copies what has to be copied. True when that was all there is to do.</summary>
-    public async Task<bool> CopyAsync(Source source, HostOptions options, StatusBoard board, CancellationToken cancellationToken)
+    public async Task<bool> CopyAsync(Source source, HostOptions options, StatusBoard board)
     {
         var mode = options.SnapshotOnly ? SnapshotMode.OnetimeOnly : context.Config.Snapshot.Mode;
         if (mode != SnapshotMode.Never)
         {
-            await EmptyStoppedAsync(cancellationToken);
+            await EmptyStoppedAsync();
             await new SnapshotRun(context, source, board).RunAsync(
-                table => options.OnlyTable == table.Name || (options.OnlyTable is null && IsNotCopied(table)), cancellationToken);
-            foreach (var table in context.Tables.All)
-                if (table.Floor != Lsn.None) marks[table.Name] = new SnapshotMark(table.Floor, SnapshotState.Done, 0);
+                table => options.OnlyTable == table.Name || (options.OnlyTable is null && IsNotCopied(table)), reading.Token);
         }
+        // Its transaction would hold back VACUUM for as long as we stream.
         await source.ReleaseSnapshotAsync();
         return mode == SnapshotMode.OnetimeOnly;
     }
 
     /// <summary>A table that was stopped missed deletes: what was made of its rows goes before they are copied anew.</summary>
-    async Task EmptyStoppedAsync(CancellationToken cancellationToken)
+    async Task EmptyStoppedAsync()
     {
-        foreach (var table in context.Tables.All.Where(t => t.Plan is not null && marks.TryGetValue(t.Name, out var mark) && mark.State == SnapshotState.Stopped))
-            await context.Writers[0].RunBehindAsync((session, ct) => TruncateSweep.RunAsync(session.Connection, table, context, "is copied anew", ct), cancellationToken);
+        foreach (var table in context.Tables.All.Where(t => t.Plan is not null && !t.IsStopped && marks.TryGetValue(t.Name, out var mark) && mark.State == SnapshotState.Stopped))
+            await context.Writers[0].RunBehindAsync((session, ct) => TruncateSweep.RunAsync(session.Connection, table, context, "is copied anew", ct), reading.Token);
     }
 
-    bool IsNotCopied(TableRuntime table) => !marks.TryGetValue(table.Name, out var mark) || mark.State != SnapshotState.Done;
+    bool IsNotCopied(TableRuntime table) => !table.IsStopped && (!marks.TryGetValue(table.Name, out var mark) || mark.State != SnapshotState.Done);
 
     /// <summary>Streams until the connection is lost or the node stops.</summary>
-    public async Task StreamAsync(Source source, StatusBoard board, CancellationToken soft, CancellationToken hard)
+    public async Task StreamAsync(Source source, StatusBoard board)
     {
         var config = context.Config;
         await using var rows = new RowReader(source.Primary);
@@ -149,48 +162,51 @@ sealed class NodeEngine
             From = context.Tracker.Confirmed,
             ReceiveTimeout = config.Postgres.ReceiveTimeout,
             StatusInterval = config.Postgres.StandByTimeout,
-        }, soft);
+        }, reading.Token);
         var pump = new StreamPump(context, stream, source.Catalog, rows);
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(soft);
-        var reporter = new StreamReporter(context, stream, source, board).RunAsync(ended.Token);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(reading.Token);
+        var reporter = new StreamReporter(context, stream, source, board);
+        var reports = Task.WhenAll(reporter.RunAsync(ended.Token), reporter.ConfirmAsync(ended.Token));
+        // When a writer has failed nobody makes room for what is being handed over.
+        using var handing = CancellationTokenSource.CreateLinkedTokenSource(writing.Token);
+        await using var failed = reading.Token.Register(() => { if (Failure is not null) handing.Cancel(); });
         try
         {
-            await pump.RunAsync(soft, hard);
-            await FinishAsync(stream, hard);
+            await pump.RunAsync(reading.Token, handing.Token);
+            if (Failure is null) await FinishAsync(reporter);
         }
         finally
         {
             await ended.CancelAsync();
-            await reporter;
+            await reports;
             await pump.LeaveAsync();
         }
     }
 
     /// <summary>The last words to PostgreSQL: everything that was read and could be written.</summary>
-    async Task FinishAsync(ReplicationStream stream, CancellationToken hard)
+    async Task FinishAsync(StreamReporter reporter)
     {
         try
         {
-            foreach (var writer in context.Writers) await writer.DrainedAsync(hard);
+            foreach (var writer in context.Writers) await writer.DrainedAsync(writing.Token);
+            await reporter.ConfirmOnceAsync(writing.Token);
         }
-        catch (Exception e) when (e is OperationCanceledException or System.Threading.Channels.ChannelClosedException)
+        catch (Exception e) when (e is OperationCanceledException or ChannelClosedException or SyncException)
         {
             // Out of time, or a writer failed: what is confirmed stays true, the rest comes again.
         }
-        stream.SetConfirmed(context.Tracker.Confirmed);
-        await stream.SendStatusAsync();
     }
 
-    /// <summary>Lets the writers finish what they have; the token they were started with bounds it.</summary>
+    /// <summary>Writes what was read, unless a writer failed: then what the others hold comes again as well.</summary>
+    /// <exception cref="Exception">What made a writer end.</exception>
     public async Task StopAsync()
     {
+        await reading.CancelAsync();
         foreach (var writer in context.Writers) writer.Complete();
-        await Task.WhenAll(writers);
-    }
-
-    /// <exception cref="SyncException">What made a writer end.</exception>
-    public void ThrowIfFailed()
-    {
-        if (failure is not null) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
+        if (Failure is not null) await writing.CancelAsync();
+        await writers;
+        reading.Dispose();
+        writing.Dispose();
+        if (Failure is { } cause) ExceptionDispatchInfo.Throw(cause);
     }
 }

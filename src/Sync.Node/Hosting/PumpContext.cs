@@ -1,4 +1,3 @@
-using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Engine.Batching;
 using Sync.Engine.Ordering;
@@ -6,11 +5,9 @@ using Sync.Engine.Progress;
 
 namespace Sync.Node.Hosting;
 
-/// <summary>What outlives a single replication connection: writers, positions, flow control and counters.</summary>
+/// <summary>What reading and writing share for one replication connection: writers, positions, flow control and counters.</summary>
 sealed class PumpContext
 {
-    readonly Position[] reached;
-
     public PumpContext(WriterContext writer, IReadOnlyList<RedisWriter> writers, TableSet tables, LaneRouter router, AppliedPositions applied, ProgressTracker tracker, FlowGate gate)
     {
         Writer = writer;
@@ -21,7 +18,6 @@ sealed class PumpContext
         Tracker = tracker;
         Gate = gate;
         Pool = new BatchPool(writers.Count * (Config.FlushQueueDepth + 2));
-        reached = new Position[writers.Count];
     }
 
     public WriterContext Writer { get; }
@@ -34,26 +30,11 @@ sealed class PumpContext
     public TableSet Tables { get; }
     public LaneRouter Router { get; }
 
-    /// <summary>Belongs to the reader; raised between connections.</summary>
+    /// <summary>Belongs to the reader.</summary>
     public AppliedPositions Applied { get; }
     public ProgressTracker Tracker { get; }
     public FlowGate Gate { get; }
     public BatchPool Pool { get; }
-
-    /// <summary>A writer has applied everything up to here. Called by that writer only; read once all are drained.</summary>
-    public void Reached(int worker, Position position)
-    {
-        if (position > reached[worker]) reached[worker] = position;
-    }
-
-    /// <summary>
-    /// Before another connection replays: everything read so far is applied, and each lane knows it, so that the replay of it is dropped.
-    /// </summary>
-    public async Task SettleAsync(CancellationToken cancellationToken)
-    {
-        foreach (var writer in Writers) await writer.DrainedAsync(cancellationToken);
-        for (int lane = 0; lane < Applied.Count; lane++) Applied.Raise(lane, reached[Router.WorkerOf(lane)]);
-    }
 
     /// <summary>Counts a batch that is in Redis.</summary>
     public void Count(Batch batch)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Threading.Channels;
 using Sync.Contracts;
@@ -14,6 +15,7 @@ namespace Sync.Node.Hosting;
 /// One writer: a queue of batches and the Redis connection they leave by. It sends one flight at a time, made of all that waits, so batches
 /// grow by themselves while Redis is busy and nothing waits while it is not. A flight stays at the head until Redis has it, whatever happens
 /// in between, so the order of a key is never broken. After a lost connection it first asks how far Redis got, and repeats only what is missing.
+/// When another node took over, or Redis is another process than the one the positions were read from, it ends: then nothing it knows holds.
 /// </summary>
 sealed class RedisWriter
 {
@@ -22,10 +24,15 @@ sealed class RedisWriter
 
     readonly WriterContext context;
     readonly Channel<WriterWork> queue;
-    readonly byte[] progressField;
+    readonly byte[] progressField, parkedField;
     readonly List<WriterWork> flight = [];
     readonly List<Batch> batches = [];
     readonly ParkedKeys parked;
+    readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    /// <summary>What the last attempt took out of the flight, to be parked together with it.</summary>
+    List<DeadLetter> held = [];
+    /// <summary>What Redis refused of a flight that it has applied; null while it is not applied.</summary>
+    List<DeadLetter>? refused;
     SinkSession? session;
     RedisClientIdentity? previous;
     bool outcomeUnknown;
@@ -36,6 +43,8 @@ sealed class RedisWriter
         Index = index;
         this.context = context;
         this.parked = parked;
+        parked.Keep();
+        parkedField = Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"parked:{context.Config.FlushWorkers}:{index}"));
         progressField = Encoding.UTF8.GetBytes(LanePositions.WorkerField(context.Config.FlushWorkers, index));
         queue = Channel.CreateBounded<WriterWork>(new BoundedChannelOptions(context.Config.FlushQueueDepth) { SingleReader = true });
     }
@@ -48,20 +57,45 @@ sealed class RedisWriter
     /// <summary>Queues work; waits while the queue is full.</summary>
     public ValueTask SendAsync(WriterWork work, CancellationToken cancellationToken) => queue.Writer.WriteAsync(work, cancellationToken);
 
-    /// <summary>Runs an action behind everything queued so far and waits for it.</summary>
-    public async Task RunBehindAsync(Func<SinkSession, CancellationToken, ValueTask> action, CancellationToken cancellationToken)
+    /// <summary>Runs an action behind everything queued so far and waits for it. What it throws for a user to mend reaches the caller, not the writer.</summary>
+    /// <exception cref="ChannelClosedException">The writer has ended, or ends before it comes to the action.</exception>
+    public Task RunBehindAsync(Func<SinkSession, CancellationToken, ValueTask> action, CancellationToken cancellationToken)
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await SendAsync(WriterWork.Do(async (current, ct) =>
+        return WaitBehindAsync(WriterWork.Do(async (current, ct) =>
         {
-            await action(current, ct);
-            done.TrySetResult();
-        }), cancellationToken);
-        await done.Task.WaitAsync(cancellationToken);
+            try
+            {
+                await current.GuardAsync(ct);
+                await action(current, ct);
+                done.TrySetResult();
+            }
+            catch (SyncException e)
+            {
+                done.TrySetException(e);
+            }
+        }), done, cancellationToken);
     }
 
     /// <summary>Waits until everything queued so far is in Redis.</summary>
-    public Task DrainedAsync(CancellationToken cancellationToken) => RunBehindAsync((_, _) => ValueTask.CompletedTask, cancellationToken);
+    /// <exception cref="ChannelClosedException">The writer has ended, or ends before.</exception>
+    public Task DrainedAsync(CancellationToken cancellationToken)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        return WaitBehindAsync(WriterWork.Do((_, _) =>
+        {
+            done.TrySetResult();
+            return ValueTask.CompletedTask;
+        }), done, cancellationToken);
+    }
+
+    async Task WaitBehindAsync(WriterWork work, TaskCompletionSource done, CancellationToken cancellationToken)
+    {
+        await SendAsync(work, cancellationToken);
+        await Task.WhenAny(done.Task, ended.Task).WaitAsync(cancellationToken);
+        if (!done.Task.IsCompleted) throw new ChannelClosedException();
+        await done.Task;
+    }
 
     /// <summary>Lets a key's changes pass again. Only from an action that this writer runs.</summary>
     public void Unpark(ReadOnlySpan<byte> key) => parked.Remove(key);
@@ -87,6 +121,7 @@ sealed class RedisWriter
         finally
         {
             queue.Writer.TryComplete();
+            ended.TrySetResult();
             if (session is not null) await session.DisposeAsync();
         }
     }
@@ -135,14 +170,19 @@ sealed class RedisWriter
 
     async ValueTask<SinkSession> OpenAsync(CancellationToken cancellationToken)
     {
-        var opened = await SinkSession.OpenAsync(context.Config.Redis.Conn, context.Config.WriteTimeout, context.Time, previous, cancellationToken);
+        var opened = await SinkSession.OpenAsync(context.Config.Redis.Conn, context.Config.WriteTimeout, context.Time, previous, context.Fence, cancellationToken);
+        if (opened.Identity.RunId != context.RunId)
+        {
+            await opened.DisposeAsync();
+            throw new RedisFencedException("Redis was restarted, or another one answers at its address; what it holds has to be read anew.");
+        }
         previous = opened.Identity;
         return opened;
     }
 
     async ValueTask ForgetBrokenSessionAsync(RedisTransientException cause)
     {
-        if (session is null || !(session.Connection.IsBroken || cause.OutcomeUnknown)) return;
+        if (session is null || !(session.IsBroken || cause.OutcomeUnknown)) return;
         await session.DisposeAsync();
         session = null;
     }
@@ -162,23 +202,40 @@ sealed class RedisWriter
         await Task.Delay(delay, context.Time, cancellationToken);
     }
 
+    /// <summary>One attempt to bring the flight home; each goes on where the one before was cut off.</summary>
     async ValueTask WriteFlightAsync(SinkSession current, CancellationToken cancellationToken)
     {
         var reached = flight[^1].Batch!.Last;
-        if (outcomeUnknown)
+        if (refused is null && outcomeUnknown && reached != Position.None && await ReachedAsync(current, progressField, reached, cancellationToken))
         {
-            bool applied = reached != Position.None && await ReachedAsync(current, reached, cancellationToken);
+            // Redis has the flight, but its replies are lost: whether it refused a command of it can't be known any more.
+            context.Metrics.Warnings.Add(1, new KeyValuePair<string, object?>("kind", "replies_lost"));
+            context.Log.RepliesLost(Index, flight.Sum(work => work.Batch!.Count));
+            refused = [];
             outcomeUnknown = false;
-            if (applied) return;
         }
-        batches.Clear();
-        foreach (var work in flight) batches.Add(work.Batch!);
-        var held = context.Filter.TakeHeld(batches, parked, context.Time.GetUtcNow());
-        await WriteBatchesAsync(current, reached, held, cancellationToken);
+        if (refused is null)
+        {
+            outcomeUnknown = false;
+            parked.Undo();
+            batches.Clear();
+            foreach (var work in flight) batches.Add(work.Batch!);
+            held = context.Filter.TakeHeld(batches, parked, context.Time.GetUtcNow());
+            refused = await WriteBatchesAsync(current, reached, cancellationToken);
+        }
+        if (refused.Count > 0) await ParkRefusedAsync(current, reached, cancellationToken);
+        Parked(held);
+        Parked(refused);
+        parked.Keep();
+        held = [];
+        refused = null;
     }
 
-    /// <summary>Sends what is left in <see cref="batches"/>; what Redis refuses before running anything is taken out and the rest sent again.</summary>
-    async ValueTask WriteBatchesAsync(SinkSession current, Position reached, List<DeadLetter> held, CancellationToken cancellationToken)
+    /// <summary>
+    /// Sends what is left in <see cref="batches"/>; what Redis refuses before running anything is taken out and the rest sent again.
+    /// Returns what it refused while running.
+    /// </summary>
+    async ValueTask<List<DeadLetter>> WriteBatchesAsync(SinkSession current, Position reached, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -189,24 +246,21 @@ sealed class RedisWriter
                 throw new SyncException(ExitCode.RedisUnsuitable,
                     $"Redis at {current.Connection.Endpoint} refused to keep a dead letter ({result.Failures[^1].Error}); check the key '{context.Keys.DeadLetters}' and its permissions.");
             if (batches.Count > dataBatches) batches.RemoveAt(dataBatches);
-            switch (result.Outcome)
-            {
-                case FlightOutcome.Applied:
-                    if (result.Failures.Count > 0)
-                    {
-                        var failed = context.Filter.Failed(batches, result.Failures, context.Time.GetUtcNow());
-                        await context.DeadLetters.ParkAsync(current.Connection, failed, null, cancellationToken);
-                        held.AddRange(failed);
-                    }
-                    Parked(held);
-                    return;
-                case FlightOutcome.Rejected:
-                    held.AddRange(context.Filter.TakeRefused(batches, result.Failures, parked, context.Time.GetUtcNow()));
-                    break;
-                default:
-                    throw new SyncException(ExitCode.Internal, $"Redis refused a write because a watched key changed, but nothing is watched (writer {Index}).");
-            }
+            if (result.Outcome == FlightOutcome.Applied)
+                return result.Failures.Count == 0 ? [] : context.Filter.Failed(batches, result.Failures, context.Time.GetUtcNow());
+            held.AddRange(context.Filter.TakeRefused(batches, result.Failures, parked, context.Time.GetUtcNow()));
         }
+    }
+
+    /// <summary>
+    /// The flight is applied and so is its position; what of it was refused still has to be kept. A field of its own says whether that was
+    /// done, should the connection be lost meanwhile.
+    /// </summary>
+    async ValueTask ParkRefusedAsync(SinkSession current, Position reached, CancellationToken cancellationToken)
+    {
+        bool done = outcomeUnknown && reached != Position.None && await ReachedAsync(current, parkedField, reached, cancellationToken);
+        outcomeUnknown = false;
+        if (!done) await context.DeadLetters.ParkAsync(current.Connection, refused!, reached == Position.None ? null : (parkedField, reached), cancellationToken);
     }
 
     void Parked(List<DeadLetter> letters)
@@ -220,6 +274,6 @@ sealed class RedisWriter
         }
     }
 
-    async ValueTask<bool> ReachedAsync(SinkSession current, Position reached, CancellationToken cancellationToken) =>
-        await context.Progress.ReadFieldAsync(current.Connection, progressField, cancellationToken) >= reached;
+    async ValueTask<bool> ReachedAsync(SinkSession current, byte[] field, Position reached, CancellationToken cancellationToken) =>
+        await context.Progress.ReadFieldAsync(current.Connection, field, cancellationToken) >= reached;
 }

@@ -1,6 +1,10 @@
+using System.Threading.Channels;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Engine.Retry;
+using Sync.Postgres.Streaming;
+using Sync.Redis.Errors;
+using Sync.Redis.Sink;
 
 namespace Sync.Node.Hosting;
 
@@ -9,10 +13,12 @@ namespace Sync.Node.Hosting;
 /// <list type="number">
 /// <item>find the primary, check it, settle the publication and compile the tables;</item>
 /// <item>take the slot's lease, or stand by until it falls to us;</item>
-/// <item>read from Redis how far it is, and start the writers;</item>
+/// <item>take the right to write from whoever had it, read from Redis how far it is, and start the writers;</item>
 /// <item>copy the tables that were not copied yet;</item>
-/// <item>stream, and after a lost connection begin again at 1, while the writers live on.</item>
+/// <item>stream.</item>
 /// </list>
+/// When PostgreSQL is lost, what was read is written and all begins again at 1; the same when another node took over meanwhile, or when Redis
+/// was restarted or emptied, but then what was read is dropped, because only Redis itself knows what it holds.
 /// Fatal errors of any part end all of it with one <see cref="SyncException"/>.
 /// </summary>
 public sealed class SingleHost : INodeAdmin, IAsyncDisposable
@@ -25,6 +31,9 @@ public sealed class SingleHost : INodeAdmin, IAsyncDisposable
     readonly StatusBoard board;
     readonly SyncMetrics metrics;
     readonly TableSet tables;
+    readonly NodeParts parts;
+    bool proven;
+    int failures;
 
     public SingleHost(SyncConfig config, HostOptions options, ILogger logger, TimeProvider? time = null)
     {
@@ -36,15 +45,28 @@ public sealed class SingleHost : INodeAdmin, IAsyncDisposable
         board = new StatusBoard(config, stats, this.time);
         metrics = new SyncMetrics(() => board.Status);
         tables = new TableSet(config);
+        parts = new NodeParts(config, metrics, stats, log, this.time);
     }
 
     public NodeStatus Status => board.Status;
 
     public Task<(int Applied, int Failed)> RetryDeadLettersAsync(byte[]? key, CancellationToken cancellationToken) =>
-        board.Engine?.DeadLetters.RetryAsync(key, cancellationToken) ?? throw NotWorking();
+        AtDeskAsync(desk => desk.RetryAsync(key, cancellationToken));
 
     public Task<int> DropDeadLettersAsync(string? id, byte[]? key, CancellationToken cancellationToken) =>
-        board.Engine?.DeadLetters.DropAsync(id, key, cancellationToken) ?? throw NotWorking();
+        AtDeskAsync(desk => desk.DropAsync(id, key, cancellationToken));
+
+    async Task<T> AtDeskAsync<T>(Func<DeadLetterDesk, Task<T>> work)
+    {
+        try
+        {
+            return await work((board.Engine ?? throw NotWorking()).DeadLetters);
+        }
+        catch (ChannelClosedException)
+        {
+            throw NotWorking();
+        }
+    }
 
     static SyncException NotWorking() =>
         new(ExitCode.Usage, "This node is not the one that writes (it is starting, standing by or stopping); ask the active one, or try again.");
@@ -55,57 +77,100 @@ public sealed class SingleHost : INodeAdmin, IAsyncDisposable
     {
         // Writers outlive the request to stop until they are empty, or until shutdownTimeout.
         using var hard = new CancellationTokenSource();
-        using var soft = CancellationTokenSource.CreateLinkedTokenSource(stop);
         using var onStop = stop.Register(() =>
         {
             board.Set(NodeState.Stopping);
+            log.Stopping();
             hard.CancelAfter(config.ShutdownTimeout);
         });
         try
         {
-            await WorkAsync(soft, hard);
+            await CheckRedisAsync(stop);
+            while (true)
+            {
+                try
+                {
+                    await WorkAsync(stop, hard.Token);
+                    return;
+                }
+                catch (Exception e) when (!stop.IsCancellationRequested && CanComeBack(e))
+                {
+                    await BackOffAsync(e, stop);
+                }
+            }
         }
-        catch (OperationCanceledException) when (soft.IsCancellationRequested)
+        catch (Exception e) when (stop.IsCancellationRequested && (e is OperationCanceledException or RedisFencedException or RedisTransientException || Source.IsTransient(e)))
         {
-            // Stopping by request, or because a writer failed; the latter shows below.
+            // Stopped by request, or lost while stopping: whoever is next begins where Redis is.
+        }
+        catch (RedisTransientException e)
+        {
+            throw new SyncException(ExitCode.RedisUnreachable,
+                $"{e.Message} Gave up after {failures} attempts (retryPolicy.maxConnectionRetries); start again when Redis is back, nothing is lost.", e);
         }
         finally
         {
-            if (board.Engine is { } engine)
-            {
-                log.Stopping();
-                await engine.StopAsync();
-                log.Stopped(engine.Confirmed.ToString());
-            }
+            log.Stopped(board.Status.Lsn.Applied);
             board.Set(NodeState.Stopped);
         }
-        board.Engine?.ThrowIfFailed();
     }
 
-    async Task WorkAsync(CancellationTokenSource soft, CancellationTokenSource hard)
+    /// <summary>A standby should find out now, and not when it has to take over, that its Redis can't be used.</summary>
+    async Task CheckRedisAsync(CancellationToken stop)
     {
-        for (int failures = 0; !soft.IsCancellationRequested;)
+        try
         {
-            long begun = time.GetTimestamp();
-            try
-            {
-                await using var source = await Source.OpenAsync(config, tables, log, time, board, soft.Token);
-                if (board.Engine is { } engine) await engine.SettleAsync(source, soft.Token);
-                else board.Engine = engine = await NodeEngine.StartAsync(config, tables, source, log, stats, metrics, time, soft, hard);
-                if (await engine.CopyAsync(source, options, board, soft.Token)) return;
-                await engine.StreamAsync(source, board, soft.Token, hard.Token);
-            }
-            catch (Exception e) when ((board.Engine is not null || board.HasStoodBy) && !soft.IsCancellationRequested && Source.IsTransient(e))
-            {
-                // At the very start an unreachable server is an error to report; later it is something to come back from.
-                failures = time.GetElapsedTime(begun) > config.RetryPolicy.MaxBackoff ? 1 : failures + 1;
-                var delay = Backoff.Delay(config.RetryPolicy, failures, Random.Shared.NextDouble());
-                board.Set(NodeState.Reconnecting, e.Message);
-                stats.SetError(e.Message);
-                if (failures is 1 or 10 || failures % 100 == 0) log.StreamLost(e.Message, delay);
-                await Task.Delay(delay, time, soft.Token);
-            }
+            await using var session = await SinkSession.OpenAsync(config.Redis.Conn, config.WriteTimeout, time, null, stop);
         }
+        catch (RedisTransientException e)
+        {
+            throw new SyncException(ExitCode.RedisUnreachable, e.Message, e);
+        }
+    }
+
+    /// <summary>From finding the primary to the end of its stream. Returns when there is nothing more to do.</summary>
+    async Task WorkAsync(CancellationToken stop, CancellationToken hard)
+    {
+        await using var source = await Source.OpenAsync(parts, tables, board, found: () => proven = true, stop);
+        var engine = await NodeEngine.StartAsync(parts, tables, source, stop, hard);
+        board.Engine = engine;
+        try
+        {
+            if (await engine.CopyAsync(source, options, board)) return;
+            failures = 0;
+            await engine.StreamAsync(source, board);
+        }
+        catch (Exception) when (engine.Failure is not null)
+        {
+            // Only followed from what a writer met with, which StopAsync throws.
+        }
+        catch (Exception e) when (!stop.IsCancellationRequested)
+        {
+            board.Set(NodeState.Reconnecting, e.Message);
+            if (e is not ReplicationStreamException { Class: FailureClass.Fatal } fatal) throw;
+            throw source.Primary.Describe(fatal.InnerException!);
+        }
+        finally
+        {
+            await engine.StopAsync();
+        }
+    }
+
+    /// <summary>Once PostgreSQL was found good, losing it or Redis is waited out; at start it is the user's to mend.</summary>
+    bool CanComeBack(Exception error) =>
+        error is RedisFencedException || (proven && (error is RedisTransientException ? MayTryRedis : Source.IsTransient(error)));
+
+    bool MayTryRedis => config.RetryPolicy.MaxConnectionRetries == 0 || failures < config.RetryPolicy.MaxConnectionRetries;
+
+    async Task BackOffAsync(Exception cause, CancellationToken stop)
+    {
+        failures++;
+        var delay = Backoff.Delay(config.RetryPolicy, failures, Random.Shared.NextDouble());
+        board.Set(NodeState.Reconnecting, cause.Message);
+        stats.SetError(cause.Message);
+        if (cause is RedisFencedException) log.Fenced(cause.Message, delay);
+        else if (failures is 1 or 10 || failures % 100 == 0) log.StreamLost(cause.Message, delay);
+        await Task.Delay(delay, time, stop);
     }
 
     public ValueTask DisposeAsync()

@@ -33,10 +33,16 @@ sealed class Source : IAsyncDisposable
     public SlotLease Lease { get; private set; } = null!;
     public SlotResult Slot { get; private set; } = null!;
 
+    /// <param name="parts">Configuration, log and clock.</param>
+    /// <param name="tables">Bound to what the publication shows.</param>
+    /// <param name="board">Told where the primary is, and who holds the slot.</param>
+    /// <param name="found">Called when there is a primary that will do.</param>
+    /// <param name="cancellationToken">Ends the wait for the slot.</param>
     /// <exception cref="SyncException">Nothing can be reached, or what is found can't be used.</exception>
     public static async Task<Source> OpenAsync(
-        SyncConfig config, TableSet tables, HostLog log, TimeProvider time, StatusBoard board, CancellationToken cancellationToken)
+        NodeParts parts, TableSet tables, StatusBoard board, Action found, CancellationToken cancellationToken)
     {
+        var config = parts.Config;
         var primary = await new PostgresConnector(config.Postgres.Conn).FindPrimaryAsync(cancellationToken);
         Source? source = null;
         try
@@ -45,7 +51,7 @@ sealed class Source : IAsyncDisposable
             source = new Source(primary, facts, new CatalogReader(primary.DataSource));
             ServerChecks.Ensure(facts, config.Postgres.Repl);
             board.SetPostgres(primary.Address.ToString());
-            await source.SettleAsync(config, tables, log, time, board, cancellationToken);
+            await source.SettleAsync(parts, tables, board, found, cancellationToken);
             return source;
         }
         catch (Exception e)
@@ -57,13 +63,14 @@ sealed class Source : IAsyncDisposable
         }
     }
 
-    async Task SettleAsync(SyncConfig config, TableSet tables, HostLog log, TimeProvider time, StatusBoard board, CancellationToken cancellationToken)
+    async Task SettleAsync(NodeParts parts, TableSet tables, StatusBoard board, Action found, CancellationToken cancellationToken)
     {
+        var (config, log, time) = (parts.Config, parts.Log, parts.Time);
         var repl = config.Postgres.Repl;
         Publication = await new PublicationManager(Primary, Catalog).EnsureAsync(repl, [.. config.Tables.Select(TableName.Of)], cancellationToken);
         foreach (string change in Publication.Changes) log.Changed(change);
         foreach (string warning in Publication.Warnings) log.Warning(warning);
-        log.Issues(tables.BindAll(table => RelationOf(table)));
+        log.Issues(tables.BindAll(RelationOf));
 
         Lease = await SlotLease.AcquireAsync(Primary, repl.Slot, holder => StandBy(holder?.ToString() ?? "another node"), time, cancellationToken);
         owned.Add(Lease);
@@ -72,11 +79,19 @@ sealed class Source : IAsyncDisposable
         if (Slot.Snapshot is { } snapshot) owned.Add(snapshot);
         foreach (string warning in Slot.Warnings) log.Warning(warning);
         if (Slot.Facts.IsActive)
-            await slots.WaitUntilFreeAsync(repl.Slot, facts => StandBy(facts.Holder?.ToString() ?? "another process"), cancellationToken);
+        {
+            found();
+            // Whoever held it has moved it, or dropped it.
+            var free = await slots.WaitUntilFreeAsync(repl.Slot, facts => StandBy(facts.Holder?.ToString() ?? "another process"), cancellationToken);
+            Slot = free is null ? await slots.EnsureAsync(repl, cancellationToken) : Slot with { Facts = free };
+            if (free is null && Slot.Snapshot is { } late) owned.Add(late);
+        }
+        found();
         board.Set(NodeState.Starting);
 
         void StandBy(string holder)
         {
+            found();
             board.Set(NodeState.Standby, $"slot {repl.Slot} is in use by {holder}");
             log.StandingBy(repl.Slot, holder);
         }

@@ -16,9 +16,6 @@ sealed class StatusBoard(SyncConfig config, NodeStats stats, TimeProvider time)
     Lsn walEnd, received, reported;
     SnapshotStatus? snapshot;
 
-    /// <summary>Whether the node got as far as waiting for another one.</summary>
-    public bool HasStoodBy { get; private set; }
-
     /// <summary>The working part, once there is one.</summary>
     public NodeEngine? Engine { get; set; }
 
@@ -29,7 +26,6 @@ sealed class StatusBoard(SyncConfig config, NodeStats stats, TimeProvider time)
             // Once stopping, only stopped can follow.
             if (state == NodeState.Stopped || (state == NodeState.Stopping && next != NodeState.Stopped)) return;
             (state, detail) = (next, why);
-            HasStoodBy |= next == NodeState.Standby;
         }
     }
 

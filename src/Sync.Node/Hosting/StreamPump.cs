@@ -336,7 +336,6 @@ sealed class StreamPump : IBatchOwner
 
     public void Applied(int worker, Batch batch)
     {
-        context.Reached(worker, batch.Last);
         context.Count(batch);
         context.Gate.Leave(batch.Count, batch.Bytes);
         context.Pool.Return(batch);

@@ -1,3 +1,4 @@
+using System.Threading.Channels;
 using Npgsql;
 using Sync.Contracts;
 using Sync.Postgres.Streaming;
@@ -6,19 +7,26 @@ namespace Sync.Node.Hosting;
 
 /// <summary>
 /// Tells PostgreSQL how far Redis is, from a clock and not per message, also while the reader is held up. An idle slot moves with the
-/// keepalives, so that it never holds back the WAL of others. Also keeps the node's picture fresh.
+/// keepalives, so that it never holds back the WAL of others. Redis itself records the position first, so that at the next start it can tell
+/// whether it still holds all that PostgreSQL may have forgotten; while Redis doesn't answer, PostgreSQL forgets nothing. Also keeps the node's
+/// picture fresh.
 /// </summary>
 sealed class StreamReporter(PumpContext context, ReplicationStream stream, Source source, StatusBoard board)
 {
+    static readonly TimeSpan sampleEvery = TimeSpan.FromSeconds(1);
     static readonly TimeSpan tick = TimeSpan.FromMilliseconds(100);
-    static readonly TimeSpan reportEvery = TimeSpan.FromSeconds(1);
+    static readonly TimeSpan confirmEvery = TimeSpan.FromSeconds(1);
+    /// <summary>PostgreSQL ends a connection that is silent for wal_sender_timeout, and a reader that is held up does not see it ask.</summary>
+    static readonly TimeSpan signOfLifeEvery = TimeSpan.FromSeconds(2);
     static readonly TimeSpan measureEvery = TimeSpan.FromSeconds(5);
+
+    Lsn walEnd;
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         bool streaming = false;
-        var walEnd = Lsn.None;
-        long reportedAt = context.Time.GetTimestamp(), measuredAt = reportedAt, statisticsAt = reportedAt;
+        var measuring = Task.CompletedTask;
+        long sampledAt = context.Time.GetTimestamp(), aliveAt = sampledAt, measuredAt = sampledAt, statisticsAt = sampledAt;
         using var timer = new PeriodicTimer(tick, context.Time);
         try
         {
@@ -33,17 +41,9 @@ sealed class StreamReporter(PumpContext context, ReplicationStream stream, Sourc
                 }
                 // In this order: what arrives after the first line can't be covered by it.
                 if (received != Lsn.None) context.Tracker.Idle(received);
-                var confirmed = context.Tracker.Confirmed;
-                if (Due(ref reportedAt, reportEvery))
-                {
-                    context.Stats.Sample();
-                    if (confirmed > stream.Confirmed)
-                    {
-                        stream.SetConfirmed(confirmed);
-                        await stream.SendStatusAsync();
-                    }
-                }
-                if (Due(ref measuredAt, measureEvery)) walEnd = await WalEndAsync(walEnd, cancellationToken);
+                if (Due(ref sampledAt, sampleEvery)) context.Stats.Sample();
+                if (Due(ref aliveAt, signOfLifeEvery)) await stream.SendStatusAsync();
+                if (measuring.IsCompleted && Due(ref measuredAt, measureEvery)) measuring = MeasureAsync(cancellationToken);
                 board.SetWal(walEnd, received, stream.Confirmed);
                 if (context.Config.StatsInterval > TimeSpan.Zero && Due(ref statisticsAt, context.Config.StatsInterval)) LogStatistics();
             }
@@ -52,6 +52,32 @@ sealed class StreamReporter(PumpContext context, ReplicationStream stream, Sourc
         {
             // The stream has ended.
         }
+        await measuring;
+    }
+
+    /// <summary>Confirms once a second what has been applied. A loop of its own, because it waits for Redis.</summary>
+    public async Task ConfirmAsync(CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(confirmEvery, context.Time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(cancellationToken)) await ConfirmOnceAsync(cancellationToken);
+        }
+        catch (Exception e) when (e is OperationCanceledException or ChannelClosedException)
+        {
+            // The stream has ended, or a writer has, which ends everything.
+        }
+    }
+
+    /// <summary>Confirms what has been applied: to Redis first, then to PostgreSQL.</summary>
+    /// <exception cref="ChannelClosedException">The writer that would tell Redis has ended.</exception>
+    public async Task ConfirmOnceAsync(CancellationToken cancellationToken)
+    {
+        var confirmed = context.Tracker.Confirmed;
+        if (confirmed <= stream.Confirmed) return;
+        await context.Writers[0].RunBehindAsync((session, ct) => context.Writer.Progress.ConfirmAsync(session.Connection, confirmed, ct), cancellationToken);
+        stream.SetConfirmed(confirmed);
+        await stream.SendStatusAsync();
     }
 
     bool Due(ref long since, TimeSpan interval)
@@ -61,16 +87,15 @@ sealed class StreamReporter(PumpContext context, ReplicationStream stream, Sourc
         return true;
     }
 
-    async Task<Lsn> WalEndAsync(Lsn before, CancellationToken cancellationToken)
+    async Task MeasureAsync(CancellationToken cancellationToken)
     {
         try
         {
-            return (await source.Primary.ReadFactsAsync(cancellationToken)).CurrentLsn;
+            walEnd = (await source.Primary.ReadFactsAsync(cancellationToken)).CurrentLsn;
         }
-        catch (Exception e) when (e is NpgsqlException or SyncException)
+        catch (Exception e) when (e is NpgsqlException or SyncException or OperationCanceledException)
         {
             // Only the picture suffers; the stream itself tells when PostgreSQL is gone.
-            return before;
         }
     }
 

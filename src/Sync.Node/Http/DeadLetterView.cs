@@ -33,7 +33,8 @@ public sealed record DeadLetterPage(IReadOnlyList<DeadLetterView> Entries, strin
     public static async Task<DeadLetterPage> ReadAsync(IDeadLetterReader reader, string? after, int count, CancellationToken cancellationToken)
     {
         var letters = await reader.ListAsync(after, count + 1, cancellationToken);
-        return new DeadLetterPage([.. letters.Take(count).Select(l => DeadLetterView.Of(l, withCommands: false))], letters.Count > count ? letters[count - 1].Id : null);
+        string? next = letters.Count > count ? letters[count - 1].Id : null;
+        return new DeadLetterPage([.. letters.Take(count).Select(l => DeadLetterView.Of(l, withCommands: false))], next);
     }
 }
 

@@ -25,7 +25,8 @@ public static class ListenAddress
         {
             // Said below.
         }
-        throw new SyncException(ExitCode.HttpAddress, $"The host name '{options.Host}' of http.host is not known: name an address of this machine, such as 127.0.0.1 or 0.0.0.0.");
+        throw new SyncException(ExitCode.HttpAddress,
+            $"The host name '{options.Host}' of http.host is not known: name an address of this machine, such as 127.0.0.1 or 0.0.0.0.");
     }
 
     /// <summary>Where a client on this machine finds the endpoint: a wildcard is reached by loopback.</summary>

@@ -22,11 +22,12 @@ sealed class StatusEndpoints(INodeAdmin admin, IDeadLetterReader deadLetters, Pr
         app.MapGet("/api/dlq/{id}", ShowAsync);
         app.MapPost("/api/dlq/retry", RetryAsync);
         app.MapPost("/api/dlq/drop", DropAsync);
-        app.MapFallback(() => Results.Json(new ErrorReply("there is nothing here; / has the links", (int)ExitCode.Usage), HttpJson.Options, statusCode: StatusCodes.Status404NotFound));
+        app.MapFallback(() => Problem(StatusCodes.Status404NotFound, "there is nothing here; / has the links"));
     }
 
     static IResult Line((bool Good, string Text) answer) =>
-        Results.Text(LineLogger.OneLine(answer.Text) + "\n", "text/plain; charset=utf-8", statusCode: answer.Good ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
+        Results.Text(LineLogger.OneLine(answer.Text) + "\n", "text/plain; charset=utf-8",
+            statusCode: answer.Good ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
 
     /// <summary>Whether it is ready, and in one line why not.</summary>
     internal static (bool Ready, string Text) Readiness(NodeStatus status)
@@ -36,7 +37,8 @@ sealed class StatusEndpoints(INodeAdmin admin, IDeadLetterReader deadLetters, Pr
         string why = status switch
         {
             { Detail.Length: > 0 } => status.Detail,
-            { Snapshot: { } copy } => string.Create(CultureInfo.InvariantCulture, $"{copy.Table}, {copy.PercentDone:F0} %, table {copy.TablesDone + 1} of {copy.TablesTotal}"),
+            { Snapshot: { } copy } => string.Create(CultureInfo.InvariantCulture,
+                $"{copy.Table}, {copy.PercentDone:F0} %, table {copy.TablesDone + 1} of {copy.TablesTotal}"),
             { OpenCircuits: > 0 } => $"Redis keeps refusing {status.OpenCircuits} writer(s){(status.LastError.Length > 0 ? $": {status.LastError}" : "")}",
             _ => status.LastError,
         };
@@ -61,7 +63,7 @@ sealed class StatusEndpoints(INodeAdmin admin, IDeadLetterReader deadLetters, Pr
     async Task<IResult> ShowAsync(string id, CancellationToken cancellationToken) =>
         await deadLetters.GetAsync(id, cancellationToken) is { } letter
             ? Results.Json(DeadLetterView.Of(letter, withCommands: true), HttpJson.Options)
-            : Results.Json(new ErrorReply("there is no dead letter with this id", (int)ExitCode.Usage), HttpJson.Options, statusCode: StatusCodes.Status404NotFound);
+            : Problem(StatusCodes.Status404NotFound, "there is no dead letter with this id");
 
     async Task<IResult> RetryAsync(RetryRequest request, CancellationToken cancellationToken)
     {
@@ -79,6 +81,7 @@ sealed class StatusEndpoints(INodeAdmin admin, IDeadLetterReader deadLetters, Pr
         return Results.Json(new DropReply(dropped), HttpJson.Options);
     }
 
-    static IResult Bad(string error) =>
-        Results.Json(new ErrorReply(error, (int)ExitCode.Usage), HttpJson.Options, statusCode: StatusCodes.Status400BadRequest);
+    static IResult Bad(string error) => Problem(StatusCodes.Status400BadRequest, error);
+
+    static IResult Problem(int status, string error) => Results.Json(new ErrorReply(error, (int)ExitCode.Usage), HttpJson.Options, statusCode: status);
 }

@@ -64,7 +64,8 @@ public sealed class StatusServer : IAsyncDisposable
         var url = ListenAddress.UrlOf(options.Host, port);
         logger.LogInformation("HTTP endpoint at {Url}", url);
         if (!isLoopback)
-            logger.LogWarning("the HTTP endpoint listens on {Host}, which other machines can reach, and asks nobody for a password; keep it behind a firewall", options.Host);
+            logger.LogWarning(
+                "the HTTP endpoint listens on {Host}, which other machines can reach, and asks nobody for a password; keep it behind a firewall", options.Host);
         return new StatusServer(app, collector, url);
     }
 
@@ -110,7 +111,8 @@ public sealed class StatusServer : IAsyncDisposable
         context.Response.Headers.ContentSecurityPolicy = "default-src 'none'; frame-ancestors 'none'";
         if (!guard.IsAllowedHost(context.Request.Host, context.Request.Path))
         {
-            await Reply(context, StatusCodes.Status403Forbidden, $"this endpoint is not called '{context.Request.Host.Host}'; use its address, or the name in http.host", ExitCode.Usage);
+            string refusal = $"this endpoint is not called '{context.Request.Host.Host}'; use its address, or the name in http.host";
+            await Reply(context, StatusCodes.Status403Forbidden, refusal, ExitCode.Usage);
             return;
         }
         bool changes = !(HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method));
@@ -155,7 +157,8 @@ public sealed class StatusServer : IAsyncDisposable
         string where = new HostPort(options.Host.Trim('[', ']'), options.Port).ToString();
         string why = socket?.SocketErrorCode switch
         {
-            SocketError.AddressAlreadyInUse => "is taken by another program (another ActorSync?): choose another http.port, or 0 for a free one, or http.enabled: false",
+            SocketError.AddressAlreadyInUse =>
+                "is taken by another program (another ActorSync?): choose another http.port, or 0 for a free one, or http.enabled: false",
             SocketError.AddressNotAvailable => "is no address of this machine: correct http.host",
             SocketError.AccessDenied => "may not be used by this user: choose an http.port above 1023",
             _ => $"can't be used ({(socket as Exception ?? error).Message.TrimEnd('.')}): correct http.host and http.port",

@@ -27,8 +27,9 @@ public sealed class OtlpExport : IDisposable
     public static OtlpExport? Start(TelemetryOptions options, string version)
     {
         if (options.OtlpEndpoint is not { } endpoint) return null;
+        string instance = $"{Environment.MachineName}:{Environment.ProcessId}";
         var provider = Sdk.CreateMeterProviderBuilder()
-            .ConfigureResource(resource => resource.AddService("actorsync", serviceVersion: version, serviceInstanceId: $"{Environment.MachineName}:{Environment.ProcessId}"))
+            .ConfigureResource(resource => resource.AddService("actorsync", serviceVersion: version, serviceInstanceId: instance))
             .AddMeter(SyncMetrics.MeterName)
             .AddMeter("System.Runtime")
             .AddOtlpExporter(exporter =>

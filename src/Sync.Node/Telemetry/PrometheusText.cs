@@ -16,8 +16,7 @@ public sealed class PrometheusText
     /// <param name="help">What it says; empty for none.</param>
     public void Metric(string name, string type, string help)
     {
-        if (help.Length > 0)
-            text.Append("# HELP ").Append(name).Append(' ').Append(help.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal)).Append('\n');
+        if (help.Length > 0) text.Append("# HELP ").Append(name).Append(' ').Append(Escaped(help)).Append('\n');
         text.Append("# TYPE ").Append(name).Append(' ').Append(type).Append('\n');
     }
 
@@ -32,8 +31,7 @@ public sealed class PrometheusText
     }
 
     /// <summary><c>name="value"</c>, with the value escaped.</summary>
-    public static string Label(string name, string value) =>
-        $"{Name(name)}=\"{value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal)}\"";
+    public static string Label(string name, string value) => $"{Name(name)}=\"{Escaped(value).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
 
     /// <summary>A name with everything that Prometheus does not allow in one turned into underscores.</summary>
     public static string Name(string name)
@@ -51,4 +49,6 @@ public sealed class PrometheusText
     };
 
     public override string ToString() => text.ToString();
+
+    static string Escaped(string value) => value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
 }

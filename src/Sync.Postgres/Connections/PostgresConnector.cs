@@ -54,6 +54,8 @@ public sealed class PostgresConnector
             catch
             {
                 await candidate.DisposeAsync();
+                // A connection that fails while it is being given up says so in its own way.
+                ct.ThrowIfCancellationRequested();
                 throw;
             }
             await candidate.DisposeAsync();

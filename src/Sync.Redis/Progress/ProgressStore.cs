@@ -3,6 +3,7 @@ using Sync.Engine.Progress;
 using Sync.Redis.Connections;
 using Sync.Redis.Errors;
 using Sync.Redis.Protocol;
+using Sync.Redis.Sink;
 
 namespace Sync.Redis.Progress;
 
@@ -39,7 +40,17 @@ public sealed class ProgressStore(RedisKeys keys, int lanes = LanePositions.Defa
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>The positions to resume from.</returns>
     /// <exception cref="SyncException">The progress is that of another cluster or number of lanes, or the hash holds something else.</exception>
-    public async ValueTask<LanePositions> BeginAsync(RespConnection connection, string system, CancellationToken cancellationToken)
+    public ValueTask<LanePositions> BeginAsync(RespConnection connection, string system, CancellationToken cancellationToken) =>
+        BeginAsync(connection, system, null, cancellationToken);
+
+    /// <summary>The same, and in the same transaction takes the right to write from whoever had it.</summary>
+    /// <param name="connection">Where to.</param>
+    /// <param name="system">System identifier of the PostgreSQL cluster (IDENTIFY_SYSTEM).</param>
+    /// <param name="owner">Who writes from now on; null changes nothing about that.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>The positions to resume from.</returns>
+    /// <exception cref="SyncException">As above.</exception>
+    public async ValueTask<LanePositions> BeginAsync(RespConnection connection, string system, OwnerFence? owner, CancellationToken cancellationToken)
     {
         for (int race = 0; race < MaxRaces; race++)
         {
@@ -57,13 +68,21 @@ public sealed class ProgressStore(RedisKeys keys, int lanes = LanePositions.Defa
                 await connection.ExecuteAsync(cancellationToken, "UNWATCH");
                 throw;
             }
-            if (await Transaction.TryRunAsync(connection, Fold(found, system), cancellationToken) is not null) return found;
+            if (await Transaction.TryRunAsync(connection, Fold(found, system, owner), cancellationToken) is not null) return found;
         }
         throw new RedisTransientException(
             $"The progress '{keys.Progress}' in Redis at {connection.Endpoint} keeps changing: another ActorSync still writes it.", outcomeUnknown: false);
     }
 
-    RespCommands Fold(LanePositions found, string system)
+    /// <summary>
+    /// Records how far PostgreSQL will be told that it may forget, before it is told. So if a slot stands further than this at start, what
+    /// lies between is in neither: Redis lost it, or the slot is another one.
+    /// </summary>
+    public async ValueTask ConfirmAsync(RespConnection connection, Lsn confirmed, CancellationToken cancellationToken) =>
+        (await connection.ExecuteAsync(cancellationToken, "HSET", keys.Progress, LanePositions.ConfirmedField, confirmed.ToString()))
+            .OrThrow(connection.Endpoint, connection.User);
+
+    RespCommands Fold(LanePositions found, string system, OwnerFence? owner)
     {
         var set = new List<RedisArgument>
         {
@@ -76,6 +95,7 @@ public sealed class ProgressStore(RedisKeys keys, int lanes = LanePositions.Defa
             set.Add(found[lane].ToString());
         }
         var commands = new RespCommands().Add(set.ToArray());
+        if (owner is not null) commands.Add("SET", owner.Key, owner.Token);
         if (found.WorkerFields.Count > 0) commands.Add(["HDEL", keys.Progress, .. found.WorkerFields.Select(field => (RedisArgument)field)]);
         return commands;
     }

@@ -21,8 +21,9 @@ static class Transaction
         return results.Items;
     }
 
-    /// <summary>The same where nothing is watched.</summary>
+    /// <summary>The same where nothing but the owner's key can be watched.</summary>
+    /// <exception cref="RedisFencedException">It changed, and nothing ran.</exception>
     public static async ValueTask<IReadOnlyList<RespValue>> RunAsync(
         RespConnection connection, RespCommands commands, CancellationToken cancellationToken) =>
-        await TryRunAsync(connection, commands, cancellationToken) ?? throw new RespProtocolException("Redis dropped a transaction that watched nothing.");
+        await TryRunAsync(connection, commands, cancellationToken) ?? throw new RedisFencedException($"Another ActorSync took over what is written to Redis at {connection.Endpoint}.");
 }

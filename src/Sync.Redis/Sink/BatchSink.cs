@@ -1,3 +1,4 @@
+using System.Text;
 using Sync.Contracts;
 using Sync.Engine.Batching;
 using Sync.Engine.Resp;
@@ -12,7 +13,9 @@ namespace Sync.Redis.Sink;
 /// Data and position stand or fall together, so after a crash of either side the recorded position says exactly what Redis
 /// holds. Every reply is inspected. A flight without failures allocates nothing per row. Not thread-safe.
 /// </summary>
-public sealed class BatchSink(RespConnection connection) : IBatchSink
+/// <param name="connection">The connection, which the sink shares with whoever owns it.</param>
+/// <param name="fence">When set, flights are refused once another owner took over, and each leaves the connection watching for that.</param>
+public sealed class BatchSink(RespConnection connection, OwnerFence? fence = null) : IBatchSink
 {
     static readonly byte[] Multi = "*1\r\n$5\r\nMULTI\r\n"u8.ToArray();
     static readonly byte[] Exec = "*1\r\n$4\r\nEXEC\r\n"u8.ToArray();
@@ -20,10 +23,14 @@ public sealed class BatchSink(RespConnection connection) : IBatchSink
     readonly List<ArraySegment<byte>> request = [];
     readonly RespWriter tail = new(256);
     readonly FlightReplies replies = new();
+    readonly byte[] token = fence is null ? [] : Encoding.UTF8.GetBytes(fence.Token);
+
+    /// <summary>Whether the connection watches the owner's key and saw our token there since. Without a fence it doesn't matter.</summary>
+    public bool IsGuarded { get; set; }
 
     /// <inheritdoc/>
     /// <exception cref="RedisTransientException">Nothing was applied, or nobody knows (<see cref="RedisTransientException.OutcomeUnknown"/>): then the
-    /// connection is broken and has to be replaced through <see cref="SinkSession.OpenAsync"/>.</exception>
+    /// connection is broken and has to be replaced through <see cref="SinkSession"/>.</exception>
     /// <exception cref="SyncException">Redis denies what is needed; nothing was applied.</exception>
     public async ValueTask<FlightResult> WriteAsync(
         IReadOnlyList<Batch> flight, ReadOnlyMemory<byte> progressKey, ReadOnlyMemory<byte> progressField, Position reached,
@@ -32,7 +39,9 @@ public sealed class BatchSink(RespConnection connection) : IBatchSink
         int commands = Compose(flight, progressKey, progressField, reached);
         int dataCommands = commands - (reached == Position.None ? 0 : 1);
         if (dataCommands == 0) throw new ArgumentException("A flight needs at least one command.", nameof(flight));
-        replies.Begin(commands);
+        if (fence is not null && !IsGuarded) throw new InvalidOperationException("The connection does not watch the owner's key.");
+        replies.Begin(commands, renewed: fence is not null);
+        IsGuarded = false;
         try
         {
             await connection.ExchangeAsync(request, replies, cancellationToken);
@@ -45,6 +54,7 @@ public sealed class BatchSink(RespConnection connection) : IBatchSink
         {
             request.Clear();
         }
+        IsGuarded = replies.Owner.SequenceEqual(token);
         if (replies.WasFenced) return new FlightResult(FlightOutcome.Fenced, []);
         if (replies.ExecError is { } error) return Rejection(flight, error, dataCommands);
         return replies.Failures.Count == 0 ? FlightResult.AllApplied : new FlightResult(FlightOutcome.Applied, Failures(flight, dataCommands));
@@ -71,6 +81,7 @@ public sealed class BatchSink(RespConnection connection) : IBatchSink
             commands++;
         }
         tail.Raw(Exec);
+        if (fence is not null) tail.Raw(fence.Renewal);
         request.Add(RespConnection.Segment(tail.WrittenMemory));
         return commands;
     }

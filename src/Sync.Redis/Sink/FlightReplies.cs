@@ -5,18 +5,22 @@ using Sync.Redis.Protocol;
 namespace Sync.Redis.Sink;
 
 /// <summary>
-/// Scans the replies to one flight without building any value. They come in three parts (Redis docs, "Transactions"):
+/// Scans the replies to one flight without building any value. They come in up to four parts (Redis docs, "Transactions"):
 /// 1. one for MULTI, which must be OK: were it refused, the commands behind it would run outside of any transaction;
 /// 2. one per command, QUEUED or why it was not queued;
 /// 3. one for EXEC: an array with a reply per command, or null when a watched key changed, or an error when something was
-///    not queued, and then nothing ran.
+///    not queued, and then nothing ran;
+/// 4. when the flight is fenced: one for WATCH, and the owner's token.
 /// Reused from flight to flight. Commands are counted from 0 in the order they were sent.
 /// </summary>
 sealed class FlightReplies : IReplyConsumer
 {
     const int MaxErrorChars = 500;
 
-    enum Stage { Multi, Queue, Exec, Results, Done }
+    /// <summary>Longest token that is compared; a longer one is somebody else's.</summary>
+    const int MaxTokenBytes = 128;
+
+    enum Stage { Multi, Queue, Exec, Results, Watch, Owner, Done }
 
     readonly RespTokenizer tokenizer = new(RespLimits.Default);
     readonly int[] itemsLeft = new int[RespLimits.Default.MaxDepth];
@@ -25,6 +29,9 @@ sealed class FlightReplies : IReplyConsumer
     int expected;
     int seen;
     bool failedInside;
+    bool fenced;
+    readonly byte[] owner = new byte[MaxTokenBytes];
+    int ownerBytes;
 
     /// <summary>Commands that failed: when queued, or when run.</summary>
     public List<(int Command, string Error)> Failures { get; } = [];
@@ -38,9 +45,15 @@ sealed class FlightReplies : IReplyConsumer
     /// <summary>Whether EXEC answered null: a watched key had changed.</summary>
     public bool WasFenced { get; private set; }
 
+    /// <summary>The owner's token as it was after the flight; empty when there was none.</summary>
+    public ReadOnlySpan<byte> Owner => owner.AsSpan(0, Math.Min(ownerBytes, MaxTokenBytes));
+
     /// <param name="commands">How many commands stand between MULTI and EXEC.</param>
-    public void Begin(int commands)
+    /// <param name="renewed">Whether WATCH and GET of the owner's token follow.</param>
+    public void Begin(int commands, bool renewed = false)
     {
+        fenced = renewed;
+        ownerBytes = 0;
         expected = commands;
         seen = 0;
         depth = 0;
@@ -73,6 +86,13 @@ sealed class FlightReplies : IReplyConsumer
                     break;
                 case Stage.Results:
                     TakeResult(token, content, number);
+                    break;
+                case Stage.Watch:
+                    if (token != RespToken.Simple) throw new RespProtocolException("Redis answered WATCH with something else than OK.");
+                    stage = Stage.Owner;
+                    break;
+                case Stage.Owner:
+                    TakeOwner(token, content);
                     break;
             }
         }
@@ -114,7 +134,7 @@ sealed class FlightReplies : IReplyConsumer
 
     void TakeExec(RespToken token, ReadOnlySpan<byte> content, long number)
     {
-        stage = Stage.Done;
+        stage = AfterExec;
         switch (token)
         {
             case RespToken.Error:
@@ -153,7 +173,27 @@ sealed class FlightReplies : IReplyConsumer
             depth--;
         }
         failedInside = false;
-        if (++seen == expected) stage = Stage.Done;
+        if (++seen == expected) stage = AfterExec;
+    }
+
+    Stage AfterExec => fenced ? Stage.Watch : Stage.Done;
+
+    void TakeOwner(RespToken token, ReadOnlySpan<byte> content)
+    {
+        switch (token)
+        {
+            case RespToken.BulkStart:
+                return;
+            case RespToken.BulkChunk:
+                if (ownerBytes + content.Length <= MaxTokenBytes) content.CopyTo(owner.AsSpan(ownerBytes));
+                ownerBytes += content.Length;
+                return;
+            case RespToken.BulkEnd or RespToken.Null:
+                stage = Stage.Done;
+                return;
+            default:
+                throw new RespProtocolException("Redis answered the question for the owner with something else than a text.");
+        }
     }
 
     static string Text(ReadOnlySpan<byte> content) => Encoding.UTF8.GetString(content[..Math.Min(content.Length, MaxErrorChars)]);

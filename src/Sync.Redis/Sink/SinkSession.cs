@@ -16,20 +16,37 @@ public readonly record struct RedisClientIdentity(string RunId, long ClientId);
 ///    still under way can't be applied any more;
 /// 2. read the progress: it now says for good whether the flight was applied;
 /// 3. repeat the flight if it was not.
+/// With an <see cref="OwnerFence"/> every flight is refused by Redis once another owner has taken over.
 /// </summary>
 public sealed class SinkSession : IBatchSink, IAsyncDisposable
 {
+    readonly RespConnection connection;
+    readonly OwnerFence? fence;
     readonly BatchSink sink;
 
-    SinkSession(RespConnection connection)
+    SinkSession(RespConnection connection, OwnerFence? fence)
     {
-        Connection = connection;
-        sink = new BatchSink(connection);
+        this.connection = connection;
+        this.fence = fence;
+        sink = new BatchSink(connection, fence);
         Identity = new RedisClientIdentity(connection.Server.RunId, connection.ClientId);
     }
 
-    /// <summary>The connection below, for progress and dead letters between flights.</summary>
-    public RespConnection Connection { get; }
+    /// <summary>
+    /// The connection below, for progress and dead letters between flights. Whatever runs on it may end the watch of the owner's key, so
+    /// the flight that follows asks for the owner first.
+    /// </summary>
+    public RespConnection Connection
+    {
+        get
+        {
+            sink.IsGuarded = false;
+            return connection;
+        }
+    }
+
+    /// <summary>Whether it is of no use any more.</summary>
+    public bool IsBroken => connection.IsBroken;
 
     public RedisClientIdentity Identity { get; }
 
@@ -39,8 +56,21 @@ public sealed class SinkSession : IBatchSink, IAsyncDisposable
     /// <param name="time">Clock of the time-outs.</param>
     /// <param name="previous">The identity of the session this one replaces, if any.</param>
     /// <param name="cancellationToken">Gives up.</param>
+    public static ValueTask<SinkSession> OpenAsync(
+        RedisConnectionOptions options, TimeSpan timeout, TimeProvider time, RedisClientIdentity? previous, CancellationToken cancellationToken) =>
+        OpenAsync(options, timeout, time, previous, null, cancellationToken);
+
+    /// <summary>Opens a session whose flights are refused once <paramref name="fence"/> does not hold any more.</summary>
+    /// <param name="options">Where and as whom.</param>
+    /// <param name="timeout">See <see cref="RespConnection.ConnectAsync"/>.</param>
+    /// <param name="time">Clock of the time-outs.</param>
+    /// <param name="previous">The identity of the session this one replaces, if any.</param>
+    /// <param name="fence">Our right to write; null for none.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="RedisFencedException">It does not hold now.</exception>
     public static async ValueTask<SinkSession> OpenAsync(
-        RedisConnectionOptions options, TimeSpan timeout, TimeProvider time, RedisClientIdentity? previous, CancellationToken cancellationToken)
+        RedisConnectionOptions options, TimeSpan timeout, TimeProvider time, RedisClientIdentity? previous, OwnerFence? fence,
+        CancellationToken cancellationToken)
     {
         var connection = await RespConnection.ConnectAsync(options, timeout, time, cancellationToken);
         try
@@ -50,7 +80,9 @@ public sealed class SinkSession : IBatchSink, IAsyncDisposable
                     $"Redis at {connection.Endpoint} is a node of a Redis Cluster, but redis.conn names a single server; list the nodes under redis.nodes.");
             await CheckTransactionsAsync(connection, cancellationToken);
             if (previous is { } old) await KillAsync(connection, old, cancellationToken);
-            return new SinkSession(connection);
+            var session = new SinkSession(connection, fence);
+            await session.GuardAsync(cancellationToken);
+            return session;
         }
         catch
         {
@@ -73,13 +105,38 @@ public sealed class SinkSession : IBatchSink, IAsyncDisposable
         return true;
     }
 
-    /// <inheritdoc cref="BatchSink.WriteAsync"/>
-    public ValueTask<FlightResult> WriteAsync(
-        IReadOnlyList<Batch> flight, ReadOnlyMemory<byte> progressKey, ReadOnlyMemory<byte> progressField, Position reached,
-        CancellationToken cancellationToken) =>
-        sink.WriteAsync(flight, progressKey, progressField, reached, cancellationToken);
+    /// <summary>Makes sure that we own what we write, from here to the next flight's EXEC. Does nothing without a fence.</summary>
+    /// <exception cref="RedisFencedException">Somebody else does, or nobody.</exception>
+    public async ValueTask GuardAsync(CancellationToken cancellationToken)
+    {
+        if (fence is null || sink.IsGuarded) return;
+        var replies = await connection.ExecutePipelineAsync(new RespCommands().Add("WATCH", fence.Key).Add("GET", fence.Key), cancellationToken);
+        replies[0].OrThrow(connection.Endpoint, connection.User);
+        string? owner = replies[1].OrThrow(connection.Endpoint, connection.User).AsString();
+        if (owner != fence.Token)
+            throw new RedisFencedException(owner is null
+                ? $"Redis at {connection.Endpoint} has lost what ActorSync kept there ({fence.Key})."
+                : $"Another ActorSync took over what is written to Redis at {connection.Endpoint}.");
+        sink.IsGuarded = true;
+    }
 
-    public ValueTask DisposeAsync() => Connection.DisposeAsync();
+    /// <inheritdoc cref="BatchSink.WriteAsync"/>
+    /// <exception cref="RedisFencedException">Another owner took over, or the owner's token is gone; nothing was applied.</exception>
+    public async ValueTask<FlightResult> WriteAsync(
+        IReadOnlyList<Batch> flight, ReadOnlyMemory<byte> progressKey, ReadOnlyMemory<byte> progressField, Position reached,
+        CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            await GuardAsync(cancellationToken);
+            var result = await sink.WriteAsync(flight, progressKey, progressField, reached, cancellationToken);
+            // The owner's key was touched; whether by somebody else shows when it is asked for again.
+            if (result.Outcome != FlightOutcome.Fenced || fence is null) return result;
+            sink.IsGuarded = false;
+        }
+    }
+
+    public ValueTask DisposeAsync() => connection.DisposeAsync();
 
     /// <summary>Were MULTI refused in a flight, its commands would run unprotected: so an ACL that denies it is found out before the first.</summary>
     static async ValueTask CheckTransactionsAsync(RespConnection connection, CancellationToken cancellationToken)

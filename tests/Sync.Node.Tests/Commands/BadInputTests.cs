@@ -77,7 +77,8 @@ public sealed class BadInputTests(CommandServers servers) : IAsyncLifetime
     [InlineData("validate --connect")]
     public async Task Table_outside_the_users_publication_should_be_an_error_that_says_what_to_run(string command)
     {
-        await place.SqlAsync($"create table other (id int primary key); create publication pub for table other; select pg_create_logical_replication_slot('{place.Slot}', 'pgoutput')");
+        await place.SqlAsync("create table other (id int primary key); create publication pub for table other");
+        await place.SqlAsync($"select pg_create_logical_replication_slot('{place.Slot}', 'pgoutput')");
         (await place.Configure(repl: ", owner: user").RunAsync(command.Split(' '))).ShouldSay(ExitCode.Publication, "public.orders", "ALTER PUBLICATION");
     }
 

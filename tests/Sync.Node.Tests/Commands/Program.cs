@@ -42,6 +42,7 @@ public sealed class Program : IDisposable
     public string Out => Text(output);
     public string Error => Text(error);
     public bool HasEnded => process.HasExited;
+    public int Id => process.Id;
 
     public static Program Start(Sandbox folder, IReadOnlyDictionary<string, string>? environment, params string[] arguments)
     {

@@ -22,6 +22,12 @@ static class DeadLetterText
         output.WriteLine($"{"commands",-9} {Terminal.Field(letter.Commands is { Length: > 0 } commands ? commands : "none: they could not be made")}");
     }
 
+    public static void Write(RetryReply reply, TextWriter output)
+    {
+        string keys = reply.Failed == 1 ? "key" : "keys";
+        output.WriteLine($"{reply.Applied} applied, {reply.Failed} {keys} failed again{(reply.Failed > 0 ? "; see actorsync dlq list" : "")}");
+    }
+
     static void Table(DeadLetterPage page)
     {
         if (page.Entries.Count == 0)
@@ -30,7 +36,9 @@ static class DeadLetterText
             return;
         }
         var table = new Table().Border(TableBorder.Rounded);
-        foreach (string name in (string[])["id", "time", "table", "kind", "key", "tries", "error"]) table.AddColumn(name);
+        // What is copied into the next command stays in one piece; keys and errors may wrap.
+        foreach (string name in (string[])["id", "time", "table", "kind", "key", "tries", "error"])
+            table.AddColumn(name, column => column.NoWrap = name is not ("key" or "error"));
         foreach (var entry in page.Entries) table.AddRow([.. Fields(entry).Select(field => new Text(field))]);
         AnsiConsole.Write(table);
         if (page.Next is { } next) AnsiConsole.WriteLine($"There are more: actorsync dlq list --after {next}");

@@ -93,5 +93,6 @@ sealed class StoredDeadLetters(SyncConfig config, TimeProvider time) : IDeadLett
     }
 
     static SyncException InUse(string slot, SlotHolder? holder) => new(ExitCode.Slot,
-        $"Slot {slot} is in use by {holder?.ToString() ?? "another process"}, whose HTTP endpoint does not answer where the configuration says: name it with --url, or stop that node first.");
+        $"Slot {slot} is in use by {holder?.ToString() ?? "another process"}, whose HTTP endpoint does not answer where the configuration says:"
+            + " name it with --url, or stop that node first.");
 }

@@ -41,7 +41,8 @@ static class StarterConfig
     {
         var conn = facts.Conn;
         string hosts = string.Join(",", conn.Hosts.Select(h => h.Host));
-        string ports = conn.Hosts.Select(h => h.Port).Distinct().Count() == 1 ? $"{conn.Hosts[0].Port}" : YamlText.Quoted(string.Join(",", conn.Hosts.Select(h => h.Port)));
+        bool onePort = conn.Hosts.Select(h => h.Port).Distinct().Count() == 1;
+        string ports = onePort ? $"{conn.Hosts[0].Port}" : YamlText.Quoted(string.Join(",", conn.Hosts.Select(h => h.Port)));
         string name = facts.Repl is { Pub.Length: > 0 } given ? given.Pub : Name(conn.Database);
         string slot = facts.Repl is { Slot.Length: > 0 } already ? already.Slot : Name(conn.Database);
         text.Append(CultureInfo.InvariantCulture, $"""
@@ -86,8 +87,9 @@ static class StarterConfig
         Comment(text, $"{Rows(table)}primary key ({key})");
         if (table.Identity != ReplicaIdentity.Full && Wide(table) is { Length: > 0 } wide)
             Comment(text, $"Long values of {wide} are not sent again by updates that leave them alone. A hash keeps them; with {{json:*}} they are read again, "
-                + $"unless you run ALTER TABLE {Sql(table)} REPLICA IDENTITY FULL.");
-        if (!table.HasIdentity) Comment(text, "PostgreSQL will refuse updates and deletes once it is published, because its replica identity is not the primary key.");
+                + $"unless you run ALTER TABLE {SqlName.Of(table.Name)} REPLICA IDENTITY FULL.");
+        if (!table.HasIdentity)
+            Comment(text, "PostgreSQL will refuse updates and deletes once it is published, because its replica identity is not the primary key.");
         text.Append(CultureInfo.InvariantCulture, $"""
               - {Key(table)}:
                   commands:
@@ -114,16 +116,15 @@ static class StarterConfig
 
     static string Rows(TableFacts table) => table.EstimatedRows is { } rows ? string.Create(CultureInfo.InvariantCulture, $"about {rows:N0} rows, ") : "";
 
-    /// <summary>Columns whose values PostgreSQL may store out of line (TOAST).</summary>
-    static string Wide(TableFacts table) => string.Join(", ", table.Columns.Where(c => c.TypeOid is 25 or 1043 or 114 or 3802 or 17 && !c.InIdentity).Select(c => c.Name));
+    /// <summary>Columns whose values PostgreSQL may store out of line (TOAST): text, varchar, json, jsonb, bytea by the OIDs of pg_type.</summary>
+    static string Wide(TableFacts table) =>
+        string.Join(", ", table.Columns.Where(c => c.TypeOid is 25 or 1043 or 114 or 3802 or 17 && !c.InIdentity).Select(c => c.Name));
 
     static string Key(TableFacts table) => YamlText.Scalar($"{Part(table.Name.Schema)}.{Part(table.Name.Name)}");
 
     /// <summary>A part of a table's name as the configuration reads it.</summary>
     static string Part(string name) =>
         name.Contains('.') || name.Contains('"') || name.Trim() != name ? $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : name;
-
-    static string Sql(TableFacts table) => $"\"{table.Name.Schema.Replace("\"", "\"\"", StringComparison.Ordinal)}\".\"{table.Name.Name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
     static string Template(string text) => text.Replace("{", "{{", StringComparison.Ordinal).Replace("}", "}}", StringComparison.Ordinal);
 

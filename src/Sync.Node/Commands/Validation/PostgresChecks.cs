@@ -89,21 +89,31 @@ sealed class PostgresChecks(SyncConfig config, IReadOnlySet<TableConfig> broken,
             if (!facts.TryGetValue(name, out var found))
             {
                 report.Fail(table.FullName, "does not exist");
-                report.Error(ExitCode.Schema, $"{table.Position}: table {table.FullName} does not exist in database {config.Postgres.Conn.Database}: correct the name, or create the table.");
+                report.Error(ExitCode.Schema,
+                    $"{table.Position}: table {table.FullName} does not exist in database {config.Postgres.Conn.Database}: correct the name, or create the table.");
                 continue;
             }
-            var relation = publication is not null && publication.Tables.TryGetValue(name, out var published) ? found.ToRelation([.. published.Columns]) : found.ToRelation();
+            var published = publication?.Tables.GetValueOrDefault(name);
+            var relation = published is null ? found.ToRelation() : found.ToRelation([.. published.Columns]);
             bool good = !broken.Contains(table) && Compile(table, relation);
-            if (config.Snapshot.Mode != SnapshotMode.Never && !readable.Contains(found.Oid))
-            {
-                good = false;
-                report.Error(ExitCode.Schema, $"User {config.Postgres.Conn.User} may not read {table.FullName}, which copying it needs: run GRANT SELECT ON {Quoted(name)} TO \"{config.Postgres.Conn.User}\".");
-            }
-            else if (config.Snapshot.Config.FirstOrDefault(s => s.Schema == table.Schema && s.Name == table.Name) is { Query: { } query } custom)
-                good &= await QueryAsync(primary, name, query, custom.Position, cancellationToken);
+            if (config.Snapshot.Mode != SnapshotMode.Never) good &= await CopyAsync(primary, name, readable.Contains(found.Oid), cancellationToken);
             if (good) report.Pass(table.FullName, Describe(found, relation));
             else report.Fail(table.FullName, Describe(found, relation));
         }
+    }
+
+    /// <summary>Whether the table's rows can be copied.</summary>
+    async Task<bool> CopyAsync(PostgresPrimary primary, TableName name, bool isReadable, CancellationToken cancellationToken)
+    {
+        string user = config.Postgres.Conn.User;
+        if (!isReadable)
+        {
+            report.Error(ExitCode.Schema,
+                $"User {user} may not read {name}, which copying it needs: run GRANT SELECT ON {SqlName.Of(name)} TO {SqlName.Quoted(user)}.");
+            return false;
+        }
+        var custom = config.Snapshot.Config.FirstOrDefault(s => s.Schema == name.Schema && s.Name == name.Name);
+        return custom?.Query is not { } query || await QueryAsync(primary, name, query, custom.Position, cancellationToken);
     }
 
     bool Compile(TableConfig table, Relation relation)
@@ -152,16 +162,19 @@ sealed class PostgresChecks(SyncConfig config, IReadOnlySet<TableConfig> broken,
                     report.Note($"slot {repl.Slot} does not exist; actorsync run will create it and copy every table");
                 else if (facts.MaxReplicationSlots > 0)
                     throw new SyncException(ExitCode.Slot,
-                        $"No replication slot is left for {repl.Slot}: all {facts.MaxReplicationSlots} of max_replication_slots are taken; drop an unused one (see pg_replication_slots), or raise the setting and restart PostgreSQL.");
+                        $"No replication slot is left for {repl.Slot}: all {facts.MaxReplicationSlots} of max_replication_slots are taken; drop an unused"
+                            + " one (see pg_replication_slots), or raise the setting and restart PostgreSQL.");
                 return;
             }
             // With owner: user nothing is created, and a missing slot is an error that says how to create it.
             if (slot is null) slot = (await manager.EnsureAsync(repl, cancellationToken)).Facts;
             if (SlotChecks.Find(slot, primary.Options.Database) is { } problem) throw problem;
-            report.Pass($"slot {repl.Slot}", string.Create(CultureInfo.InvariantCulture, $"confirmed {slot.ConfirmedFlushLsn}, holds back {Bytes(slot.RetainedBytes)} of WAL"));
-            if (slot.IsActive) report.Note($"slot {repl.Slot} is in use by {slot.Holder?.ToString() ?? "another process"}; another actorsync run would stand by until it is free");
+            report.Pass($"slot {repl.Slot}", $"confirmed {slot.ConfirmedFlushLsn}, holds back {Bytes(slot.RetainedBytes)} of WAL");
+            if (slot.IsActive)
+                report.Note($"slot {repl.Slot} is in use by {slot.Holder?.ToString() ?? "another process"}; another actorsync run would stand by until it is free");
             if (slot.WalStatus == "unreserved")
-                report.Warn($"slot {repl.Slot} holds back more WAL than max_slot_wal_keep_size allows and may be lost at any moment: let it be read, or raise the setting.");
+                report.Warn($"slot {repl.Slot} holds back more WAL than max_slot_wal_keep_size allows and may be lost at any moment:"
+                    + " let it be read, or raise the setting");
         }
         catch (SyncException e)
         {
@@ -172,7 +185,8 @@ sealed class PostgresChecks(SyncConfig config, IReadOnlySet<TableConfig> broken,
 
     static async Task<HashSet<uint>> ReadableAsync(PostgresPrimary primary, uint[] oids, CancellationToken cancellationToken)
     {
-        await using var command = primary.DataSource.CreateCommand("select t from unnest($1::oid[]) t where has_table_privilege(t, 'select') or has_any_column_privilege(t, 'select')");
+        await using var command = primary.DataSource.CreateCommand(
+            "select t from unnest($1::oid[]) t where has_table_privilege(t, 'select') or has_any_column_privilege(t, 'select')");
         command.Parameters.Add(new NpgsqlParameter { Value = oids, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Array | NpgsqlTypes.NpgsqlDbType.Oid });
         var readable = new HashSet<uint>();
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
@@ -185,7 +199,7 @@ sealed class PostgresChecks(SyncConfig config, IReadOnlySet<TableConfig> broken,
     {
         try
         {
-            await using var command = primary.DataSource.CreateCommand($"explain select 1 from {Quoted(name)} where ({query}\n)");
+            await using var command = primary.DataSource.CreateCommand($"explain select 1 from {SqlName.Of(name)} where ({query}\n)");
             await command.ExecuteNonQueryAsync(cancellationToken);
             return true;
         }
@@ -196,14 +210,12 @@ sealed class PostgresChecks(SyncConfig config, IReadOnlySet<TableConfig> broken,
         }
     }
 
-    static string Quoted(TableName name) => $"\"{name.Schema.Replace("\"", "\"\"", StringComparison.Ordinal)}\".\"{name.Name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
-
     static string Describe(TableFacts facts, Relation relation)
     {
         string key = relation.PrimaryKey.Count == 0 ? "no primary key" : $"key ({string.Join(", ", relation.PrimaryKey.Select(i => relation.Columns[i].Name))})";
         string rows = facts.EstimatedRows is { } estimate ? string.Create(CultureInfo.InvariantCulture, $", about {estimate:N0} rows") : "";
         int columns = relation.Columns.Count;
-        return string.Create(CultureInfo.InvariantCulture, $"{columns} column{(columns == 1 ? "" : "s")}, {key}, replica identity {relation.Identity.ToString().ToLowerInvariant()}{rows}");
+        return $"{columns} column{(columns == 1 ? "" : "s")}, {key}, replica identity {relation.Identity.ToString().ToLowerInvariant()}{rows}";
     }
 
     internal static string Bytes(long bytes) => bytes switch

@@ -34,11 +34,14 @@ sealed class RedisChecks(SyncConfig config, CheckReport report, TimeProvider tim
     {
         var server = connection.Server;
         if (server.IsCluster)
-            throw new SyncException(ExitCode.RedisUnsuitable, $"Redis at {connection.Endpoint} is a node of a Redis Cluster, which is not supported yet: name a server with cluster-enabled no.");
+            throw new SyncException(ExitCode.RedisUnsuitable,
+                $"Redis at {connection.Endpoint} is a node of a Redis Cluster, which is not supported yet: name a server with cluster-enabled no.");
         if (server.Role == "slave")
-            throw new SyncException(ExitCode.RedisUnsuitable, $"Redis at {connection.Endpoint} is a replica, which takes no writes: name the master under redis.conn.");
+            throw new SyncException(ExitCode.RedisUnsuitable,
+                $"Redis at {connection.Endpoint} is a replica, which takes no writes: name the master under redis.conn.");
         if (server.EvictionPolicy.StartsWith("allkeys-", StringComparison.Ordinal))
-            report.Warn($"Redis evicts any key when memory is short (maxmemory-policy {server.EvictionPolicy}), also ActorSync's own progress, and then changes are applied twice: run CONFIG SET maxmemory-policy noeviction, or a volatile- policy");
+            report.Warn($"Redis evicts any key when memory is short (maxmemory-policy {server.EvictionPolicy}), also ActorSync's own"
+                + " progress, and then changes are applied twice: run CONFIG SET maxmemory-policy noeviction, or a volatile- policy");
     }
 
     async Task ProgressAsync(RespConnection connection, ulong? system, CancellationToken cancellationToken)
@@ -47,6 +50,7 @@ sealed class RedisChecks(SyncConfig config, CheckReport report, TimeProvider tim
         var found = await new ProgressStore(keys).ReadAsync(connection, cancellationToken);
         if (system is { } here && found.System is { } other && other != here.ToString(System.Globalization.CultureInfo.InvariantCulture))
             throw new SyncException(ExitCode.ForeignProgress,
-                $"Redis holds the progress of PostgreSQL cluster {other} under '{keys.Progress}', but this one is {here}; use another slot name, or DEL that key to start anew.");
+                $"Redis holds the progress of PostgreSQL cluster {other} under '{keys.Progress}', but this one is {here};"
+                + " use another slot name, or DEL that key to start anew.");
     }
 }

@@ -1,0 +1,11 @@
+using Sync.Contracts.Configuration;
+using Sync.Redis;
+
+namespace Sync.Node.Hosting;
+
+/// <summary>What a node keeps from one connection to the next.</summary>
+sealed record NodeParts(SyncConfig Config, SyncMetrics Metrics, NodeStats Stats, HostLog Log, TimeProvider Time)
+{
+    /// <summary>What the writers of one engine share, with a right to write of its own.</summary>
+    public WriterContext ContextFor(string runId) => new(Config, new RedisKeys(Config.Postgres.Repl.Slot), Metrics, Stats, Log, Time) { RunId = runId };
+}

@@ -1,0 +1,133 @@
+using Sync.Contracts;
+
+namespace Sync.Node.Tests.Commands;
+
+[Collection(CommandCollection.Name)]
+public sealed class ValidateTests(CommandServers servers)
+{
+    [Fact]
+    public async Task File_alone_should_be_judged_without_any_server()
+    {
+        using var place = await Workplace.CreateAsync(servers);
+        place.Configure("- orders\n- items: { insert: { commands: [[SET, 'i:{id}', '{name}']] } }");
+        place.Environment["ACTORSYNC_POSTGRES_CONN_PORT"] = "1";
+        place.Environment["ACTORSYNC_REDIS_CONN_PORT"] = "1";
+        var ended = await place.RunAsync("validate");
+        ended.Code.ShouldBe(0, ended.Error);
+        ended.Error.ShouldBeEmpty();
+        ended.Out.ShouldContain("✓ public.orders");
+        ended.Out.ShouldContain("✓ public.items");
+        ended.Out.ShouldContain("note: a TRUNCATE of public.orders, public.items");
+        ended.Out.ShouldEndWith("2 tables, 0 errors, 0 warnings\n");
+    }
+
+    [Fact]
+    public async Task Wrong_table_should_have_a_cross_and_the_others_a_tick()
+    {
+        using var place = await Workplace.CreateAsync(servers);
+        var ended = await place.Configure("- orders: { commands: [[SET, 'o:{', x]] }\n- items").RunAsync("validate");
+        ended.Code.ShouldBe((int)ExitCode.Configuration);
+        ended.Out.ShouldContain("✗ public.orders");
+        ended.Out.ShouldContain("✓ public.items");
+        ended.Out.ShouldEndWith("2 tables, 1 error, 0 warnings\n");
+        ended.Error.ShouldStartWith("actorsync: config.yaml:8:");
+    }
+
+    [Fact]
+    public async Task Live_check_should_say_what_run_will_create_and_change_nothing()
+    {
+        using var place = await Workplace.CreateAsync(servers, "create table orders (id int primary key, status text)");
+        var ended = await place.Configure().RunAsync("validate", "--connect", "--strict");
+        ended.Code.ShouldBe(0, ended.Error + ended.Out);
+        ended.Out.ShouldContain("✓ PostgreSQL");
+        ended.Out.ShouldContain("wal_level logical");
+        ended.Out.ShouldContain("✓ Redis");
+        ended.Out.ShouldMatch(@"✓ public\.orders +2 columns, key \(id\), replica identity default");
+        ended.Out.ShouldContain("note: publication pub does not exist; actorsync run will create it for public.orders");
+        ended.Out.ShouldContain($"note: slot {place.Slot} does not exist; actorsync run will create it");
+        ended.Out.ShouldEndWith("1 table, 0 errors, 0 warnings\n");
+        (await servers.Postgres.ScalarAsync<long>("select count(*) from pg_publication", place.Database)).ShouldBe(0);
+        (await servers.Postgres.ScalarAsync<long>($"select count(*) from pg_replication_slots where slot_name = '{place.Slot}'")).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Live_check_should_show_publication_and_slot_that_are_there()
+    {
+        using var place = await Workplace.CreateAsync(servers);
+        await place.SqlAsync("create publication pub for table orders with (publish_via_partition_root = true)");
+        await place.SqlAsync($"select pg_create_logical_replication_slot('{place.Slot}', 'pgoutput')");
+        var ended = await place.Configure(repl: ", owner: user").RunAsync("validate", "--connect");
+        ended.Code.ShouldBe(0, ended.Error + ended.Out);
+        ended.Out.ShouldContain("✓ publication pub");
+        ended.Out.ShouldMatch($"✓ slot {place.Slot} +confirmed [0-9A-F]+/[0-9A-F]+");
+    }
+
+    [Fact]
+    public async Task Template_that_needs_more_than_the_replica_identity_should_warn_and_name_the_alter_table()
+    {
+        using var place = await Workplace.CreateAsync(servers);
+        place.Configure("- orders: { commands: [[SET, 'o:{id}', '{old:note}']] }");
+        var ended = await place.RunAsync("validate", "--connect");
+        ended.Code.ShouldBe(0, ended.Error);
+        ended.Out.ShouldContain("warning: ");
+        ended.Out.ShouldContain("ALTER TABLE public.orders REPLICA IDENTITY FULL");
+        (await place.RunAsync("validate", "--connect", "--strict")).Code.ShouldBe((int)ExitCode.CheckFailed);
+    }
+
+    [Fact]
+    public async Task Missing_slot_of_a_user_who_owns_it_should_be_an_error_that_says_what_to_run()
+    {
+        using var place = await Workplace.CreateAsync(servers);
+        await place.SqlAsync("create publication pub for table orders");
+        (await place.Configure(repl: ", owner: user").RunAsync("validate", "--connect")).ShouldSay(ExitCode.Slot, place.Slot, "pg_create_logical_replication_slot");
+    }
+
+    [Fact]
+    public async Task Column_left_out_of_the_publication_should_be_an_error_of_its_placeholder()
+    {
+        using var place = await Workplace.CreateAsync(servers);
+        await place.SqlAsync("create publication pub for table orders (id)");
+        await place.SqlAsync($"select pg_create_logical_replication_slot('{place.Slot}', 'pgoutput')");
+        place.Configure("- orders: { commands: [[SET, 'o:{id}', '{note}']] }", repl: ", owner: user");
+        (await place.RunAsync("validate", "--connect")).ShouldSay(ExitCode.Configuration, "'note'", "publication leaves it out");
+    }
+
+    [Fact]
+    public async Task Snapshot_condition_should_be_planned_by_postgres()
+    {
+        using var place = await Workplace.CreateAsync(servers);
+        place.Configure(more: "http: { port: 0 }\nsnapshot: { config: [{ name: orders, query: 'nota is null' }] }");
+        (await place.RunAsync("validate", "--connect")).ShouldSay(ExitCode.Schema, "config.yaml:7:", "nota");
+        place.Configure(more: "http: { port: 0 }\nsnapshot: { config: [{ name: orders, query: 'note is null -- or not' }] }");
+        (await place.RunAsync("validate", "--connect")).Code.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Role_without_replication_and_select_should_be_told_what_to_grant()
+    {
+        using var place = await Workplace.CreateAsync(servers);
+        string role = $"r_{place.Database}";
+        await place.SqlAsync($"create role {role} login password 'p'");
+        place.Configure().Environment["ACTORSYNC_POSTGRES_CONN_USER"] = role;
+        place.Environment["ACTORSYNC_POSTGRES_CONN_PASSWORD"] = "p";
+        var ended = await place.RunAsync("validate", "--connect");
+        ended.Code.ShouldBe((int)ExitCode.Schema, ended.Out + ended.Error);
+        ended.Error.ShouldContain($"ALTER ROLE \"{role}\" REPLICATION");
+        ended.Error.ShouldContain("GRANT SELECT ON \"public\".\"orders\"");
+        ended.Out.ShouldContain("✗ public.orders");
+    }
+
+    [Fact]
+    public async Task Both_servers_should_be_asked_even_if_one_is_away()
+    {
+        using var place = await Workplace.CreateAsync(servers);
+        place.Configure().Environment["ACTORSYNC_POSTGRES_CONN_PORT"] = $"{Testing.Ports.Free()}";
+        place.Environment["ACTORSYNC_REDIS_CONN_PORT"] = $"{Testing.Ports.Free()}";
+        var ended = await place.RunAsync("validate", "--connect");
+        ended.Code.ShouldBe((int)ExitCode.PostgresUnreachable);
+        ended.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length.ShouldBe(2);
+        ended.Out.ShouldContain("✗ PostgreSQL");
+        ended.Out.ShouldContain("✗ Redis");
+        ended.Out.ShouldEndWith("1 table, 2 errors, 0 warnings\n");
+    }
+}

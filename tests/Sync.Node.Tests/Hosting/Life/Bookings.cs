@@ -1,0 +1,91 @@
+using System.Globalization;
+using Npgsql;
+
+namespace Sync.Node.Tests.Hosting.Life;
+
+/// <summary>
+/// A load whose every change counts: bookings on accounts become INCRBY, RPUSH and XADD, so that one applied twice, left out or out of order
+/// shows for ever.
+/// </summary>
+sealed class Bookings(Stage stage) : IAsyncDisposable
+{
+    public const string Schema = "create table booking(id bigserial primary key, account int not null, amount int not null)";
+
+    public const string Tables = """
+          - booking:
+              key: "account:{account}"
+              insert:
+                commands:
+                  - ["INCRBY", "sum:{account}", "{amount}"]
+                  - ["RPUSH", "list:{account}", "{id}"]
+                  - ["XADD", "log:{account}", "*", "id", "{id}"]
+        """;
+
+    const int accounts = 12;
+
+    readonly CancellationTokenSource stop = new();
+    Task load = Task.CompletedTask;
+
+    /// <summary>Books in small transactions until <see cref="StopAsync"/>; comes back when PostgreSQL was away.</summary>
+    public void Start(int pauseMs = 1) => load = Task.Run(async () =>
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                await using var connection = await stage.Postgres.OpenAsync(stage.Database);
+                while (!stop.IsCancellationRequested)
+                {
+                    await BookAsync(connection, Random.Shared.Next(1, 20));
+                    await Task.Delay(pauseMs);
+                }
+            }
+            catch (Exception e) when (e is NpgsqlException or IOException)
+            {
+                await Task.Delay(50);
+            }
+        }
+    });
+
+    static async Task BookAsync(NpgsqlConnection connection, int rows)
+    {
+        await using var command = new NpgsqlCommand(
+            $"insert into booking(account, amount) select (random() * {accounts - 1})::int, (random() * 1000)::int from generate_series(1, {rows})", connection);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    /// <summary>Books this many rows in one transaction.</summary>
+    public async Task BookAsync(int rows)
+    {
+        await using var connection = await stage.Postgres.OpenAsync(stage.Database);
+        await BookAsync(connection, rows);
+    }
+
+    public async Task StopAsync()
+    {
+        await stop.CancelAsync();
+        await load;
+    }
+
+    /// <summary>Every account as PostgreSQL and Redis see it; one writer, so ids are in the order of the commits.</summary>
+    public async Task ShouldBeExactAsync()
+    {
+        using var redis = await stage.Redis.ClientAsync();
+        for (int account = 0; account < accounts; account++)
+        {
+            string ids = await stage.ScalarAsync<string>($"select coalesce(string_agg(id::text, ',' order by id), '') from booking where account = {account}") ?? "";
+            long sum = await stage.ScalarAsync<long>($"select coalesce(sum(amount), 0) from booking where account = {account}");
+            string list = string.Join(',', ((object?[])(await redis.CommandAsync("LRANGE", $"list:{account}", "0", "-1"))!).Select(i => (string)i!));
+            string log = string.Join(',', ((object?[])(await redis.CommandAsync("XRANGE", $"log:{account}", "-", "+"))!).Select(e => (string)((object?[])((object?[])e!)[1]!)[1]!));
+            list.ShouldBe(ids, $"list of account {account}");
+            log.ShouldBe(ids, $"log of account {account}");
+            long.Parse((string?)await redis.CommandAsync("GET", $"sum:{account}") ?? "0", CultureInfo.InvariantCulture).ShouldBe(sum, $"sum of account {account}");
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        stop.Dispose();
+    }
+}
