@@ -228,6 +228,28 @@ public class MappingTests(Servers servers)
     }
 
     [Fact]
+    public async Task Changes_that_a_copy_shows_already_should_count_for_nothing()
+    {
+        const string Counting = """
+              - o:
+                  commands: [["HSET", "o:{id}", "{pairs:id,status}"], ["SADD", "status:{status}", "{id}"], ["INCRBY", "qty", "{diff:qty}"], ["RPUSH", "log", "{id}"]]
+              - c
+            """;
+        await using var pipeline = await Pipeline.PrepareAsync(servers, Schema + "create table c(id int primary key)");
+        await pipeline.StartNodeAsync("  - c");
+        await pipeline.StopNodeAsync();
+        await pipeline.SqlAsync("alter publication pub add table o; insert into o(id, status, qty) select i, 'a', i from generate_series(1, 5) i; delete from o where id = 1; update o set id = 20, qty = 7 where id = 2; update o set status = 'b', qty = 1 where id = 3; insert into c values (1)");
+        await pipeline.RedisAsync("SADD", "status:a", "1");
+        await pipeline.StartNodeAsync(Counting);
+        await pipeline.SqlAsync("update o set qty = qty + 1 where id = 4");
+        await pipeline.CaughtUpAsync();
+        (await pipeline.ItemsAsync("LRANGE", "log", "0", "-1")).Order().ShouldBe(["20", "3", "4", "4", "5"]);
+        (await pipeline.ContentAsync()).Where(l => !l.StartsWith("log", StringComparison.Ordinal)).ShouldBe([
+            "o:20 = {id=20, status=a}", "o:3 = {id=3, status=b}", "o:4 = {id=4, status=a}", "o:5 = {id=5, status=a}",
+            "public.c:1 = {id=1}", "qty = 18", "status:a = (20, 4, 5)", "status:b = (3)"]);
+    }
+
+    [Fact]
     public async Task Logs_should_keep_the_order_of_commits_per_row()
     {
         await using var pipeline = await Pipeline.PrepareAsync(servers, "create table e(id int primary key, n int)");
