@@ -31,7 +31,7 @@ sealed partial class HostLog(ILogger logger)
     [LoggerMessage(Level = LogLevel.Information, Message = "writer {Writer}: Redis accepts writes again")]
     public partial void CircuitClosed(int writer);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Table}: the change at {Position} went to the dead letters: {Error}; see actorsync dlq list")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Table}: the change at {Position} went to the dead letters, and what follows for its key waits behind it: {Error}; see actorsync dlq list")]
     public partial void Parked(string table, string position, string error);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Table} is stopped: {Error}; mend the configuration and start again, its rows will be copied anew")]

@@ -79,7 +79,7 @@ sealed class NodeEngine
 
     /// <summary>
     /// Whatever PostgreSQL was told to forget stood in Redis before. So when the slot begins behind that, what lies between is lost to both:
-    /// Redis was emptied or fell back, or the slot is another one. Then every table is copied again.
+    /// Redis was emptied or fell back, or the slot is another one. Then every table is emptied and copied again.
     /// </summary>
     static async Task CloseGapAsync(SinkSession session, WriterContext writer, Source source, LanePositions positions, CancellationToken soft)
     {
@@ -91,10 +91,10 @@ sealed class NodeEngine
         {
             writer.Log.Gap(source.Slot.Facts.Name, begin.ToString(), positions.Confirmed.ToString(), never
                 ? "changes in between are missing there, and snapshot.mode is never; run actorsync snapshot to copy the tables"
-                : "every table is copied again; keys of rows that were deleted in between stay");
+                : "every table is copied again");
             writer.Metrics.Warnings.Add(1, new KeyValuePair<string, object?>("kind", "gap"));
         }
-        await writer.Snapshots.ClearAllAsync(session.Connection, soft);
+        foreach (string table in marks.Keys) await writer.Snapshots.MarkStoppedAsync(session.Connection, table, begin, soft);
         if (begin > positions.Confirmed) await writer.Progress.ConfirmAsync(session.Connection, begin, soft);
     }
 
@@ -141,7 +141,7 @@ sealed class NodeEngine
         return mode == SnapshotMode.OnetimeOnly;
     }
 
-    /// <summary>A table that was stopped missed deletes: what was made of its rows goes before they are copied anew.</summary>
+    /// <summary>A table that was stopped, or whose changes were lost, missed deletes: what was made of its rows goes before they are copied anew.</summary>
     async Task EmptyStoppedAsync()
     {
         foreach (var table in context.Tables.All.Where(t => t.Plan is not null && !t.IsStopped && marks.TryGetValue(t.Name, out var mark) && mark.State == SnapshotState.Stopped))

@@ -63,7 +63,8 @@ sealed class NodeStats(IReadOnlyList<string> tables, TimeProvider time)
         Interlocked.Increment(ref deadLetters);
         lock (gate)
         {
-            lastError = $"{letter.Table}: {letter.Error}";
+            // What only waits behind another one says nothing about the cause.
+            if (letter.Attempts > 0) lastError = $"{letter.Table}: {letter.Error}";
             if (Array.Find(perTable, t => t.Name == letter.Table) is { } table) table.Parked++;
         }
     }

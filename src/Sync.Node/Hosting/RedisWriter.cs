@@ -270,7 +270,8 @@ sealed class RedisWriter
             parked.Add(letter.Key.Span);
             context.Stats.Parked(letter);
             context.Metrics.Parked.Add(1, new KeyValuePair<string, object?>("table", letter.Table));
-            context.Log.Parked(letter.Table, letter.Position.ToString(), letter.Error);
+            // A line for each change that only waits would drown the one that says why.
+            if (letter.Attempts > 0) context.Log.Parked(letter.Table, letter.Position.ToString(), letter.Error);
         }
     }
 

@@ -99,7 +99,7 @@ public sealed class SingleHost : INodeAdmin, IAsyncDisposable
                 }
             }
         }
-        catch (Exception e) when (stop.IsCancellationRequested && (e is OperationCanceledException or RedisFencedException or RedisTransientException || Source.IsTransient(e)))
+        catch (Exception e) when (stop.IsCancellationRequested && (e is OperationCanceledException or ChannelClosedException or RedisFencedException or RedisTransientException || Source.IsTransient(e)))
         {
             // Stopped by request, or lost while stopping: whoever is next begins where Redis is.
         }

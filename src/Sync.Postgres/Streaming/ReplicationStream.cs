@@ -1,4 +1,6 @@
+using System.Net.Sockets;
 using System.Runtime.CompilerServices;
+using Npgsql;
 using Npgsql.Replication;
 using Npgsql.Replication.Internal;
 using NpgsqlTypes;
@@ -120,13 +122,22 @@ public sealed class ReplicationStream : IAsyncDisposable
         {
             ended = true;
             stop.Token.ThrowIfCancellationRequested();
-            throw new ReplicationStreamException($"The replication stream ended: {e.Message}", e);
+            var cause = Cause(e);
+            throw new ReplicationStreamException($"The replication stream ended: {cause.Message}", cause);
         }
         finally
         {
             if (Interlocked.CompareExchange(ref turn, idle, reading) == closed) readerLeft.TrySetResult();
         }
     }
+
+    /// <summary>
+    /// When the connection breaks while a status is being sent, Npgsql takes its state away below the reader, which then fails with
+    /// whatever it stumbles over (NullReferenceException was seen). What is no error of the server or the network is one of these.
+    /// </summary>
+    static Exception Cause(Exception error) => error is NpgsqlException or IOException or SocketException or TimeoutException
+        ? error
+        : new IOException("the connection was lost", error);
 
     /// <summary>Notes that everything before <paramref name="lsn"/> is applied for good; sent with the next status. Earlier ones are ignored.</summary>
     public void SetConfirmed(Lsn lsn)

@@ -41,10 +41,6 @@ public sealed class SnapshotMarks(RedisKeys keys)
     public async ValueTask ClearAsync(RespConnection connection, string table, CancellationToken cancellationToken) =>
         (await connection.ExecuteAsync(cancellationToken, "HDEL", keys.Snapshot, table)).OrThrow(connection.Endpoint, connection.User);
 
-    /// <summary>Forgets all tables.</summary>
-    public async ValueTask ClearAllAsync(RespConnection connection, CancellationToken cancellationToken) =>
-        (await connection.ExecuteAsync(cancellationToken, "DEL", keys.Snapshot)).OrThrow(connection.Endpoint, connection.User);
-
     async ValueTask MarkAsync(RespConnection connection, string table, SnapshotMark mark, CancellationToken cancellationToken) =>
         (await connection.ExecuteAsync(cancellationToken, "HSET", keys.Snapshot, table, mark.ToString())).OrThrow(connection.Endpoint, connection.User);
 }
