@@ -33,6 +33,15 @@ sealed class CommandPlan(string name, BoundTemplate[] arguments, bool[] isKey, H
 
     public CommandNature Nature => nature;
 
+    /// <summary>Whether the move of a row leaves all its keys as they are.</summary>
+    public bool KeysStay(in RowImage ending)
+    {
+        foreach (var key in Keys)
+            foreach (int column in key.CurrentColumns.Concat(key.OldColumns))
+                if (!ending.Stays(column)) return false;
+        return true;
+    }
+
     /// <summary>Whether it counts the row's values up and down, so that what it counted under a key is state of the table's rows.</summary>
     public bool CountsDifferences => nature == CommandNature.Accumulate && Array.Exists(arguments, a => a.HoldsDifference);
 
@@ -157,6 +166,8 @@ sealed class CommandPlan(string name, BoundTemplate[] arguments, bool[] isKey, H
 sealed class RulePlan(CommandPlan[] commands, ConditionPlan? condition, bool whenUnknown = false)
 {
     public CommandPlan[] Commands => commands;
+
+    public bool IsConditional => condition is not null;
 
     /// <summary>Whether the condition asks for an unchanged TOASTed value that PostgreSQL did not send.</summary>
     public bool Lacks(in RowImage row) => condition?.Lacks(row) == true;

@@ -73,6 +73,14 @@ readonly ref struct RowImage
         return now is CellState.Text or CellState.Null ? now : CellState.Missing;
     }
 
+    /// <summary>For the end of a row that moves: whether the column is, as far as is known, the same behind the move.</summary>
+    public bool Stays(int column)
+    {
+        if (!guess.IsPresent) return false;
+        CellState before = current.State(column), now = guess.State(column);
+        return before == CellState.Missing || now == CellState.Unchanged || (before == now && current.Value(column).SequenceEqual(guess.Value(column)));
+    }
+
     /// <summary>Whether PostgreSQL says that the update left the value alone.</summary>
     public bool IsLeftAlone(int column) => current.State(column) == CellState.Unchanged;
 

@@ -19,6 +19,9 @@ sealed record PlanParts(
 {
     /// <summary>Whether PostgreSQL withholds an old value that the table's own <c>key:</c> needs.</summary>
     public bool IsOldOrderUnknown { get; init; }
+
+    /// <summary>Deletions of whole keys that every insert writes: not needed when a move leaves the key as it is.</summary>
+    public required IReadOnlySet<CommandPlan> Rewritten { get; init; }
 }
 
 /// <summary>
@@ -125,7 +128,9 @@ public sealed class TablePlan
     MapOutcome MapMove(in RowChange change, MappedChange result)
     {
         var before = RowImage.Before(change);
-        var ending = MapOne(before, RowImage.ProbablyBefore(change), parts.Delete, result, MapMode.Ends);
+        var now = RowImage.After(change);
+        bool begins = parts.When is null || parts.When.Evaluate(now, result.Scratch) == Truth.True;
+        var ending = MapOne(before, RowImage.ProbablyBefore(change), parts.Delete, result, begins ? MapMode.Ends | MapMode.Moves : MapMode.Ends);
         if (ending is MapOutcome.Poison or MapOutcome.NeedsReread) return ending;
         if (ending == MapOutcome.Nothing)
         {
@@ -135,7 +140,7 @@ public sealed class TablePlan
         }
         // A table that only says what an update does begins the new key with that.
         bool onlyUpdates = parts.Insert.Length == 0 && parts.Delete.Length == 0;
-        var after = onlyUpdates ? RowImage.Of(change) : RowImage.After(change);
+        var after = onlyUpdates ? RowImage.Of(change) : now;
         var beginning = MapOne(after, after, onlyUpdates ? parts.Update : parts.Insert, result, MapMode.Whole);
         return beginning == MapOutcome.Nothing ? ending : beginning;
     }
@@ -171,6 +176,8 @@ public sealed class TablePlan
         Decided = 8,
         /// <summary>The keys have nothing of the row yet: fields that the update left alone must be written too.</summary>
         Whole = 16,
+        /// <summary>The row goes on elsewhere: a key that stays is not taken away, because what others keep in it would go, too.</summary>
+        Moves = 32,
     }
 
     /// <param name="row">What conditions and ordinary commands see.</param>
@@ -196,6 +203,7 @@ public sealed class TablePlan
             {
                 bool removes = command.Nature == CommandNature.Remove;
                 if (mode.HasFlag(MapMode.Removals) && !removes) continue;
+                if (mode.HasFlag(MapMode.Moves) && parts.Rewritten.Contains(command) && command.KeysStay(probable)) continue;
                 if (mode.HasFlag(MapMode.State) && command.Nature is not (CommandNature.Write or CommandNature.AddMember or CommandNature.Expire)) continue;
                 int written = command.Write(result, removes ? probable : row);
                 if (written == -1) return MapOutcome.NeedsReread;

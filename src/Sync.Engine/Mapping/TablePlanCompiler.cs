@@ -50,6 +50,7 @@ public sealed class TablePlanCompiler
             table.When is { } when ? ConditionPlan.Bind(when, binder, Purpose.Insert) : null,
             [.. moving.Order()], OrderingColumns(), orderingTemplate, Encoding.UTF8.GetBytes(relation.FullName))
         {
+            Rewritten = Rewritten(insert, delete),
             IsOldOrderUnknown = orderingTemplate?.CurrentColumns.Any(c => !relation.Columns[c].InIdentity) == true,
         };
         binder.Summarise();
@@ -60,6 +61,14 @@ public sealed class TablePlanCompiler
         [new CommandTemplate(["HSET", $"{Escape(table.FullName)}:{{%pk%}}", "{pairs:*}"], table.Position)], Condition: null, table.Position);
 
     static string Escape(string text) => text.Replace("{", "{{", StringComparison.Ordinal).Replace("}", "}}", StringComparison.Ordinal);
+
+    static HashSet<CommandPlan> Rewritten(RulePlan[] insert, RulePlan[] delete)
+    {
+        var written = insert.Where(rule => !rule.IsConditional).SelectMany(rule => rule.Commands)
+            .Where(command => command.Nature == CommandNature.Write).SelectMany(command => command.Keys).Select(key => key.Template.Source).ToHashSet();
+        return [.. delete.SelectMany(rule => rule.Commands).Where(command => command.Name is "DEL" or "UNLINK"
+            && command.Keys.All(key => written.Contains(key.Template.Source.Replace("{old:", "{", StringComparison.Ordinal))))];
+    }
 
     /// <summary>The identity that PostgreSQL sends with every operation: the primary key, or the index of REPLICA IDENTITY USING INDEX.</summary>
     int[] OrderingColumns() => relation.Identity == ReplicaIdentity.Index

@@ -51,7 +51,7 @@ sealed class TableSet
     {
         var issues = All.Where(t => !t.IsStopped).SelectMany(table => Compile(table, relationOf(table))).ToLookup(i => i.Level);
         if (issues.Contains(IssueLevel.Error) && !isBound)
-            throw new SyncException(ExitCode.Configuration, string.Join(Environment.NewLine, issues[IssueLevel.Error]));
+            throw new SyncException(ExitCode.Configuration, string.Join(Environment.NewLine, issues[IssueLevel.Error].Distinct()));
         isBound = true;
         return [.. issues[IssueLevel.Warning].Where(i => told.Add(i.ToString()))];
     }

@@ -84,7 +84,11 @@ public class ConditionTests
         var relation = Relation("id/Integer code");
         var padded = new Relation
         {
-            Oid = 1, Schema = "public", Name = "orders", Identity = relation.Identity, PrimaryKey = relation.PrimaryKey,
+            Oid = 1,
+            Schema = "public",
+            Name = "orders",
+            Identity = relation.Identity,
+            PrimaryKey = relation.PrimaryKey,
             Columns = [relation.Columns[0], relation.Columns[1] with { TypeOid = 1042 }],
         };
         var table = Table() with { Insert = [If(Rows.Compare("code", ComparisonOperator.Equal, "ab"), ["INCR", "n"])] };

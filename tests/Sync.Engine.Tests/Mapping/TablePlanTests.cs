@@ -138,6 +138,17 @@ public class TablePlanTests
             .Update(["1", "a", "1", "t", "n"], "1", "b", "1", "t", "n").Commands.ShouldBe(["XADD|log:b|*|op|u"]);
 
     [Fact]
+    public void A_move_should_leave_a_key_in_place_that_stays_the_same()
+    {
+        var table = Table(["HSET", "o:{id}", "{pairs:id,status}"], ["SADD", "s:{status}", "{id}"]);
+        var plan = Compile(table, FullOrders);
+        plan.Update(["1", "a", "1", "t", "n"], "1", "b", "1", "t", "n").Commands.ShouldBe(["SREM|s:a|1", "HSET|o:1|id|1|status|b", "SADD|s:b|1"]);
+        plan.Update(["1", "a", "1", "t", "n"], "2", "a", "1", "t", "n").Commands.ShouldBe(["DEL|o:1", "SREM|s:a|1", "HSET|o:2|id|2|status|a", "SADD|s:a|2"]);
+        Compile(table with { When = Rows.Compare("status", ComparisonOperator.Equal, "a") }, FullOrders).Update(["1", "a", "1", "t", "n"], "1", "b", "1", "t", "n").Commands
+            .ShouldBe(["DEL|o:1", "SREM|s:a|1"]);
+    }
+
+    [Fact]
     public void A_count_of_events_should_move_nothing() =>
         Compile(Table(["HSET", "o:{id}", "{pairs:id}"], ["INCR", "seen:{status}"]) with { Update = Rules(["INCR", "became:{status}"]) }, FullOrders)
             .Update(["1", "a", "1", "t", "n"], "1", "b", "1", "t", "n").Commands.ShouldBe(["INCR|became:b"]);

@@ -95,6 +95,22 @@ public class KeysTests(Servers servers)
     }
 
     [Fact]
+    public async Task A_move_should_keep_what_other_tables_put_into_a_key_that_stays()
+    {
+        await using var pipeline = await StartAsync(8, "create table o(id int primary key, status text); alter table o replica identity full; create table item(id int primary key, o int)", """
+              - o:
+                  commands: [["HSET", "o:{id}", "{pairs:*}"], ["SADD", "status:{status}", "{id}"]]
+              - item:
+                  insert: { commands: [["HINCRBY", "o:{o}", "items", 1]] }
+            """);
+        await pipeline.SqlAsync("insert into o values (1, 'new'); insert into item values (1, 1), (2, 1)");
+        await pipeline.CaughtUpAsync();
+        await pipeline.SqlAsync("update o set status = 'paid'; update o set status = 'sent'");
+        await pipeline.CaughtUpAsync();
+        (await pipeline.ContentAsync()).ShouldBe(["o:1 = {id=1, items=2, status=sent}", "status:sent = (1)"]);
+    }
+
+    [Fact]
     public async Task Composite_keys_should_join_in_the_order_of_the_index_and_follow_every_part()
     {
         await using var pipeline = await StartAsync(8, "create table t(b text, v int, a int, c bool, primary key (a, c, b))", """
