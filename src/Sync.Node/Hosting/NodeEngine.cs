@@ -173,7 +173,9 @@ sealed class NodeEngine
         try
         {
             await pump.RunAsync(reading.Token, handing.Token);
-            if (Failure is null) await FinishAsync(reporter);
+            // Two at once could tell Redis less than PostgreSQL.
+            await reports;
+            if (Failure is null) await FinishAsync(source, reporter);
         }
         finally
         {
@@ -184,12 +186,14 @@ sealed class NodeEngine
     }
 
     /// <summary>The last words to PostgreSQL: everything that was read and could be written.</summary>
-    async Task FinishAsync(StreamReporter reporter)
+    async Task FinishAsync(Source source, StreamReporter reporter)
     {
         try
         {
             foreach (var writer in context.Writers) await writer.DrainedAsync(writing.Token);
             await reporter.ConfirmOnceAsync(writing.Token);
+            // Ending the stream cancels the walsender, which would then leave without having read this.
+            await source.WaitUntilConfirmedAsync(context.Tracker.Confirmed, context.Time, writing.Token);
         }
         catch (Exception e) when (e is OperationCanceledException or ChannelClosedException or SyncException)
         {

@@ -16,6 +16,8 @@ namespace Sync.Node.Hosting;
 /// </summary>
 sealed class Source : IAsyncDisposable
 {
+    static readonly TimeSpan confirmationWait = TimeSpan.FromSeconds(2), confirmationPoll = TimeSpan.FromMilliseconds(20);
+
     readonly List<IAsyncDisposable> owned = [];
 
     Source(PostgresPrimary primary, ServerFacts facts, CatalogReader catalog)
@@ -120,6 +122,15 @@ sealed class Source : IAsyncDisposable
     {
         if (Slot.Snapshot is not { } snapshot || !owned.Remove(snapshot)) return;
         await snapshot.DisposeAsync();
+    }
+
+    /// <summary>Gives PostgreSQL a moment to take in what it was told. If it does not, the same changes come again and are dropped.</summary>
+    /// <exception cref="SyncException">PostgreSQL can't be asked.</exception>
+    public async Task WaitUntilConfirmedAsync(Lsn lsn, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var slots = new SlotManager(Primary, time);
+        for (long since = time.GetTimestamp(); time.GetElapsedTime(since) < confirmationWait; await Task.Delay(confirmationPoll, time, cancellationToken))
+            if (await slots.InspectAsync(Slot.Facts.Name, cancellationToken) is not { IsActive: true } facts || facts.ConfirmedFlushLsn >= lsn) return;
     }
 
     public async ValueTask DisposeAsync()
