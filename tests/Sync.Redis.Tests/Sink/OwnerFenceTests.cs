@@ -85,8 +85,13 @@ public sealed class OwnerFenceTests(RedisFixture redis) : IClassFixture<RedisFix
         var letters = new DeadLetterStore(keys, TimeProvider.System);
         var letter = new DeadLetter
         {
-            Position = Batches.At(1), Table = "public.t", Kind = ChangeKind.Insert, Key = "k"u8.ToArray(),
-            Commands = Batches.Resp(["SET", "k", "v"]), Error = "test", At = DateTimeOffset.UnixEpoch,
+            Position = Batches.At(1),
+            Table = "public.t",
+            Kind = ChangeKind.Insert,
+            Key = "k"u8.ToArray(),
+            Commands = Batches.Resp(["SET", "k", "v"]),
+            Error = "test",
+            At = DateTimeOffset.UnixEpoch,
         };
         await letters.ParkAsync(session.Connection, [letter], null, default);
         await TakeOverAsync("two");
