@@ -173,6 +173,8 @@ sealed class NodeEngine
         try
         {
             await pump.RunAsync(reading.Token, handing.Token);
+            // Two at once could tell Redis less than PostgreSQL.
+            await reports;
             if (Failure is null) await FinishAsync(reporter);
         }
         finally
