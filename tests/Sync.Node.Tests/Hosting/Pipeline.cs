@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Logging;
 using Npgsql;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
@@ -166,24 +165,5 @@ sealed class Pipeline : IAsyncDisposable
         await sql.DisposeAsync();
         redis.Dispose();
         await servers.Postgres.ExecuteAsync($"select pg_drop_replication_slot(slot_name) from pg_replication_slots where database = '{Database}' and not active");
-    }
-
-    sealed class LogLines : ILogger
-    {
-        readonly List<string> lines = [];
-
-        public IReadOnlyList<string> Lines
-        {
-            get { lock (lines) return [.. lines]; }
-        }
-
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            lock (lines) lines.Add($"{logLevel}: {formatter(state, exception)}");
-        }
     }
 }

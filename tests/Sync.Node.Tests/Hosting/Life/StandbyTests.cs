@@ -43,7 +43,7 @@ public class StandbyTests(Servers servers)
         // Flights of the old node are on their way to Redis when it loses PostgreSQL, and arrive when another one has done their work.
         old.Redis.Freeze();
         await bookings.BookAsync(3000);
-        await old.UntilAsync(() => old.Status.Queues.Rows > 40, "changes should be under way");
+        await old.UntilAsync(() => old.Status.Queues.Rows > 20, "changes should be under way");
         old.Postgres.Cut();
         var other = await stage.StartAsync(3);
         await bookings.BookAsync(500);

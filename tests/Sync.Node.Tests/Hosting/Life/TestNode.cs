@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Logging;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Node.Hosting;
@@ -69,24 +68,5 @@ sealed class TestNode : IAsyncDisposable
         await Redis.DisposeAsync();
         await Host.DisposeAsync();
         stop.Dispose();
-    }
-
-    sealed class LogLines : ILogger
-    {
-        readonly List<string> lines = [];
-
-        public IReadOnlyList<string> Lines
-        {
-            get { lock (lines) return [.. lines]; }
-        }
-
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            lock (lines) lines.Add($"{logLevel}: {formatter(state, exception)}");
-        }
     }
 }
