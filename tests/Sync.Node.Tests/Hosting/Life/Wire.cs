@@ -57,7 +57,8 @@ sealed class Wire : IAsyncDisposable
         {
             Socket node;
             try { node = await listener.AcceptSocketAsync(); }
-            catch (Exception e) when (e is SocketException or ObjectDisposedException) { return; }
+            // A listener stopped between two accepts says so with an InvalidOperationException; one disposed during an accept with the other two.
+            catch (Exception e) when (e is SocketException or InvalidOperationException) { return; }
             _ = CarryAsync(node);
         }
     }
