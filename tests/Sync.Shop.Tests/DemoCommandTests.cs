@@ -3,6 +3,9 @@ using Sync.Node.Demo;
 
 namespace Sync.Shop.Tests;
 
+/// <summary>Counts the demos' folders, so no other test may start servers of a demo meanwhile.</summary>
+[CollectionDefinition(nameof(DemoCommandTests), DisableParallelization = true)]
+[Collection(nameof(DemoCommandTests))]
 public class DemoCommandTests
 {
     [Fact]
