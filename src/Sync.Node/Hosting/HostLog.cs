@@ -73,6 +73,9 @@ sealed partial class HostLog(ILogger logger)
     [LoggerMessage(Level = LogLevel.Warning, Message = "slot {Slot} begins at {SlotLsn}, but Redis is only known to hold everything up to {RedisLsn}: {Answer}")]
     public partial void Gap(string slot, string slotLsn, string redisLsn, string answer);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Redis fell back to {Holds}, though it had acknowledged everything up to {Acknowledged}; the slot still has what is missing, it is written again")]
+    public partial void Rewound(string holds, string acknowledged);
+
     public void Issues(IEnumerable<MappingIssue> issues)
     {
         foreach (var issue in issues) Warning(issue.ToString());
