@@ -16,6 +16,7 @@ sealed class Wire : IAsyncDisposable
     readonly Task accepting;
     TaskCompletionSource flowing = Done();
     volatile bool isCut;
+    (byte[] Pattern, Action<byte[], int> Spoil)? tampering;
 
     public Wire(int target)
     {
@@ -43,6 +44,16 @@ sealed class Wire : IAsyncDisposable
     public void Freeze() => flowing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public void Thaw() => flowing.TrySetResult();
+
+    /// <summary>Spoils, once, what the server sends next that holds these bytes; <paramref name="spoil"/> gets the chunk and where they begin in it.</summary>
+    public void Tamper(byte[] pattern, Action<byte[], int> spoil) => tampering = (pattern, spoil);
+
+    void Spoil(byte[] buffer, int count)
+    {
+        if (tampering is not { } next || buffer.AsSpan(0, count).IndexOf(next.Pattern) is var at && at < 0) return;
+        tampering = null;
+        next.Spoil(buffer, at);
+    }
 
     static TaskCompletionSource Done()
     {
@@ -91,6 +102,7 @@ sealed class Wire : IAsyncDisposable
             for (int count; (count = await from.ReceiveAsync(buffer.AsMemory())) > 0;)
             {
                 if (mayFreeze) await flowing.Task;
+                else Spoil(buffer, count);
                 for (int sent = 0; sent < count;) sent += await to.SendAsync(buffer.AsMemory(sent, count - sent));
             }
             // What is frozen here was sent before the node hung up, and arrives all the same.
