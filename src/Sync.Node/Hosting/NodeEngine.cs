@@ -69,6 +69,7 @@ sealed class NodeEngine
         var marks = await writer.Snapshots.LoadAsync(connection, soft);
         var parkedKeys = await writer.DeadLetters.LoadParkedKeysAsync(connection, soft);
         writer.Stats.SetDeadLetters(await writer.DeadLetters.CountAsync(connection, soft));
+        writer.EnsureDeadLettersFit();
         var context = Assemble(writer, tables, source, positions, parkedKeys.Keys);
         foreach (var table in tables.All)
             table.Floor = marks.TryGetValue(table.Name, out var mark) && mark.State == SnapshotState.Done ? mark.Lsn : Lsn.None;

@@ -176,7 +176,7 @@ sealed class RedisWriter
 
     async ValueTask<SinkSession> OpenAsync(CancellationToken cancellationToken)
     {
-        var opened = await SinkSession.OpenAsync(context.Config.Redis.Conn, context.Config.WriteTimeout, context.Time, previous, context.Fence, cancellationToken);
+        var opened = await SinkSession.OpenAsync(context.Config.Redis.Conn, context.Config.WriteTimeout, context.Time, previous, context.FlightFence, cancellationToken);
         if (opened.Identity.RunId != context.RunId)
         {
             await opened.DisposeAsync();
@@ -214,7 +214,7 @@ sealed class RedisWriter
         var reached = flight[^1].Batch!.Last;
         byte[] field = progressField;
         if (reached == Position.None) (reached, field) = (copied, copyField);
-        if (refused is null && outcomeUnknown && await HoldsAsync(current, field, reached, cancellationToken))
+        if (refused is null && outcomeUnknown && context.RecordsPositions && await HoldsAsync(current, field, reached, cancellationToken))
         {
             // Redis has the flight, but its replies are lost: whether it refused a command of it can't be known any more.
             context.Metrics.Warnings.Add(1, new KeyValuePair<string, object?>("kind", "replies_lost"));
@@ -235,9 +235,11 @@ sealed class RedisWriter
         Parked(held);
         Parked(refused);
         parked.Keep();
+        bool any = held.Count + refused.Count > 0;
         held = [];
         refused = null;
         copied = copied with { Step = copied.Step + 1 };
+        if (any) context.EnsureDeadLettersFit();
     }
 
     /// <summary>
@@ -250,7 +252,8 @@ sealed class RedisWriter
         {
             int dataBatches = batches.Count;
             if (held.Count > 0) batches.Add(context.DeadLetters.ParkingBatch(held));
-            var result = await current.WriteAsync(batches, context.Keys.ProgressBytes, field, reached, cancellationToken);
+            var result = await current.WriteAsync(
+                batches, context.Keys.ProgressBytes, field, context.RecordsPositions ? reached : Position.None, cancellationToken);
             if (result.Failures.Count > 0 && result.Failures[^1].Batch == dataBatches)
                 throw new SyncException(ExitCode.RedisUnsuitable,
                     $"Redis at {current.Connection.Endpoint} refused to keep a dead letter ({result.Failures[^1].Error}); check the key '{context.Keys.DeadLetters}' and its permissions.");

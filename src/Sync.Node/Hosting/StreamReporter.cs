@@ -89,7 +89,11 @@ sealed class StreamReporter(PumpContext context, ReplicationStream stream, Sourc
     {
         var applied = context.Tracker.Confirmed;
         if (applied <= recorded) return;
-        await context.Writers[0].RunBehindAsync((session, ct) => context.Writer.Progress.ConfirmAsync(session.Connection, applied, ct), cancellationToken);
+        await context.Writers[0].RunBehindAsync(async (session, ct) =>
+        {
+            if (context.Writer.FlightFence is null) await session.CheckOwnerAsync(context.Writer.Fence, ct);
+            await context.Writer.Progress.ConfirmAsync(session.Connection, applied, ct);
+        }, cancellationToken);
         recorded = applied;
         waiting.Enqueue((context.Time.GetTimestamp(), applied));
     }

@@ -1,4 +1,5 @@
 using System.Text;
+using Sync.Contracts;
 using Sync.Node.Hosting;
 
 namespace Sync.Node.Tests.Hosting.Life;
@@ -136,5 +137,31 @@ public class DeadLetterTests(Servers servers)
         node.Status.State.ShouldBe(NodeState.Streaming);
         await node.StopAsync();
         (await Should.ThrowAsync<Contracts.SyncException>(() => node.Host.RetryDeadLettersAsync(null, default))).Message.ShouldContain("not the one that writes");
+    }
+
+    [Fact]
+    public async Task As_many_dead_letters_as_are_allowed_should_end_the_node_and_lose_nothing()
+    {
+        await using var stage = await Stage.OpenAsync(servers, Schema, Lists, "deadLetters: { max: 3 }");
+        var node = await stage.StartAsync();
+        await stage.RedisAsync("SET", "list:a", "in the way");
+        await stage.SqlAsync("insert into t values (1, 'a', 1), (2, 'a', 1)");
+        await stage.CaughtUpAsync(node);
+        node.Status.DeadLetters.ShouldBe(2);
+        await stage.SqlAsync("insert into t values (3, 'a', 1), (4, 'b', 1)");
+        await stage.SqlAsync("insert into t values (5, 'a', 1), (6, 'b', 1)");
+        var failure = await node.FailureAsync();
+        failure.Code.ShouldBe(ExitCode.DeadLettersFull);
+        failure.Message.ShouldContain("deadLetters.max");
+        (await stage.Begin().FailureAsync()).Code.ShouldBe(ExitCode.DeadLettersFull, "a new start does not help");
+
+        stage.Extra = "deadLetters: { max: 100 }";
+        node = await stage.StartAsync();
+        await stage.CaughtUpAsync(node);
+        await stage.RedisAsync("DEL", "list:a");
+        (await node.Host.RetryDeadLettersAsync(null, default)).Failed.ShouldBe(0);
+        (await stage.ItemsAsync("LRANGE", "list:a", "0", "-1")).ShouldBe(["1", "2", "3", "5"]);
+        (await stage.ItemsAsync("LRANGE", "list:b", "0", "-1")).ShouldBe(["4", "6"]);
+        (await stage.NumberAsync("sum:a")).ShouldBe(4);
     }
 }
