@@ -79,6 +79,25 @@ sealed class BoundTemplate(Template template, Piece[] pieces, NumericMode numeri
         return pattern.Build();
     }
 
+    /// <summary>The template read backwards.</summary>
+    public KeyTemplate ToKeyTemplate(Relation relation)
+    {
+        var parts = new List<KeyTemplatePart>();
+        foreach (var piece in pieces)
+        {
+            if (piece.Kind == SegmentKind.Literal) parts.Add(KeyTemplatePart.Text(System.Text.Encoding.UTF8.GetString(piece.Literal)));
+            else if (piece.Kind == SegmentKind.Column) parts.Add(KeyTemplatePart.Value(relation, piece.Column));
+            else if (piece.Kind == SegmentKind.PrimaryKey)
+                for (int i = 0; i < piece.Key.Length; i++)
+                {
+                    if (i > 0) parts.Add(KeyTemplatePart.Text(":"));
+                    parts.Add(KeyTemplatePart.Value(relation, piece.Key[i]));
+                }
+            else parts.Add(KeyTemplatePart.Unknown);
+        }
+        return new KeyTemplate(Template.Source, relation, [.. parts], ToPattern(relation));
+    }
+
     /// <summary>What would be missing, without rendering. Only direct values count; lists leave out what they don't have.</summary>
     public Obstacles Check(in RowImage row)
     {
