@@ -7,7 +7,7 @@ namespace Sync.Engine.Mapping;
 readonly partial record struct KeyTemplatePart(string? Literal, int Column, Regex? Shape)
 {
     /// <summary>pg_type.oid of uuid, which renders as text but always looks the same.</summary>
-    const uint UuidOid = 2950;
+    public const uint UuidOid = 2950;
 
     public static KeyTemplatePart Text(string literal) => new(literal, -1, null);
 

@@ -42,6 +42,8 @@ public sealed class TablePlan
     public TableConfig Table { get; }
     public Relation Relation { get; }
 
+    internal PlanParts Parts => parts;
+
     /// <summary>
     /// The keys whose content is made of the rows that are in the table now: what is written, listed, or counted by differences. Empty for a
     /// table that only keeps logs, tells or removes.
