@@ -49,6 +49,16 @@ public static class CommandText
         return text.ToString();
     }
 
+    /// <summary>Shows one value in the same way.</summary>
+    /// <param name="value">Any bytes.</param>
+    /// <param name="maxChars">Where it is cut; 8 or more.</param>
+    public static string Value(ReadOnlySpan<byte> value, int maxChars = 64)
+    {
+        var text = new StringBuilder();
+        Append(text, value, maxChars);
+        return text.ToString();
+    }
+
     static void Append(StringBuilder text, ReadOnlySpan<byte> value, int maxChars)
     {
         // A character takes at most four bytes, so this many bytes are enough to fill what is shown; the cut may split the last one.

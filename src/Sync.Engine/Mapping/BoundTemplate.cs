@@ -60,6 +60,9 @@ sealed class BoundTemplate(Template template, Piece[] pieces, NumericMode numeri
     /// <summary>Columns whose old value stands directly in it.</summary>
     public IEnumerable<int> OldColumns => pieces.Where(p => p.Kind is SegmentKind.Old or SegmentKind.Diff).Select(p => p.Column);
 
+    /// <summary>Whether its text depends on more than the row as it is: on the row before, the transaction, or its time.</summary>
+    public bool DependsOnHistory => Array.Exists(pieces, p => p.Kind is SegmentKind.Old or SegmentKind.Diff or SegmentKind.TransactionId || Array.Exists(p.List, l => l.Column < 0));
+
     /// <summary>What every text it can become looks like.</summary>
     public KeyPattern ToPattern(Relation relation)
     {
@@ -67,16 +70,35 @@ sealed class BoundTemplate(Template template, Piece[] pieces, NumericMode numeri
         foreach (var piece in pieces)
         {
             if (piece.Kind == SegmentKind.Literal) pattern.Literal(System.Text.Encoding.UTF8.GetString(piece.Literal));
-            else if (piece.Kind == SegmentKind.Column) pattern.Value(relation.Columns[piece.Column].Type.Kind);
+            else if (piece.Kind == SegmentKind.Column) pattern.Value(relation.Columns[piece.Column]);
             else if (piece.Kind == SegmentKind.PrimaryKey)
                 for (int i = 0; i < piece.Key.Length; i++)
                 {
                     if (i > 0) pattern.Literal(":");
-                    pattern.Value(relation.Columns[piece.Key[i]].Type.Kind);
+                    pattern.Value(relation.Columns[piece.Key[i]]);
                 }
             else pattern.Value(ValueKind.Text);
         }
         return pattern.Build();
+    }
+
+    /// <summary>The template read backwards.</summary>
+    public KeyTemplate ToKeyTemplate(Relation relation)
+    {
+        var parts = new List<KeyTemplatePart>();
+        foreach (var piece in pieces)
+        {
+            if (piece.Kind == SegmentKind.Literal) parts.Add(KeyTemplatePart.Text(System.Text.Encoding.UTF8.GetString(piece.Literal)));
+            else if (piece.Kind == SegmentKind.Column) parts.Add(KeyTemplatePart.Value(relation, piece.Column));
+            else if (piece.Kind == SegmentKind.PrimaryKey)
+                for (int i = 0; i < piece.Key.Length; i++)
+                {
+                    if (i > 0) parts.Add(KeyTemplatePart.Text(":"));
+                    parts.Add(KeyTemplatePart.Value(relation, piece.Key[i]));
+                }
+            else parts.Add(KeyTemplatePart.Unknown);
+        }
+        return new KeyTemplate(Template.Source, relation, [.. parts], ToPattern(relation));
     }
 
     /// <summary>What would be missing, without rendering. Only direct values count; lists leave out what they don't have.</summary>

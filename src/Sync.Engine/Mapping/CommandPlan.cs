@@ -1,3 +1,4 @@
+using Sync.Contracts.Configuration;
 using Sync.Contracts.Configuration.Commands;
 using Sync.Contracts.Rows;
 using Sync.Engine.Resp;
@@ -30,6 +31,11 @@ sealed class CommandPlan(string name, BoundTemplate[] arguments, bool[] isKey, H
     readonly BoundTemplate? hashPairs = name == "HSET" ? Array.Find(arguments, a => a.IsPairs) : null;
 
     public string Name => name;
+
+    public BoundTemplate[] Arguments => arguments;
+
+    /// <summary>As it would stand in a configuration.</summary>
+    public string Source => string.Join(' ', [name, .. arguments.Select(a => a.Template.Source), .. baseMs > 0 ? [$"{baseMs}"] : Array.Empty<string>()]);
 
     public CommandNature Nature => nature;
 
@@ -163,9 +169,12 @@ sealed class CommandPlan(string name, BoundTemplate[] arguments, bool[] isKey, H
 /// <param name="commands">In order.</param>
 /// <param name="condition">Null means always.</param>
 /// <param name="whenUnknown">Whether they also run when the condition can't be decided, as for tidying up after a row whose old values are not known.</param>
-sealed class RulePlan(CommandPlan[] commands, ConditionPlan? condition, bool whenUnknown = false)
+/// <param name="source">The condition as configured; null for none, and for a rule that we added ourselves.</param>
+sealed class RulePlan(CommandPlan[] commands, ConditionPlan? condition, bool whenUnknown = false, Condition? source = null)
 {
     public CommandPlan[] Commands => commands;
+
+    public Condition? Source => source;
 
     public bool IsConditional => condition is not null;
 

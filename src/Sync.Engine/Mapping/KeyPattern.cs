@@ -12,14 +12,26 @@ public sealed class KeyPattern
 {
     readonly Regex test;
 
-    KeyPattern(string glob, string regex)
+    KeyPattern(string glob, string regex, string prefix)
     {
         Glob = glob;
+        Prefix = prefix;
         test = new Regex($"^(?:{regex})\\z", RegexOptions.Singleline | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking);
     }
 
     /// <summary>For SCAN … MATCH; matches at least every key of the template.</summary>
     public string Glob { get; }
+
+    /// <summary>What every key of the template begins with.</summary>
+    public string Prefix { get; }
+
+    /// <summary>The pattern of one text.</summary>
+    public static KeyPattern Of(string text)
+    {
+        var builder = new Builder();
+        builder.Literal(text);
+        return builder.Build();
+    }
 
     /// <summary>Whether a key can have come from the template.</summary>
     public bool Matches(string key) => test.IsMatch(key);
@@ -28,6 +40,8 @@ public sealed class KeyPattern
     {
         readonly StringBuilder glob = new();
         readonly StringBuilder regex = new();
+        readonly StringBuilder prefix = new();
+        bool isVariable;
 
         public void Literal(string text)
         {
@@ -37,20 +51,30 @@ public sealed class KeyPattern
                 glob.Append(c);
             }
             regex.Append(Regex.Escape(text));
+            if (!isVariable) prefix.Append(text);
         }
 
-        public void Value(ValueKind kind)
+        public void Value(RelationColumn column)
         {
-            glob.Append('*');
-            regex.Append(kind switch
-            {
-                ValueKind.Integer => "-?[0-9]+",
-                ValueKind.Boolean => "true|false",
-                ValueKind.Date => "[^:]+",
-                _ => ".*",
-            } is var one && one.Contains('|') ? $"(?:{one})" : one);
+            if (column.TypeOid == KeyTemplatePart.UuidOid) Value("[0-9a-f-]{36}");
+            else Value(column.Type.Kind);
         }
 
-        public KeyPattern Build() => new(glob.ToString(), regex.ToString());
+        public void Value(ValueKind kind) => Value(kind switch
+        {
+            ValueKind.Integer => "-?[0-9]+",
+            ValueKind.Boolean => "(?:true|false)",
+            ValueKind.Date => "[^:]+",
+            _ => ".*",
+        });
+
+        void Value(string shape)
+        {
+            isVariable = true;
+            glob.Append('*');
+            regex.Append(shape);
+        }
+
+        public KeyPattern Build() => new(glob.ToString(), regex.ToString(), prefix.ToString());
     }
 }

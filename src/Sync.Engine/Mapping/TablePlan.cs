@@ -42,18 +42,27 @@ public sealed class TablePlan
     public TableConfig Table { get; }
     public Relation Relation { get; }
 
+    internal PlanParts Parts => parts;
+
     /// <summary>
     /// The keys whose content is made of the rows that are in the table now: what is written, listed, or counted by differences. Empty for a
     /// table that only keeps logs, tells or removes.
     /// </summary>
-    public IReadOnlyList<KeyPattern> Keys => Patterns(command => command.Nature is CommandNature.Write or CommandNature.AddMember || command.CountsDifferences);
+    public IReadOnlyList<KeyPattern> Keys => Patterns(HoldsRows);
+
+    /// <summary>The templates of <see cref="Keys"/>, to get from a key in Redis back to the row it was made of.</summary>
+    public IReadOnlyList<KeyTemplate> KeyTemplates => [.. Templates(HoldsRows).Select(key => key.ToKeyTemplate(Relation)).DistinctBy(key => key.Source)];
 
     /// <summary>Every key this table may put something into.</summary>
     public IReadOnlyList<KeyPattern> TouchedKeys =>
         Patterns(command => command.Nature is CommandNature.Write or CommandNature.AddMember or CommandNature.Accumulate);
 
-    IReadOnlyList<KeyPattern> Patterns(Func<CommandPlan, bool> wanted) => [.. parts.Insert.Concat(parts.Update).SelectMany(rule => rule.Commands)
-        .Where(wanted).SelectMany(command => command.Keys).Select(key => key.ToPattern(Relation)).DistinctBy(pattern => pattern.Glob)];
+    static bool HoldsRows(CommandPlan command) => command.Nature is CommandNature.Write or CommandNature.AddMember || command.CountsDifferences;
+
+    IReadOnlyList<KeyPattern> Patterns(Func<CommandPlan, bool> wanted) => [.. Templates(wanted).Select(key => key.ToPattern(Relation)).DistinctBy(pattern => pattern.Glob)];
+
+    IEnumerable<BoundTemplate> Templates(Func<CommandPlan, bool> wanted) =>
+        parts.Insert.Concat(parts.Update).SelectMany(rule => rule.Commands).Where(wanted).SelectMany(command => command.Keys);
 
     /// <summary>What a TRUNCATE of the table asks for.</summary>
     public TruncateMode TruncateMode => Table.Truncate.Mode;

@@ -90,7 +90,7 @@ public sealed class TablePlanCompiler
             var commands = new List<CommandPlan>();
             for (int i = 0; i < rule.Commands.Count; i++)
                 Add(commands, rule.Commands[i], i + 1 < rule.Commands.Count ? rule.Commands[i + 1] : null, purpose, HolePolicy.Refuse);
-            if (commands.Count > 0) plans.Add(new RulePlan([.. commands], condition));
+            if (commands.Count > 0) plans.Add(new RulePlan([.. commands], condition, source: rule.Condition));
         }
         if (purpose == Purpose.Update && table.Action == TableAction.Write) AddTagMoves(rules, plans);
         return [.. plans];
