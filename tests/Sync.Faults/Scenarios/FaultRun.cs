@@ -40,7 +40,7 @@ sealed class FaultRun(FaultOptions options, string folder)
             for (var round = Stopwatch.StartNew(); round.Elapsed < longestRound && watch.Elapsed < length;)
             {
                 plan.MoveNext();
-                if (Environment.GetEnvironmentVariable("ACTORSYNC_FAULTS_TRACE") is not null) Console.WriteLine($"{watch.Elapsed:mm\\:ss} {plan.Current}");
+                await site.NoteAsync($"{plan.Current}");
                 await injector.RunAsync(plan.Current, cancellationToken);
             }
             await writers.PauseAsync();

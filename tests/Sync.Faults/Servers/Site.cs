@@ -55,6 +55,9 @@ sealed class Site : IAsyncDisposable
         }
     }
 
+    /// <summary>Adds a line with the time, as the nodes' logs have it, to what happened.</summary>
+    public Task NoteAsync(string what) => File.AppendAllTextAsync(Path.Combine(Folder, "faults.log"), $"{DateTime.UtcNow:HH:mm:ss.fff} {what}\n");
+
     string Config(NodeProcess node) => $$"""
         postgres:
           conn: { host: 127.0.0.1, port: {{node.Postgres.Port}}, database: {{Database}}, user: postgres }
@@ -124,7 +127,7 @@ sealed class Site : IAsyncDisposable
         var watch = Stopwatch.StartNew();
         while (!await holds())
         {
-            if (watch.Elapsed > settleDeadline) throw new TimeoutException($"{what}; {await StatesAsync()}");
+            if (watch.Elapsed > settleDeadline || Problems.Count > 0) throw new TimeoutException($"{what}; {await StatesAsync()}; {string.Join("; ", Problems)}");
             await Task.Delay(50);
         }
     }
