@@ -30,6 +30,10 @@ public enum ExitCode
     RedisUnsuitable = 22,
     /// <summary>What Redis holds belongs to another PostgreSQL cluster.</summary>
     ForeignProgress = 23,
+    /// <summary>Redis lost changes that PostgreSQL no longer has, and <c>onRedisLoss</c> is stop.</summary>
+    RedisLoss = 24,
+    /// <summary>As many dead letters as <c>deadLetters.max</c> allows.</summary>
+    DeadLettersFull = 25,
     /// <summary>A file of the TLS set-up is missing or unreadable.</summary>
     Tls = 30,
     /// <summary>The address of the HTTP endpoint is taken.</summary>

@@ -101,7 +101,8 @@ public sealed class RedisServer : IDisposable
 
     /// <summary>Starts again on the same ports and folder, after <see cref="Kill"/> or <see cref="StopAsync"/>.</summary>
     /// <param name="waitUntilLoaded">False returns while the data set may still be loading.</param>
-    public Task StartAgainAsync(bool waitUntilLoaded = true) => LaunchAsync(waitUntilLoaded);
+    /// <param name="further">Settings of this start only.</param>
+    public Task StartAgainAsync(bool waitUntilLoaded = true, params string[] further) => LaunchAsync(waitUntilLoaded, further);
 
     /// <summary>Freezes the process: connections stay open and nothing answers.</summary>
     public void Pause() => Signal(19);
@@ -124,7 +125,7 @@ public sealed class RedisServer : IDisposable
         sandbox.Dispose();
     }
 
-    async Task LaunchAsync(bool waitUntilLoaded)
+    async Task LaunchAsync(bool waitUntilLoaded, params string[] further)
     {
         var start = new ProcessStartInfo("redis-server") { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Folder };
         string[] fixedArguments =
@@ -142,7 +143,7 @@ public sealed class RedisServer : IDisposable
             ];
             foreach (string argument in tls) start.ArgumentList.Add(argument);
         }
-        foreach (string argument in extraArguments) start.ArgumentList.Add(argument);
+        foreach (string argument in (string[])[.. extraArguments, .. further]) start.ArgumentList.Add(argument);
 
         output.Clear();
         var started = Process.Start(start) ?? throw new InvalidOperationException("redis-server did not start.");

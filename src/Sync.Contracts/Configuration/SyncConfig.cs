@@ -29,6 +29,17 @@ public sealed record SyncConfig
     /// <summary>Row changes between reader and Redis before the reader pauses, 1 or more; null means bounded by bytes only.</summary>
     public int? MaxWriteQueueSize { get; init; }
 
+    /// <summary>What a crash may do to a change. Default exactly once.</summary>
+    public Delivery Delivery { get; init; } = Delivery.ExactlyOnce;
+
+    /// <summary>What follows when Redis lost changes that PostgreSQL no longer has. Default resync.</summary>
+    public RedisLossPolicy OnRedisLoss { get; init; } = RedisLossPolicy.Resync;
+
+    /// <summary>How long PostgreSQL keeps the WAL of what Redis has acknowledged, 0 to 1 h; default 5 s.</summary>
+    public TimeSpan RewindWindow { get; init; } = TimeSpan.FromSeconds(5);
+
+    public DeadLetterOptions DeadLetters { get; init; } = new();
+
     /// <summary>How long Redis may take for an answer. Over 0; default 10 s.</summary>
     public TimeSpan WriteTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
@@ -40,6 +51,18 @@ public sealed record SyncConfig
 
     /// <summary>Logs decisions in detail (never values or secrets).</summary>
     public bool Debug { get; init; }
+}
+
+/// <summary>ExactlyOnce: the position reached is recorded in the transaction of the data. AtLeastOnce: changes may be repeated after a crash, in order.</summary>
+public enum Delivery { ExactlyOnce, AtLeastOnce }
+
+/// <summary>Resync: the tables are copied again. Stop: the process ends and leaves the decision to somebody.</summary>
+public enum RedisLossPolicy { Resync, Stop }
+
+public sealed record DeadLetterOptions
+{
+    /// <summary>Changes that may be parked before the process stops, 1 or more; default 100,000.</summary>
+    public int Max { get; init; } = 100_000;
 }
 
 public sealed record PostgresOptions

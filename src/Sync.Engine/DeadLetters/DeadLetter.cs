@@ -35,6 +35,9 @@ public sealed record DeadLetter
     /// <summary>When it was parked, or retried last.</summary>
     public required DateTimeOffset At { get; init; }
 
+    /// <summary>When it was parked; null before the store has told.</summary>
+    public DateTimeOffset? ParkedAt { get; init; }
+
     /// <summary>How often it was tried, 0 or more; 0 when it only waits behind another one of its key.</summary>
     public int Attempts { get; init; } = 1;
 }

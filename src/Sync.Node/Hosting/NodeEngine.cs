@@ -65,37 +65,17 @@ sealed class NodeEngine
         if (connection.Server.EvictsKeys) writer.Log.Evicts(connection.Endpoint, connection.Server.EvictionPolicy);
         string system = source.Facts.SystemIdentifier.ToString(CultureInfo.InvariantCulture);
         var positions = await writer.Progress.BeginAsync(connection, system, writer.Fence, soft);
-        await CloseGapAsync(session, writer, source, positions, soft);
+        await new LossCheck(writer, source).CloseAsync(session, positions, soft);
         var marks = await writer.Snapshots.LoadAsync(connection, soft);
         var parkedKeys = await writer.DeadLetters.LoadParkedKeysAsync(connection, soft);
         writer.Stats.SetDeadLetters(await writer.DeadLetters.CountAsync(connection, soft));
+        writer.EnsureDeadLettersFit();
         var context = Assemble(writer, tables, source, positions, parkedKeys.Keys);
         foreach (var table in tables.All)
             table.Floor = marks.TryGetValue(table.Name, out var mark) && mark.State == SnapshotState.Done ? mark.Lsn : Lsn.None;
         var engine = new NodeEngine(context, marks, soft, hard);
         engine.writers = Task.WhenAll(context.Writers.Select(w => Task.Run(() => engine.WatchAsync(w.RunAsync(engine.writing.Token)), CancellationToken.None)));
         return engine;
-    }
-
-    /// <summary>
-    /// Whatever PostgreSQL was told to forget stood in Redis before. So when the slot begins behind that, what lies between is lost to both:
-    /// Redis was emptied or fell back, or the slot is another one. Then every table is emptied and copied again.
-    /// </summary>
-    static async Task CloseGapAsync(SinkSession session, WriterContext writer, Source source, LanePositions positions, CancellationToken soft)
-    {
-        var begin = source.Slot.Facts.ConfirmedFlushLsn;
-        if (positions.Confirmed >= begin && !source.Slot.Created) return;
-        var marks = await writer.Snapshots.LoadAsync(session.Connection, soft);
-        bool never = writer.Config.Snapshot.Mode == SnapshotMode.Never;
-        if (marks.Count > 0 || (never && positions.System is not null))
-        {
-            writer.Log.Gap(source.Slot.Facts.Name, begin.ToString(), positions.Confirmed.ToString(), never
-                ? "changes in between are missing there, and snapshot.mode is never; run actorsync snapshot to copy the tables"
-                : "every table is copied again");
-            writer.Metrics.Warnings.Add(1, new KeyValuePair<string, object?>("kind", "gap"));
-        }
-        foreach (string table in marks.Keys) await writer.Snapshots.MarkStoppedAsync(session.Connection, table, begin, soft);
-        if (begin > positions.Confirmed) await writer.Progress.ConfirmAsync(session.Connection, begin, soft);
     }
 
     static PumpContext Assemble(WriterContext writer, TableSet tables, Source source, LanePositions positions, IEnumerable<byte[]> parkedKeys)

@@ -1,3 +1,4 @@
+using Sync.Contracts;
 using Sync.Engine.Batching;
 using Sync.Engine.DeadLetters;
 
@@ -15,6 +16,7 @@ sealed class NodeStats(IReadOnlyList<string> tables, TimeProvider time)
     readonly Queue<(long At, long Rows, long Commands, long Bytes)> window = new();
     long rows, commands, bytes, retries, deadLetters;
     string lastError = "";
+    Position highest;
 
     public long Rows => Interlocked.Read(ref rows);
 
@@ -22,6 +24,18 @@ sealed class NodeStats(IReadOnlyList<string> tables, TimeProvider time)
 
     /// <summary>Entries in the dead letters, as far as this node knows.</summary>
     public long DeadLetters => Interlocked.Read(ref deadLetters);
+
+    /// <summary>The highest position that Redis acknowledged to this process; a Redis that knows less has fallen back.</summary>
+    public Position Highest
+    {
+        get { lock (gate) return highest; }
+    }
+
+    /// <summary>What was acknowledged is known to be lost, and being written again.</summary>
+    public void ForgetHighest()
+    {
+        lock (gate) highest = Position.None;
+    }
 
     public string LastError
     {
@@ -47,6 +61,7 @@ sealed class NodeStats(IReadOnlyList<string> tables, TimeProvider time)
                 table.Rows++;
                 if (entry.CommitTicks > 0) table.LastCommitTicks = entry.CommitTicks;
             }
+            if (batch.Last > highest) highest = batch.Last;
             rows += batch.Count;
             commands += batch.Commands;
             bytes += batch.Body.Length;

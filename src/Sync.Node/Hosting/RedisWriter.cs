@@ -176,7 +176,7 @@ sealed class RedisWriter
 
     async ValueTask<SinkSession> OpenAsync(CancellationToken cancellationToken)
     {
-        var opened = await SinkSession.OpenAsync(context.Config.Redis.Conn, context.Config.WriteTimeout, context.Time, previous, context.Fence, cancellationToken);
+        var opened = await SinkSession.OpenAsync(context.Config.Redis.Conn, context.Config.WriteTimeout, context.Time, previous, context.FlightFence, cancellationToken);
         if (opened.Identity.RunId != context.RunId)
         {
             await opened.DisposeAsync();
@@ -214,12 +214,13 @@ sealed class RedisWriter
         var reached = flight[^1].Batch!.Last;
         byte[] field = progressField;
         if (reached == Position.None) (reached, field) = (copied, copyField);
-        if (refused is null && outcomeUnknown && await HoldsAsync(current, field, reached, cancellationToken))
+        if (refused is null && outcomeUnknown && context.RecordsPositions && await HoldsAsync(current, field, reached, cancellationToken))
         {
-            // Redis has the flight, but its replies are lost: whether it refused a command of it can't be known any more.
+            // Redis has the flight, but its replies are lost; what it refused of it shows in the keys.
+            var failures = await LostReplies.FindAsync(current.Connection, batches, cancellationToken);
             context.Metrics.Warnings.Add(1, new KeyValuePair<string, object?>("kind", "replies_lost"));
-            context.Log.RepliesLost(Index, flight.Sum(work => work.Batch!.Count));
-            refused = [];
+            context.Log.RepliesLost(Index, flight.Sum(work => work.Batch!.Count), failures.Count);
+            refused = context.Filter.Failed(batches, failures, context.Time.GetUtcNow());
             outcomeUnknown = false;
         }
         if (refused is null)
@@ -235,9 +236,11 @@ sealed class RedisWriter
         Parked(held);
         Parked(refused);
         parked.Keep();
+        bool any = held.Count + refused.Count > 0;
         held = [];
         refused = null;
         copied = copied with { Step = copied.Step + 1 };
+        if (any) context.EnsureDeadLettersFit();
     }
 
     /// <summary>
@@ -248,16 +251,29 @@ sealed class RedisWriter
     {
         while (true)
         {
-            int dataBatches = batches.Count;
-            if (held.Count > 0) batches.Add(context.DeadLetters.ParkingBatch(held));
-            var result = await current.WriteAsync(batches, context.Keys.ProgressBytes, field, reached, cancellationToken);
-            if (result.Failures.Count > 0 && result.Failures[^1].Batch == dataBatches)
-                throw new SyncException(ExitCode.RedisUnsuitable,
-                    $"Redis at {current.Connection.Endpoint} refused to keep a dead letter ({result.Failures[^1].Error}); check the key '{context.Keys.DeadLetters}' and its permissions.");
-            if (batches.Count > dataBatches) batches.RemoveAt(dataBatches);
+            var result = await SendAsync(current, field, reached, cancellationToken);
             if (result.Outcome == FlightOutcome.Applied)
                 return result.Failures.Count == 0 ? [] : context.Filter.Failed(batches, result.Failures, context.Time.GetUtcNow());
             held.AddRange(context.Filter.TakeRefused(batches, result.Failures, parked, context.Time.GetUtcNow()));
+        }
+    }
+
+    /// <summary>Sends the batches with what parks <see cref="held"/> behind them.</summary>
+    async ValueTask<FlightResult> SendAsync(SinkSession current, byte[] field, Position reached, CancellationToken cancellationToken)
+    {
+        int dataBatches = batches.Count;
+        if (held.Count > 0) batches.Add(context.DeadLetters.ParkingBatch(held));
+        try
+        {
+            var result = await current.WriteAsync(
+                batches, context.Keys.ProgressBytes, field, context.RecordsPositions ? reached : Position.None, cancellationToken);
+            if (result.Failures.Count == 0 || result.Failures[^1].Batch < dataBatches) return result;
+            throw new SyncException(ExitCode.RedisUnsuitable,
+                $"Redis at {current.Connection.Endpoint} refused to keep a dead letter ({result.Failures[^1].Error}); check the key '{context.Keys.DeadLetters}' and its permissions.");
+        }
+        finally
+        {
+            if (batches.Count > dataBatches) batches.RemoveAt(dataBatches);
         }
     }
 

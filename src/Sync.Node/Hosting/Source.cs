@@ -4,6 +4,7 @@ using Sync.Contracts.Configuration;
 using Sync.Engine.Retry;
 using Sync.Postgres.Catalog;
 using Sync.Postgres.Connections;
+using Sync.Postgres.PgOutput;
 using Sync.Postgres.Publication;
 using Sync.Postgres.Slots;
 using Sync.Postgres.Streaming;
@@ -113,6 +114,8 @@ sealed class Source : IAsyncDisposable
     {
         ReplicationStreamException stream => stream.Class == FailureClass.Transient,
         SyncException sync => sync.Code == ExitCode.PostgresUnreachable,
+        // Bytes that are no pgoutput: the connection is of no use any more, the next one may be.
+        PgOutputException => true,
         NpgsqlException npgsql => PostgresErrors.Classify(npgsql) == FailureClass.Transient,
         _ => false,
     };

@@ -7,9 +7,9 @@ namespace Sync.Node.Hosting;
 
 /// <summary>
 /// Tells PostgreSQL how far Redis is, from a clock and not per message, also while the reader is held up. An idle slot moves with the
-/// keepalives, so that it never holds back the WAL of others. Redis itself records the position first, so that at the next start it can tell
-/// whether it still holds all that PostgreSQL may have forgotten; while Redis doesn't answer, PostgreSQL forgets nothing. Also keeps the node's
-/// picture fresh.
+/// keepalives, so that it never holds back the WAL of others. Redis itself records the position first, rewindWindow before PostgreSQL is told, so
+/// that at the next start it can tell whether it still holds all that PostgreSQL may have forgotten, and one that fell back a little is caught up
+/// from the slot. While Redis doesn't answer, PostgreSQL forgets nothing. Also keeps the node's picture fresh.
 /// </summary>
 sealed class StreamReporter(PumpContext context, ReplicationStream stream, Source source, StatusBoard board)
 {
@@ -20,7 +20,9 @@ sealed class StreamReporter(PumpContext context, ReplicationStream stream, Sourc
     static readonly TimeSpan signOfLifeEvery = TimeSpan.FromSeconds(2);
     static readonly TimeSpan measureEvery = TimeSpan.FromSeconds(5);
 
-    Lsn walEnd;
+    /// <summary>Recorded in Redis, not yet confirmed to PostgreSQL; one a second, so at most rewindWindow in seconds.</summary>
+    readonly Queue<(long At, Lsn Lsn)> waiting = new();
+    Lsn walEnd, recorded;
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -55,13 +57,19 @@ sealed class StreamReporter(PumpContext context, ReplicationStream stream, Sourc
         await measuring;
     }
 
-    /// <summary>Confirms once a second what has been applied. A loop of its own, because it waits for Redis.</summary>
+    /// <summary>Records once a second what has been applied, and confirms what was recorded rewindWindow ago. A loop of its own, because it waits for Redis.</summary>
     public async Task ConfirmAsync(CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(confirmEvery, context.Time);
         try
         {
-            while (await timer.WaitForNextTickAsync(cancellationToken)) await ConfirmOnceAsync(cancellationToken);
+            while (await timer.WaitForNextTickAsync(cancellationToken))
+            {
+                await RecordAsync(cancellationToken);
+                var due = Lsn.None;
+                while (waiting.TryPeek(out var oldest) && context.Time.GetElapsedTime(oldest.At) >= context.Config.RewindWindow) due = waiting.Dequeue().Lsn;
+                await ConfirmAsync(due);
+            }
         }
         catch (Exception e) when (e is OperationCanceledException or ChannelClosedException)
         {
@@ -69,14 +77,31 @@ sealed class StreamReporter(PumpContext context, ReplicationStream stream, Sourc
         }
     }
 
-    /// <summary>Confirms what has been applied: to Redis first, then to PostgreSQL.</summary>
+    /// <summary>Confirms all that has been applied: to Redis first, then to PostgreSQL.</summary>
     /// <exception cref="ChannelClosedException">The writer that would tell Redis has ended.</exception>
     public async Task ConfirmOnceAsync(CancellationToken cancellationToken)
     {
-        var confirmed = context.Tracker.Confirmed;
-        if (confirmed <= stream.Confirmed) return;
-        await context.Writers[0].RunBehindAsync((session, ct) => context.Writer.Progress.ConfirmAsync(session.Connection, confirmed, ct), cancellationToken);
-        stream.SetConfirmed(confirmed);
+        await RecordAsync(cancellationToken);
+        await ConfirmAsync(recorded);
+    }
+
+    async Task RecordAsync(CancellationToken cancellationToken)
+    {
+        var applied = context.Tracker.Confirmed;
+        if (applied <= recorded) return;
+        await context.Writers[0].RunBehindAsync(async (session, ct) =>
+        {
+            if (context.Writer.FlightFence is null) await session.CheckOwnerAsync(context.Writer.Fence, ct);
+            await context.Writer.Progress.ConfirmAsync(session.Connection, applied, ct);
+        }, cancellationToken);
+        recorded = applied;
+        waiting.Enqueue((context.Time.GetTimestamp(), applied));
+    }
+
+    async Task ConfirmAsync(Lsn lsn)
+    {
+        if (lsn <= stream.Confirmed) return;
+        stream.SetConfirmed(lsn);
         await stream.SendStatusAsync();
     }
 

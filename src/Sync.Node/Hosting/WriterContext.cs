@@ -1,3 +1,4 @@
+using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Engine.DeadLetters;
 using Sync.Redis;
@@ -13,6 +14,12 @@ sealed record WriterContext(SyncConfig Config, RedisKeys Keys, SyncMetrics Metri
     /// <summary>Our right to write, taken when the positions were read.</summary>
     public OwnerFence Fence { get; } = new(Keys.Owner, Guid.NewGuid().ToString("N"));
 
+    /// <summary>Whether a flight records how far it reached; without, one with an unknown outcome is repeated.</summary>
+    public bool RecordsPositions { get; } = Config.Delivery == Delivery.ExactlyOnce;
+
+    /// <summary>What refuses our flights once we were replaced; null when only <see cref="Fence"/> is looked at from time to time.</summary>
+    public OwnerFence? FlightFence => RecordsPositions ? Fence : null;
+
     /// <summary>The Redis process the positions were read from. Another one may hold less than the one before acknowledged.</summary>
     public required string RunId { get; init; }
 
@@ -20,4 +27,14 @@ sealed record WriterContext(SyncConfig Config, RedisKeys Keys, SyncMetrics Metri
     public SnapshotMarks Snapshots { get; } = new(Keys);
     public DeadLetterStore DeadLetters { get; } = new(Keys, Time);
     public FlightFilter Filter { get; } = new([.. Config.Tables.Select(t => t.FullName)]);
+
+    /// <summary>More and more dead letters hide that something is wrong with all of them; the log keeps what was not read yet.</summary>
+    /// <exception cref="SyncException">There are as many as are allowed.</exception>
+    public void EnsureDeadLettersFit()
+    {
+        if (Stats.DeadLetters is var count && count < Config.DeadLetters.Max) return;
+        throw new SyncException(ExitCode.DeadLettersFull,
+            $"{count} changes are parked in the dead letters, as many as deadLetters.max allows; mend the cause (actorsync dlq list) and retry or drop them, "
+            + "or raise the bound, then start again: nothing is lost, PostgreSQL keeps what follows.");
+    }
 }

@@ -12,13 +12,15 @@ namespace Sync.Node.Http;
 /// <param name="Position">Commit LSN and index in the transaction; empty for rows of a snapshot.</param>
 /// <param name="Attempts">How often it was tried; 0 when it only waits behind another one of its key.</param>
 /// <param name="Error">Why it is here.</param>
+/// <param name="ParkedAt">When it was parked.</param>
 /// <param name="Commands">What is still to run, for people: long values are cut. Only where one dead letter is shown.</param>
 public sealed record DeadLetterView(
-    string Id, DateTimeOffset At, string Table, string Kind, string Key, string Position, int Attempts, string Error, string? Commands = null)
+    string Id, DateTimeOffset At, string Table, string Kind, string Key, string Position, int Attempts, string Error, DateTimeOffset ParkedAt,
+    string? Commands = null)
 {
     public static DeadLetterView Of(DeadLetter letter, bool withCommands) => new(
         letter.Id ?? "", letter.At, letter.Table, letter.Kind.ToString().ToLowerInvariant(), Encoding.UTF8.GetString(letter.Key.Span),
-        letter.Position == Contracts.Position.None ? "" : letter.Position.ToString(), letter.Attempts, letter.Error,
+        letter.Position == Contracts.Position.None ? "" : letter.Position.ToString(), letter.Attempts, letter.Error, letter.ParkedAt ?? letter.At,
         withCommands ? CommandText.Describe(letter.Commands.Span, maxValueChars: 200, maxChars: 20_000) : null);
 }
 

@@ -48,6 +48,7 @@ static class DeadLetterCodec
             Commands = Bytes("commands"),
             Error = Text("error"),
             At = TryTime(Text("at"), out var at) ? at : throw Bad("at"),
+            ParkedAt = at,
             Attempts = int.TryParse(Text("attempts"), NumberStyles.None, CultureInfo.InvariantCulture, out int attempts) ? attempts : throw Bad("attempts"),
         };
 

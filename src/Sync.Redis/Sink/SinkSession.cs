@@ -112,12 +112,22 @@ public sealed class SinkSession : IBatchSink, IAsyncDisposable
         if (fence is null || sink.IsGuarded) return;
         var replies = await connection.ExecutePipelineAsync(new RespCommands().Add("WATCH", fence.Key).Add("GET", fence.Key), cancellationToken);
         replies[0].OrThrow(connection.Endpoint, connection.User);
-        string? owner = replies[1].OrThrow(connection.Endpoint, connection.User).AsString();
-        if (owner != fence.Token)
-            throw new RedisFencedException(owner is null
-                ? $"Redis at {connection.Endpoint} has lost what ActorSync kept there ({fence.Key})."
-                : $"Another ActorSync took over what is written to Redis at {connection.Endpoint}.");
+        Check(fence, replies[1]);
         sink.IsGuarded = true;
+    }
+
+    /// <summary>Looks once whether <paramref name="expected"/> holds, for whoever writes without a fence.</summary>
+    /// <exception cref="RedisFencedException">It does not.</exception>
+    public async ValueTask CheckOwnerAsync(OwnerFence expected, CancellationToken cancellationToken) =>
+        Check(expected, await Connection.ExecuteAsync(cancellationToken, "GET", expected.Key));
+
+    void Check(OwnerFence expected, RespValue reply)
+    {
+        string? owner = reply.OrThrow(connection.Endpoint, connection.User).AsString();
+        if (owner == expected.Token) return;
+        throw new RedisFencedException(owner is null
+            ? $"Redis at {connection.Endpoint} has lost what ActorSync kept there ({expected.Key})."
+            : $"Another ActorSync took over what is written to Redis at {connection.Endpoint}.");
     }
 
     /// <inheritdoc cref="BatchSink.WriteAsync"/>

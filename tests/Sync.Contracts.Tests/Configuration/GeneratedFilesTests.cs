@@ -19,6 +19,7 @@ public class GeneratedFilesTests
     [
         ("top", [""]),
         ("retryPolicy", ["retryPolicy"]),
+        ("deadLetters", ["deadLetters"]),
         ("postgres", ["postgres", "postgres.conn", "postgres.conn.tls", "postgres.repl"]),
         ("redis", ["redis", "redis.conn", "redis.conn.tls", "redis.sentinel"]),
         ("snapshot", ["snapshot", "snapshot.config[]"]),

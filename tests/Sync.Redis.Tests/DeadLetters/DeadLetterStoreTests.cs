@@ -138,6 +138,7 @@ public sealed class DeadLetterStoreTests(RedisFixture redis) : IClassFixture<Red
             left[0].Attempts.ShouldBe(1 + attempt);
             left[0].Error.ShouldStartWith("WRONGTYPE");
             left[0].At.ShouldBeGreaterThan(Parked);
+            left[0].ParkedAt.ShouldBe(Parked);
             left[1].Attempts.ShouldBe(1);
         }
         await redis.Server.ExecAsync("DEL", "wrong");

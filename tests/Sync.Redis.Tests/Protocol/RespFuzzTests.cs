@@ -28,7 +28,7 @@ public class RespFuzzTests(ITestOutputHelper output)
     [Fact]
     public void Readers_should_survive_any_bytes()
     {
-        int count = Setting("ACTORSYNC_FUZZ_COUNT", 200_000);
+        int count = Setting("ACTORSYNC_FUZZ_COUNT", 1_000_000);
         int seed = Setting("ACTORSYNC_FUZZ_SEED", Random.Shared.Next());
         output.WriteLine($"seed {seed}");
         var random = new Random(seed);

@@ -20,6 +20,15 @@ public static class ConfigKeys
         Whole("flushWorkers", "CPU count, at most 32", 1, 32,
             "Redis connections that write at once. The order per key holds for any value.") with { DefaultIsComputed = true },
         Whole("maxWriteQueueSize", null, 0, int.MaxValue, "Row changes between reader and Redis before the reader pauses; 0 or none: bounded by bytes only."),
+        new("delivery", Choice, "exactly-once",
+            "exactly-once: Redis records the position reached in the transaction of the data, and refuses whoever was replaced; at-least-once: neither, so after a crash the last seconds are written again.")
+            { Choices = ["exactly-once", "at-least-once"] },
+        new("onRedisLoss", Choice, "resync",
+            "What to do when Redis lost changes that PostgreSQL no longer has: resync copies the tables again; stop ends the process, for somebody to look first.")
+            { Choices = ["resync", "stop"] },
+        Time("rewindWindow", "5s",
+            "How long PostgreSQL keeps the WAL of what Redis has acknowledged: a Redis that falls back by less (a failover, a restart with appendfsync everysec) is caught up from there.")
+            with { MinimumExcluded = false, Maximum = 3600_000 },
         Time("writeTimeout", "10s", "How long Redis may take for an answer."),
         Time("shutdownTimeout", "30s", "How long a graceful stop may take.") with { Unit = Milliseconds, MinimumExcluded = false },
         Time("statsInterval", "1m", "How often a line of statistics is logged; 0 turns it off.") with { MinimumExcluded = false },
@@ -34,6 +43,10 @@ public static class ConfigKeys
             "Growth of the delay from attempt to attempt; 1 grows linearly with the attempt.") { Minimum = 1, Maximum = 100 },
         new("retryPolicy.jitter", Number, "0.2", "Share of the delay that is drawn at random.") { Minimum = 0, Maximum = 1 },
         Time("retryPolicy.maxBackoff", "10s", "The longest delay."),
+
+        new("deadLetters", Section, null, "Changes that Redis refuses for good."),
+        Whole("deadLetters.max", "100000", 1, int.MaxValue,
+            "Changes that may be parked. When there are as many the process stops, since more would only hide that something is wrong; nothing is dropped."),
 
         new("postgres", Section, null, "The source."),
         new("postgres.conn", Section, null, "The connection to PostgreSQL."),

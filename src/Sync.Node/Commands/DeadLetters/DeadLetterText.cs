@@ -18,6 +18,7 @@ static class DeadLetterText
     {
         string[] names = ["id", "time", "table", "kind", "key", "attempts", "error"];
         foreach (var (name, value) in names.Zip(Fields(letter))) output.WriteLine($"{name,-9} {value}");
+        output.WriteLine($"{"parked",-9} {Time(letter.ParkedAt)}");
         output.WriteLine($"{"position",-9} {(letter.Position.Length > 0 ? letter.Position : "from a snapshot")}");
         output.WriteLine($"{"commands",-9} {Terminal.Field(letter.Commands is { Length: > 0 } commands ? commands : "none: they could not be made")}");
     }
@@ -44,9 +45,11 @@ static class DeadLetterText
         if (page.Next is { } next) AnsiConsole.WriteLine($"There are more: actorsync dlq list --after {next}");
     }
 
+    static string Time(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+
     static string[] Fields(DeadLetterView entry) =>
     [
-        entry.Id, entry.At.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture), Terminal.Field(entry.Table), entry.Kind,
+        entry.Id, Time(entry.At), Terminal.Field(entry.Table), entry.Kind,
         Terminal.Field(entry.Key), entry.Attempts.ToString(CultureInfo.InvariantCulture), Terminal.Field(entry.Error),
     ];
 }

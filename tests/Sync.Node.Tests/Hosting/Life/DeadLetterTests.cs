@@ -1,4 +1,5 @@
 using System.Text;
+using Sync.Contracts;
 using Sync.Node.Hosting;
 
 namespace Sync.Node.Tests.Hosting.Life;
@@ -136,5 +137,57 @@ public class DeadLetterTests(Servers servers)
         node.Status.State.ShouldBe(NodeState.Streaming);
         await node.StopAsync();
         (await Should.ThrowAsync<Contracts.SyncException>(() => node.Host.RetryDeadLettersAsync(null, default))).Message.ShouldContain("not the one that writes");
+    }
+
+    [Fact]
+    public async Task As_many_dead_letters_as_are_allowed_should_end_the_node_and_lose_nothing()
+    {
+        await using var stage = await Stage.OpenAsync(servers, Schema, Lists, "deadLetters: { max: 3 }");
+        var node = await stage.StartAsync();
+        await stage.RedisAsync("SET", "list:a", "in the way");
+        await stage.SqlAsync("insert into t values (1, 'a', 1), (2, 'a', 1)");
+        await stage.CaughtUpAsync(node);
+        node.Status.DeadLetters.ShouldBe(2);
+        await stage.SqlAsync("insert into t values (3, 'a', 1), (4, 'b', 1)");
+        await stage.SqlAsync("insert into t values (5, 'a', 1), (6, 'b', 1)");
+        var failure = await node.FailureAsync();
+        failure.Code.ShouldBe(ExitCode.DeadLettersFull);
+        failure.Message.ShouldContain("deadLetters.max");
+        (await stage.Begin().FailureAsync()).Code.ShouldBe(ExitCode.DeadLettersFull, "a new start does not help");
+
+        stage.Extra = "deadLetters: { max: 100 }";
+        node = await stage.StartAsync();
+        await stage.CaughtUpAsync(node);
+        await stage.RedisAsync("DEL", "list:a");
+        (await node.Host.RetryDeadLettersAsync(null, default)).Failed.ShouldBe(0);
+        (await stage.ItemsAsync("LRANGE", "list:a", "0", "-1")).ShouldBe(["1", "2", "3", "5"]);
+        (await stage.ItemsAsync("LRANGE", "list:b", "0", "-1")).ShouldBe(["4", "6"]);
+        (await stage.NumberAsync("sum:a")).ShouldBe(4);
+    }
+
+    [Fact]
+    public async Task A_refusal_whose_reply_was_lost_should_be_found_and_parked()
+    {
+        await using var stage = await Stage.OpenAsync(servers, Schema, Lists, "writeTimeout: 60s");
+        var node = await stage.StartAsync(workers: 1);
+        await stage.RedisAsync("SET", "list:a", "in the way");
+        await stage.RedisAsync("SET", "sum:b", "no number");
+        node.Redis.SwallowAnswersTo("RPUSH"u8.ToArray());
+        await stage.SqlAsync("insert into t values (1, 'a', 1), (2, 'b', 2), (3, 'c', 3), (4, 'a', 4)");
+        await node.UntilAsync(async () => await stage.NumberAsync("sum:a") >= 1, "Redis should have applied it");
+        node.Redis.Cut();
+        node.Redis.Mend();
+        await stage.SqlAsync("insert into t values (5, 'a', 1), (6, 'c', 1)");
+        await stage.CaughtUpAsync(node);
+        (await stage.ItemsAsync("LRANGE", "list:c", "0", "-1")).ShouldBe(["3", "6"]);
+        node.Status.DeadLetters.ShouldBe(4, "lists of 1 and 4, sum of 2, and all of 5 behind them");
+        node.Log.ShouldContain(l => l.Contains("whose replies were lost") && l.Contains(" commands of them") && !l.Contains("refused 0"));
+
+        await stage.RedisAsync("DEL", "list:a", "sum:b");
+        (await node.Host.RetryDeadLettersAsync(null, default)).Failed.ShouldBe(0);
+        (await stage.ItemsAsync("LRANGE", "list:a", "0", "-1")).ShouldBe(["1", "4", "5"]);
+        (await stage.NumberAsync("sum:a")).ShouldBe(6);
+        (await stage.NumberAsync("sum:b")).ShouldBe(2);
+        (await stage.ItemsAsync("LRANGE", "list:b", "0", "-1")).ShouldBe(["2"]);
     }
 }

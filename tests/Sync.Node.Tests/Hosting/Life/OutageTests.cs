@@ -116,6 +116,21 @@ public class OutageTests(BreakableServers servers)
     }
 
     [Fact]
+    public async Task Bytes_that_are_no_pgoutput_should_end_the_connection_and_nothing_else()
+    {
+        await using var stage = await Stage.OpenAsync(servers, "create table t(id int primary key, word text)", "  - t");
+        var node = await stage.StartAsync();
+        // A tuple column is its kind, its length in four bytes, its text (PostgreSQL docs, "Logical Replication Message Formats").
+        node.Postgres.Tamper("marked"u8.ToArray(), (chunk, at) => chunk[at - 5] = (byte)'?');
+        await stage.SqlAsync("insert into t values (1, 'before')");
+        await stage.SqlAsync("insert into t values (2, 'marked')");
+        await stage.SqlAsync("insert into t values (3, 'behind')");
+        await stage.CaughtUpAsync(node);
+        (await stage.DifferencesAsync("t", "id, word")).ShouldBeEmpty();
+        node.Log.ShouldContain(l => l.Contains("Coming back in"));
+    }
+
+    [Fact]
     public async Task A_Redis_that_forgot_everything_should_be_filled_again()
     {
         await using var stage = await Stage.OpenAsync(servers, "create table t(id int primary key, n int); insert into t select i, i from generate_series(1, 3000) i", "  - t");

@@ -15,7 +15,9 @@ sealed class Wire : IAsyncDisposable
     readonly List<Socket> open = [];
     readonly Task accepting;
     TaskCompletionSource flowing = Done();
-    volatile bool isCut;
+    volatile bool isCut, swallows;
+    byte[]? unanswered;
+    (byte[] Pattern, Action<byte[], int> Spoil)? tampering;
 
     public Wire(int target)
     {
@@ -37,12 +39,30 @@ sealed class Wire : IAsyncDisposable
         }
     }
 
-    public void Mend() => isCut = false;
+    public void Mend()
+    {
+        unanswered = null;
+        swallows = false;
+        isCut = false;
+    }
+
+    /// <summary>What the server answers to the next bytes that hold <paramref name="pattern"/>, and afterwards, gets lost, until <see cref="Mend"/>.</summary>
+    public void SwallowAnswersTo(byte[] pattern) => unanswered = pattern;
 
     /// <summary>From here on what the node sends stays on its way, until <see cref="Thaw"/>.</summary>
     public void Freeze() => flowing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public void Thaw() => flowing.TrySetResult();
+
+    /// <summary>Spoils, once, what the server sends next that holds these bytes; <paramref name="spoil"/> gets the chunk and where they begin in it.</summary>
+    public void Tamper(byte[] pattern, Action<byte[], int> spoil) => tampering = (pattern, spoil);
+
+    void Spoil(byte[] buffer, int count)
+    {
+        if (tampering is not { } next || buffer.AsSpan(0, count).IndexOf(next.Pattern) is var at && at < 0) return;
+        tampering = null;
+        next.Spoil(buffer, at);
+    }
 
     static TaskCompletionSource Done()
     {
@@ -90,7 +110,13 @@ sealed class Wire : IAsyncDisposable
         {
             for (int count; (count = await from.ReceiveAsync(buffer.AsMemory())) > 0;)
             {
-                if (mayFreeze) await flowing.Task;
+                if (mayFreeze)
+                {
+                    await flowing.Task;
+                    if (unanswered is { } pattern && buffer.AsSpan(0, count).IndexOf(pattern) >= 0) swallows = true;
+                }
+                else if (swallows) continue;
+                else Spoil(buffer, count);
                 for (int sent = 0; sent < count;) sent += await to.SendAsync(buffer.AsMemory(sent, count - sent));
             }
             // What is frozen here was sent before the node hung up, and arrives all the same.
