@@ -61,8 +61,8 @@ sealed class RedisState(RespConnection connection, RedisKeys keys)
         var commands = new RespCommands();
         foreach (var place in places)
         {
-            if (place.Probe.Kind == ProbeKind.Key) commands.Add("EXISTS", place.Key);
-            else commands.Add(place.Probe.Kind switch { ProbeKind.HashField => "HEXISTS", ProbeKind.SetMember => "SISMEMBER", _ => "ZSCORE" }, place.Key, place.Part);
+            if (place.Probe.Kind == PlaceKind.Key) commands.Add("EXISTS", place.Key);
+            else commands.Add(place.Probe.Kind switch { PlaceKind.HashField => "HEXISTS", PlaceKind.SetMember => "SISMEMBER", _ => "ZSCORE" }, place.Key, place.Part);
         }
         var replies = await connection.ExecutePipelineAsync(commands, cancellationToken);
         return [.. replies.Select(r => !r.IsError && !r.IsNull && (r.Kind != RespKind.Integer || r.AsInt64() > 0))];
@@ -89,8 +89,8 @@ sealed class RedisState(RespConnection connection, RedisKeys keys)
     async IAsyncEnumerable<IReadOnlyList<FoundPlace>> PartsAsync(
         ExtraProbe probe, byte[] key, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        string scan = probe.Kind switch { ProbeKind.HashField => "HSCAN", ProbeKind.SetMember => "SSCAN", _ => "ZSCAN" };
-        int stride = probe.Kind == ProbeKind.SetMember ? 1 : 2;
+        string scan = probe.Kind switch { PlaceKind.HashField => "HSCAN", PlaceKind.SetMember => "SSCAN", _ => "ZSCAN" };
+        int stride = probe.Kind == PlaceKind.SetMember ? 1 : 2;
         string cursor = "0";
         do
         {

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Sync.Contracts;
 using Sync.Engine.Verification;
 using Sync.Node.Commands;
 
@@ -19,10 +20,15 @@ sealed class RepairClient(NodeClient node)
 {
     const int AtOnce = 500;
 
-    /// <exception cref="Contracts.SyncException">Nobody answers, or the node refuses.</exception>
+    /// <exception cref="SyncException">Nobody answers, or the node refuses.</exception>
     public async Task RunAsync(string table, IReadOnlyList<Suspect> drift, CancellationToken cancellationToken)
     {
-        foreach (var part in drift.Chunk(AtOnce)) await node.PostAsync<JsonDocument>("/api/repair", Request(table, part), cancellationToken);
+        foreach (var part in drift.Chunk(AtOnce))
+        {
+            using var answer = await node.TryPostAsync<JsonDocument>("/api/repair", Request(table, part), cancellationToken)
+                ?? throw new SyncException(ExitCode.CheckFailed,
+                    $"The node at {node.Url.GetLeftPart(UriPartial.Authority)} is of a version that can't repair: update it, or copy the table again with actorsync snapshot --table {table}.");
+        }
     }
 
     /// <summary>
@@ -31,9 +37,9 @@ sealed class RepairClient(NodeClient node)
     /// </summary>
     public static RepairRequest Request(string table, IReadOnlyList<Suspect> drift)
     {
-        var removals = drift.Where(s => s.Place is { Part: null, Probe.Kind: ProbeKind.Key } && s.Seen.Count == 0)
+        var removals = drift.Where(s => s.Place is { Part: null, Probe.Kind: PlaceKind.Key } && s.Seen.Count == 0)
             .Select(s => new RepairRemoval(Encoding.UTF8.GetString(s.Place!.Key), s.Rows[0])).ToList();
-        var rows = drift.Where(s => s.Place is not { Part: null, Probe.Kind: ProbeKind.Key } || s.Seen.Count > 0)
+        var rows = drift.Where(s => s.Place is not { Part: null, Probe.Kind: PlaceKind.Key } || s.Seen.Count > 0)
             .SelectMany(s => s.Rows).DistinctBy(key => string.Join('\0', key)).ToList();
         return new RepairRequest(table, rows, removals);
     }

@@ -94,7 +94,7 @@ sealed class Settlement(TableParts table, RedisState redis, AppliedGate gate, Ti
 
     static StateDifference Extra(FoundPlace place)
     {
-        string what = place.Probe.Kind switch { ProbeKind.Key => "", ProbeKind.HashField => $"field {place.PartText}: ", _ => $"member {place.PartText}: " };
+        string what = place.Probe.Kind switch { PlaceKind.Key => "", PlaceKind.HashField => $"field {place.PartText}: ", _ => $"member {place.PartText}: " };
         return new StateDifference(DifferenceKind.Extra, place.Key, place.Part, $"{what}no row leads to it");
     }
 
