@@ -45,6 +45,11 @@ sealed class Injector(Site site)
                 active.Workers = 1 + (fault.Variant % 6);
                 active.End(Posix.Sigterm, TimeSpan.Zero);
                 break;
+            case FaultKind.NodeClock:
+                // Off by up to a day, either way; if the other node is active it dies, so that one with another idea of the time takes over.
+                site.Clocked.SetClock(TimeSpan.FromSeconds((fault.Variant % 172_800) - 86_400));
+                if (active != site.Clocked) active.End(Posix.Sigkill, fault.Lasts);
+                break;
             case FaultKind.RedisKill:
                 await site.Redis.KillAsync();
                 await Task.Delay(fault.Lasts / 2);

@@ -16,7 +16,7 @@ sealed class Site : IAsyncDisposable
     Site(string folder, PostgresServer postgres, RedisProcess redis, string database)
     {
         (Folder, Postgres, Redis, Database) = (folder, postgres, redis, database);
-        Nodes = [.. "AB".Select(name => new NodeProcess($"{name}", folder, postgres.Port, redis.Port, Config, Problems))];
+        Nodes = [.. "AB".Select(name => new NodeProcess($"{name}", folder, postgres.Port, redis.Port, Config, Problems) { HasClock = name == 'B' })];
     }
 
     /// <summary>Logs and configurations.</summary>
@@ -82,6 +82,9 @@ sealed class Site : IAsyncDisposable
             if (!node.IsFrozen && await node.StateAsync() == "streaming") return node;
         return Nodes[0];
     }
+
+    /// <summary>The node whose clock can be set.</summary>
+    public NodeProcess Clocked => Nodes.First(n => n.HasClock);
 
     public NodeProcess Other(NodeProcess node) => Nodes.First(n => n != node);
 
