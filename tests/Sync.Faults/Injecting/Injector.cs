@@ -9,6 +9,9 @@ sealed class Injector(Site site)
 {
     static readonly TimeSpan takeoverDeadline = TimeSpan.FromSeconds(20);
 
+    /// <summary>Long enough for writes to be under way, shorter than the node's writeTimeout.</summary>
+    static readonly TimeSpan underWay = TimeSpan.FromMilliseconds(700);
+
     readonly SortedDictionary<FaultKind, int> counts = [];
 
     public IReadOnlyDictionary<FaultKind, int> Counts => counts;
@@ -110,7 +113,11 @@ sealed class Injector(Site site)
     async Task ReplaceFrozenAsync(NodeProcess active, Fault fault)
     {
         var other = site.Other(active);
-        if (fault.Variant % 2 == 0) active.Redis.Mode = WireMode.Hole;
+        if (fault.Variant % 2 == 0)
+        {
+            active.Redis.Mode = WireMode.Hole;
+            await Task.Delay(underWay);
+        }
         active.Freeze();
         active.Postgres.Mode = WireMode.Refuse;
         active.Postgres.Cut();

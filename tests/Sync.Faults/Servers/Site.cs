@@ -12,6 +12,7 @@ sealed class Site : IAsyncDisposable
     static readonly TimeSpan settleDeadline = TimeSpan.FromMinutes(3);
 
     long marker;
+    string delivery = "";
 
     Site(string folder, PostgresServer postgres, RedisProcess redis, string database)
     {
@@ -31,7 +32,8 @@ sealed class Site : IAsyncDisposable
 
     /// <param name="folder">Where logs go.</param>
     /// <param name="nodes">How many nodes to start.</param>
-    public static async Task<Site> OpenAsync(string folder, int nodes = 2)
+    /// <param name="atLeastOnce">Their delivery.</param>
+    public static async Task<Site> OpenAsync(string folder, int nodes = 2, bool atLeastOnce = false)
     {
         Directory.CreateDirectory(folder);
         // Short, because a test that waits for time-outs proves nothing more when they are long.
@@ -39,7 +41,7 @@ sealed class Site : IAsyncDisposable
         try
         {
             var redis = await RedisProcess.StartAsync(Path.Combine(folder, "redis.log"));
-            var site = new Site(folder, postgres, redis, await postgres.CreateDatabaseAsync());
+            var site = new Site(folder, postgres, redis, await postgres.CreateDatabaseAsync()) { delivery = atLeastOnce ? "at-least-once" : "exactly-once" };
             await postgres.ExecuteAsync(Schema.Sql(), site.Database);
             foreach (var node in site.Nodes.Take(nodes))
             {
@@ -67,6 +69,7 @@ sealed class Site : IAsyncDisposable
         redis:
           conn: { host: 127.0.0.1, port: {{node.Redis.Port}} }
         flushWorkers: {{node.Workers}}
+        delivery: {{delivery}}
         writeTimeout: 2s
         shutdownTimeout: 10s
         retryPolicy: { initialBackoff: 50ms, maxBackoff: 1s }
