@@ -2,6 +2,7 @@ using System.CommandLine;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Node.Commands.Validation;
+using Sync.Node.Hosting;
 
 namespace Sync.Node.Commands;
 
@@ -35,6 +36,7 @@ static class ValidateCommand
             }
             foreach (var table in config.Tables.Where(t => !report.Shows(t.FullName))) Show(table, !broken.Contains(table), report);
             Truncates(config, report);
+            report.Note($"delivery of every table: {Guarantees.Of(config)}");
             report.Write(config.Tables.Count, session.Out, session.Error, Terminal.HasColours);
             return (int)report.Outcome(parsed.GetValue(strict));
         });

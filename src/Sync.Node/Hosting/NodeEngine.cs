@@ -28,9 +28,10 @@ sealed class NodeEngine
     Task writers = Task.CompletedTask;
     Exception? failure;
 
-    NodeEngine(PumpContext context, Dictionary<string, SnapshotMark> marks, CancellationToken soft, CancellationToken hard)
+    NodeEngine(PumpContext context, string redis, Dictionary<string, SnapshotMark> marks, CancellationToken soft, CancellationToken hard)
     {
         this.context = context;
+        Redis = redis;
         this.marks = marks;
         reading = CancellationTokenSource.CreateLinkedTokenSource(soft);
         writing = CancellationTokenSource.CreateLinkedTokenSource(hard);
@@ -38,6 +39,9 @@ sealed class NodeEngine
     }
 
     public DeadLetterDesk DeadLetters { get; }
+
+    /// <summary>The server that is written to.</summary>
+    public string Redis { get; }
     public Lsn Confirmed => context.Tracker.Confirmed;
     public long OldestCommitTicks => context.Tracker.OldestCommitTicks;
     public int OpenCircuits => context.Writers.Count(w => w.IsCircuitOpen);
@@ -58,10 +62,11 @@ sealed class NodeEngine
         NodeParts shared, TableSet tables, Source source, CancellationToken soft, CancellationToken hard)
     {
         var config = shared.Config;
-        await using var session = await SinkSession.OpenAsync(config.Redis.Conn, config.WriteTimeout, shared.Time, null, soft);
+        await using var session = await SinkSession.OpenAsync(config.Redis, config.WriteTimeout, shared.Time, null, null, soft);
         var connection = session.Connection;
-        var writer = shared.ContextFor(connection.Server.RunId);
+        var writer = shared.ContextFor(session.History);
         writer.Log.Connected(source.Facts.Version, source.Primary.Address.ToString(), connection.Server.Version.ToString(), connection.Endpoint);
+        writer.Log.Promises(Guarantees.Of(config));
         if (connection.Server.EvictsKeys) writer.Log.Evicts(connection.Endpoint, connection.Server.EvictionPolicy);
         string system = source.Facts.SystemIdentifier.ToString(CultureInfo.InvariantCulture);
         var positions = await writer.Progress.BeginAsync(connection, system, writer.Fence, soft);
@@ -73,7 +78,7 @@ sealed class NodeEngine
         var context = Assemble(writer, tables, source, positions, parkedKeys.Keys);
         foreach (var table in tables.All)
             table.Floor = marks.TryGetValue(table.Name, out var mark) && mark.State == SnapshotState.Done ? mark.Lsn : Lsn.None;
-        var engine = new NodeEngine(context, marks, soft, hard);
+        var engine = new NodeEngine(context, connection.Endpoint, marks, soft, hard);
         engine.writers = Task.WhenAll(context.Writers.Select(w => Task.Run(() => engine.WatchAsync(w.RunAsync(engine.writing.Token)), CancellationToken.None)));
         return engine;
     }
