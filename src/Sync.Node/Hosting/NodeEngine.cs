@@ -25,7 +25,9 @@ sealed class NodeEngine
     readonly PumpContext context;
     readonly Dictionary<string, SnapshotMark> marks;
     readonly CancellationTokenSource reading, writing;
-    Task writers = Task.CompletedTask;
+    readonly CancellationTokenSource watching = new();
+    MasterWatch? masterWatch;
+    Task writers = Task.CompletedTask, master = Task.CompletedTask;
     Exception? failure;
 
     NodeEngine(PumpContext context, string redis, Dictionary<string, SnapshotMark> marks, CancellationToken soft, CancellationToken hard)
@@ -80,6 +82,11 @@ sealed class NodeEngine
             table.Floor = marks.TryGetValue(table.Name, out var mark) && mark.State == SnapshotState.Done ? mark.Lsn : Lsn.None;
         var engine = new NodeEngine(context, connection.Endpoint, marks, soft, hard);
         engine.writers = Task.WhenAll(context.Writers.Select(w => Task.Run(() => engine.WatchAsync(w.RunAsync(engine.writing.Token)), CancellationToken.None)));
+        if (config.Redis.Sentinel is not null)
+        {
+            engine.masterWatch = new MasterWatch(config, connection.Endpoint, shared.Time);
+            engine.master = engine.WatchAsync(engine.masterWatch.RunAsync(engine.watching.Token));
+        }
         return engine;
     }
 
@@ -97,12 +104,12 @@ sealed class NodeEngine
         return new PumpContext(writer, writers, tables, router, applied, tracker, gate);
     }
 
-    /// <summary>A writer ends early only when something is wrong that it can't mend; then nothing more is read.</summary>
-    async Task WatchAsync(Task writer)
+    /// <summary>A writer, or the watch of the master, ends early only when something is wrong that it can't mend; then nothing more is read.</summary>
+    async Task WatchAsync(Task work)
     {
         try
         {
-            await writer;
+            await work;
         }
         catch (Exception e)
         {
@@ -176,6 +183,8 @@ sealed class NodeEngine
         try
         {
             foreach (var writer in context.Writers) await writer.DrainedAsync(writing.Token);
+            // What is confirmed now is not kept for rewindWindow.
+            if (masterWatch is not null) await masterWatch.CheckAsync(writing.Token);
             await reporter.ConfirmOnceAsync(writing.Token);
             // Ending the stream cancels the walsender, which would then leave without having read this.
             await source.WaitUntilConfirmedAsync(context.Tracker.Confirmed, context.Time, writing.Token);
@@ -194,6 +203,9 @@ sealed class NodeEngine
         foreach (var writer in context.Writers) writer.Complete();
         if (Failure is not null) await writing.CancelAsync();
         await writers;
+        await watching.CancelAsync();
+        await master;
+        watching.Dispose();
         reading.Dispose();
         writing.Dispose();
         if (Failure is { } cause) ExceptionDispatchInfo.Throw(cause);

@@ -8,10 +8,10 @@ namespace Sync.Redis.Connections;
 
 /// <summary>
 /// Connects to the server that takes the writes: the one that is configured, or the master that the Sentinels name (Redis docs, "Guidelines
-/// for Redis clients with support for Redis Sentinel"). They are asked anew for every connection, because a failover ends the connections:
-/// 1. ask the Sentinels in turn; who does not answer is passed over;
-/// 2. connect to the server that one names, unless it was tried a moment ago at the word of another;
-/// 3. it has to call itself a master (INFO, <c>role</c>), since a Sentinel may not know yet of a failover: else the next is asked.
+/// for Redis clients with support for Redis Sentinel"). They are asked anew for every connection:
+/// 1. ask all Sentinels at once, until more than half of them name the same server or all have answered or kept silent;
+/// 2. connect to the server that most of them name, then to the others that were named;
+/// 3. it has to call itself a master (INFO, <c>role</c>), since a Sentinel may not know yet of a failover.
 /// When nobody names a master that holds, the attempt is transient: a failover takes a while. Only what all Sentinels say alike is final.
 /// </summary>
 public static class RedisMaster
@@ -29,53 +29,80 @@ public static class RedisMaster
     public static ValueTask<RespConnection> ConnectAsync(
         RedisOptions options, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken) => options.Sentinel is null
         ? RespConnection.ConnectAsync(options.Conn, timeout, time, cancellationToken)
-        : ThroughSentinelsAsync(options.Conn, options.Sentinel, timeout, time, cancellationToken);
+        : ThroughSentinelsAsync(options, options.Sentinel, timeout, time, cancellationToken);
+
+    /// <summary>
+    /// The server that more than half of the Sentinels name, for whoever writes to one already: a master that was cut off, or is failed over by
+    /// order, goes on taking writes for some ten seconds after another was promoted, and all of them are lost.
+    /// </summary>
+    /// <param name="options">With Sentinels.</param>
+    /// <param name="timeout">For each Sentinel; 3 s at most.</param>
+    /// <param name="time">Clock of the time-outs.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>Null when there is no such majority now.</returns>
+    public static async Task<HostPort?> NamedAsync(RedisOptions options, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
+    {
+        int hosts = options.Sentinel!.Hosts.Count;
+        var answers = await AskAllAsync(options, options.Sentinel, timeout, time, cancellationToken);
+        return answers.Where(a => a.Named is not null).GroupBy(a => a.Named).FirstOrDefault(same => same.Count() * 2 > hosts)?.Key;
+    }
 
     static async ValueTask<RespConnection> ThroughSentinelsAsync(
-        RedisConnectionOptions conn, SentinelOptions sentinels, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
+        RedisOptions options, SentinelOptions sentinels, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
     {
-        var passing = new List<string>();
-        var refusals = new List<SyncException>();
-        var tried = new HashSet<HostPort>();
-        foreach (var host in sentinels.Hosts)
+        var answers = await AskAllAsync(options, sentinels, timeout, time, cancellationToken);
+        if (answers.Count == sentinels.Hosts.Count && answers.TrueForAll(a => a.Refusal is not null)) throw answers[0].Refusal!;
+        var reasons = answers.Select(a => (a.Refusal ?? (Exception?)a.Passing)?.Message.TrimEnd('.')).OfType<string>().ToList();
+        foreach (var named in answers.Select(a => a.Named).OfType<HostPort>().GroupBy(n => n).OrderByDescending(same => same.Count()).Select(same => same.Key))
         {
             try
             {
-                if (await AskAsync(conn, sentinels, host, timeout, time, cancellationToken) is not { } named)
-                    refusals.Add(new SyncException(ExitCode.Configuration,
-                        $"No Sentinel knows a master named '{sentinels.MasterName}' (asked {string.Join(", ", sentinels.Hosts)}); check redis.sentinel.masterName."));
-                else if (tried.Add(named) && await TryAsync(conn with { Host = named.Host, Port = named.Port }) is { } master)
-                    return master;
+                var connection = await RespConnection.ConnectAsync(options.Conn with { Host = named.Host, Port = named.Port }, timeout, time, cancellationToken);
+                if (connection.Server.Role == "master") return connection;
+                await connection.DisposeAsync();
+                reasons.Add($"Redis at {connection.Endpoint} is a replica");
             }
             catch (RedisTransientException e)
             {
-                passing.Add(e.Message.TrimEnd('.'));
-            }
-            catch (SentinelRefusedException e)
-            {
-                refusals.Add((SyncException)e.InnerException!);
+                reasons.Add(e.Message.TrimEnd('.'));
             }
         }
-        if (refusals.Count == sentinels.Hosts.Count) throw refusals[0];
-        passing.AddRange(refusals.Select(r => r.Message.TrimEnd('.')));
         throw new RedisTransientException(
-            $"The Sentinels name no master '{sentinels.MasterName}' that can be written to: {string.Join("; ", passing)}.", outcomeUnknown: false);
+            $"The Sentinels name no master '{sentinels.MasterName}' that can be written to: {string.Join("; ", reasons)}.", outcomeUnknown: false);
+    }
 
-        async ValueTask<RespConnection?> TryAsync(RedisConnectionOptions named)
+    /// <summary>The answers as they come, until more than half of the Sentinels agree or all are through.</summary>
+    static async Task<List<Answer>> AskAllAsync(
+        RedisOptions options, SentinelOptions sentinels, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
+    {
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var asking = sentinels.Hosts.Select(host => AskAsync(options.Conn.Tls, sentinels, host, timeout, time, enough.Token)).ToList();
+        var answers = new List<Answer>();
+        try
         {
-            var connection = await RespConnection.ConnectAsync(named, timeout, time, cancellationToken);
-            if (connection.Server.Role == "master") return connection;
-            passing.Add($"Redis at {connection.Endpoint} is a replica");
-            await connection.DisposeAsync();
-            return null;
+            while (asking.Count > 0)
+            {
+                var next = await Task.WhenAny(asking);
+                asking.Remove(next);
+                var answer = await next;
+                answers.Add(answer);
+                if (answer.Named is { } named && answers.Count(a => a.Named == named) * 2 > sentinels.Hosts.Count) break;
+            }
+            return answers;
+        }
+        finally
+        {
+            await enough.CancelAsync();
+            foreach (var late in asking)
+                try { await late; }
+                catch (OperationCanceledException) { /* There were answers enough without it. */ }
         }
     }
 
-    /// <summary>What one Sentinel holds for the master's address; null when it doesn't know the name.</summary>
-    static async ValueTask<HostPort?> AskAsync(
-        RedisConnectionOptions conn, SentinelOptions sentinels, HostPort host, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
+    static async Task<Answer> AskAsync(
+        TlsOptions? tls, SentinelOptions sentinels, HostPort host, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
     {
-        var options = new RedisConnectionOptions { Host = host.Host, Port = host.Port, User = sentinels.User, Password = sentinels.Password, Tls = conn.Tls };
+        var options = new RedisConnectionOptions { Host = host.Host, Port = host.Port, User = sentinels.User, Password = sentinels.Password, Tls = tls };
         try
         {
             await using var connection = await RespConnection.ConnectAsync(options, timeout < longestQuestion ? timeout : longestQuestion, time, cancellationToken);
@@ -83,19 +110,24 @@ public static class RedisMaster
             if (reply.ErrorText.StartsWith("ERR unknown command", StringComparison.Ordinal))
                 throw new SyncException(ExitCode.RedisUnsuitable, $"Redis at {host} is no Sentinel; name Sentinels under redis.sentinel.hosts, their port is 26379 by default.");
             reply.OrThrow(connection.Endpoint, connection.User);
-            if (reply.IsNull) return null;
-            return Parse(reply) ?? throw new RedisTransientException($"The Sentinel at {host} answers with something else than an address.", outcomeUnknown: false);
+            if (reply.IsNull)
+                throw new SyncException(ExitCode.Configuration,
+                    $"No Sentinel knows a master named '{sentinels.MasterName}' (asked {string.Join(", ", sentinels.Hosts)}); check redis.sentinel.masterName.");
+            return new Answer { Named = Parse(reply) ?? throw new RedisTransientException("it answers with something else than an address", outcomeUnknown: false) };
         }
         catch (SyncException e)
         {
             // What is wrong with a login is said of redis.conn below, which is not what was used here.
-            throw new SentinelRefusedException(e.Code != ExitCode.RedisAuthentication ? e : new SyncException(e.Code,
-                $"The Sentinel at {host} refuses {(string.IsNullOrEmpty(sentinels.User) ? "the default user" : $"user '{sentinels.User}'")}; "
-                + "check redis.sentinel.user and redis.sentinel.password, and that the user may run SENTINEL and INFO.", e));
+            return new Answer
+            {
+                Refusal = e.Code != ExitCode.RedisAuthentication ? e : new SyncException(e.Code,
+                    $"The Sentinel at {host} refuses {(string.IsNullOrEmpty(sentinels.User) ? "the default user" : $"user '{sentinels.User}'")}; "
+                    + "check redis.sentinel.user and redis.sentinel.password, and that the user may run SENTINEL and INFO.", e),
+            };
         }
         catch (RedisTransientException e)
         {
-            throw new RedisTransientException($"Sentinel {host}: {e.Message}", outcomeUnknown: false, e);
+            return new Answer { Passing = new RedisTransientException($"Sentinel {host}: {e.Message}", outcomeUnknown: false, e) };
         }
     }
 
@@ -107,6 +139,11 @@ public static class RedisMaster
             : null;
     }
 
-    /// <summary>Tells what a Sentinel refuses from what the master does: the other Sentinels may still answer.</summary>
-    sealed class SentinelRefusedException(SyncException inner) : Exception(inner.Message, inner);
+    /// <summary>What one Sentinel says; exactly one of the three is set.</summary>
+    sealed record Answer
+    {
+        public HostPort? Named { get; init; }
+        public RedisTransientException? Passing { get; init; }
+        public SyncException? Refusal { get; init; }
+    }
 }
