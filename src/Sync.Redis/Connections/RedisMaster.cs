@@ -33,7 +33,7 @@ public static class RedisMaster
 
     /// <summary>
     /// The server that more than half of the Sentinels name, for whoever writes to one already: a master that was cut off, or is failed over by
-    /// order, goes on taking writes for some ten seconds after another was promoted, and all of them are lost.
+    /// order, goes on taking writes for a while after another was promoted, and all of them are lost.
     /// </summary>
     /// <param name="options">With Sentinels.</param>
     /// <param name="timeout">For each Sentinel; 3 s at most.</param>
