@@ -40,6 +40,8 @@ public enum ExitCode
     HttpAddress = 31,
     /// <summary>A snapshot was aborted because <c>snapshot.abortOnError</c> is set.</summary>
     SnapshotAborted = 40,
+    /// <summary>A comparison found that Redis is not what PostgreSQL says.</summary>
+    Drift = 50,
     /// <summary>A defect of this program.</summary>
     Internal = 70,
 }

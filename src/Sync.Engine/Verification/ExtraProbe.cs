@@ -3,7 +3,7 @@ using Sync.Engine.Mapping;
 namespace Sync.Engine.Verification;
 
 /// <summary>Where something may stand that no row put there.</summary>
-public enum ProbeKind { Key, HashField, SetMember, SortedSetMember }
+public enum PlaceKind { Key, HashField, SetMember, SortedSetMember }
 
 /// <summary>
 /// How to find what is too much: scan the keys of <paramref name="Key"/> (and their parts), read the row's key back from their texts, and
@@ -13,7 +13,7 @@ public enum ProbeKind { Key, HashField, SetMember, SortedSetMember }
 /// <param name="Key">Template of the keys.</param>
 /// <param name="Part">Template of field or member; null for the key itself.</param>
 /// <param name="PrimaryKey">The table's, as column indexes.</param>
-public sealed record ExtraProbe(ProbeKind Kind, KeyTemplate Key, KeyTemplate? Part, IReadOnlyList<int> PrimaryKey)
+public sealed record ExtraProbe(PlaceKind Kind, KeyTemplate Key, KeyTemplate? Part, IReadOnlyList<int> PrimaryKey)
 {
     /// <summary>
     /// The rows that can have put it there, each as its primary key in PostgreSQL's text. Empty when the mapping makes no such text; null when there

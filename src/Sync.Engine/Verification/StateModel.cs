@@ -97,7 +97,7 @@ sealed class StateModel(RowExpectation result, IReadOnlySet<string> written)
             else if (option is "EX" or "PX" && i + 1 < a.Length) lifeMs = Number(a[++i]) is { } number ? (option == "EX" ? 1000 : 1) * number : -1;
         }
         key.Become(KeyContent.Text, onlyFirst || vague ? null : value);
-        if (lifeMs != 0 || keeps || onlyFirst) key.Live(onlyFirst ? 0 : lifeMs);
+        if (lifeMs != 0 || keeps) key.Live(onlyFirst ? 0 : lifeMs);
     }
 
     void Members(StateCommand command, byte[][] a, int stride, KeyContent content)

@@ -54,7 +54,7 @@ sealed class VerificationCompiler
                 foreach (var key in command.Keys.Take(command.Name == "MSET" ? int.MaxValue : 1))
                 {
                     string? doubt = KeyDoubt(key, removals);
-                    if (doubt is null) probes.Add(new ExtraProbe(ProbeKind.Key, key.ToKeyTemplate(plan.Relation), null, plan.Relation.PrimaryKey));
+                    if (doubt is null) probes.Add(new ExtraProbe(PlaceKind.Key, key.ToKeyTemplate(plan.Relation), null, plan.Relation.PrimaryKey));
                     else Note(NotSearched, command, doubt);
                 }
             else
@@ -68,11 +68,11 @@ sealed class VerificationCompiler
         return [.. probes.DistinctBy(p => (p.Kind, p.Key.Source, p.Part?.Source))];
     }
 
-    static ProbeKind KindOf(CommandPlan command) => command.Name switch
+    static PlaceKind KindOf(CommandPlan command) => command.Name switch
     {
-        "HSET" => ProbeKind.HashField,
-        "SADD" => ProbeKind.SetMember,
-        _ => ProbeKind.SortedSetMember,
+        "HSET" => PlaceKind.HashField,
+        "SADD" => PlaceKind.SetMember,
+        _ => PlaceKind.SortedSetMember,
     };
 
     string? KeyDoubt(BoundTemplate key, List<CommandPlan> removals)

@@ -57,6 +57,7 @@ public static class CommandLine
             InitCommand.Create(session),
             StatusCommand.Create(session),
             DeadLetterCommand.Create(session),
+            VerifyCommand.Create(session),
             DemoVerb.Create(),
             VersionCommand.Create(session),
         };

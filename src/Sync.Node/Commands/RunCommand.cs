@@ -46,7 +46,7 @@ static class RunCommand
         return command;
     }
 
-    static string Configured(string text, SyncConfig config)
+    public static string Configured(string text, SyncConfig config)
     {
         if (TableName.TryParse(text, out var name) && config.Tables.Any(t => t.Schema == name.Schema && t.Name == name.Name)) return name.ToString();
         string known = string.Join(", ", config.Tables.Select(t => t.FullName));

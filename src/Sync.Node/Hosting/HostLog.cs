@@ -64,8 +64,8 @@ sealed partial class HostLog(ILogger logger)
     [LoggerMessage(Level = LogLevel.Information, Message = "{Table}: {Rows} rows, {Percent:F0} %, {Rate:F0}/s, {SecondsLeft:F0} s left")]
     public partial void Copying(string table, long rows, double percent, double rate, double secondsLeft);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "writer {Writer}: Redis has applied {Rows} row changes whose replies were lost; had it refused one of them, it would not be in the dead letters")]
-    public partial void RepliesLost(int writer, int rows);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "writer {Writer}: Redis has applied {Rows} row changes whose replies were lost; by what its keys hold it refused {Refused} commands of them")]
+    public partial void RepliesLost(int writer, int rows, int refused);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Redis at {Redis} may drop keys when its memory is full (maxmemory-policy {Policy}); set it to noeviction, or rows will go missing there unnoticed")]
     public partial void Evicts(string redis, string policy);

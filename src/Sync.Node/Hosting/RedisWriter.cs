@@ -224,10 +224,11 @@ sealed class RedisWriter
         if (reached == Position.None) (reached, field) = (copied, copyField);
         if (refused is null && outcomeUnknown && context.RecordsPositions && await HoldsAsync(current, field, reached, cancellationToken))
         {
-            // Redis has the flight, but its replies are lost: whether it refused a command of it can't be known any more.
+            // Redis has the flight, but its replies are lost; what it refused of it shows in the keys.
+            var failures = await LostReplies.FindAsync(current.Connection, batches, cancellationToken);
             context.Metrics.Warnings.Add(1, new KeyValuePair<string, object?>("kind", "replies_lost"));
-            context.Log.RepliesLost(Index, flight.Sum(work => work.Batch!.Count));
-            refused = [];
+            context.Log.RepliesLost(Index, flight.Sum(work => work.Batch!.Count), failures.Count);
+            refused = context.Filter.Failed(batches, failures, context.Time.GetUtcNow());
             outcomeUnknown = false;
         }
         if (refused is null)
@@ -258,17 +259,29 @@ sealed class RedisWriter
     {
         while (true)
         {
-            int dataBatches = batches.Count;
-            if (held.Count > 0) batches.Add(context.DeadLetters.ParkingBatch(held));
-            var result = await current.WriteAsync(
-                batches, context.Keys.ProgressBytes, field, context.RecordsPositions ? reached : Position.None, cancellationToken);
-            if (result.Failures.Count > 0 && result.Failures[^1].Batch == dataBatches)
-                throw new SyncException(ExitCode.RedisUnsuitable,
-                    $"Redis at {current.Connection.Endpoint} refused to keep a dead letter ({result.Failures[^1].Error}); check the key '{context.Keys.DeadLetters}' and its permissions.");
-            if (batches.Count > dataBatches) batches.RemoveAt(dataBatches);
+            var result = await SendAsync(current, field, reached, cancellationToken);
             if (result.Outcome == FlightOutcome.Applied)
                 return result.Failures.Count == 0 ? [] : context.Filter.Failed(batches, result.Failures, context.Time.GetUtcNow());
             held.AddRange(context.Filter.TakeRefused(batches, result.Failures, parked, context.Time.GetUtcNow()));
+        }
+    }
+
+    /// <summary>Sends the batches with what parks <see cref="held"/> behind them.</summary>
+    async ValueTask<FlightResult> SendAsync(SinkSession current, byte[] field, Position reached, CancellationToken cancellationToken)
+    {
+        int dataBatches = batches.Count;
+        if (held.Count > 0) batches.Add(context.DeadLetters.ParkingBatch(held));
+        try
+        {
+            var result = await current.WriteAsync(
+                batches, context.Keys.ProgressBytes, field, context.RecordsPositions ? reached : Position.None, cancellationToken);
+            if (result.Failures.Count == 0 || result.Failures[^1].Batch < dataBatches) return result;
+            throw new SyncException(ExitCode.RedisUnsuitable,
+                $"Redis at {current.Connection.Endpoint} refused to keep a dead letter ({result.Failures[^1].Error}); check the key '{context.Keys.DeadLetters}' and its permissions.");
+        }
+        finally
+        {
+            if (batches.Count > dataBatches) batches.RemoveAt(dataBatches);
         }
     }
 

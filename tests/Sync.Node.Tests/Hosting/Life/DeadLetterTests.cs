@@ -164,4 +164,30 @@ public class DeadLetterTests(Servers servers)
         (await stage.ItemsAsync("LRANGE", "list:b", "0", "-1")).ShouldBe(["4", "6"]);
         (await stage.NumberAsync("sum:a")).ShouldBe(4);
     }
+
+    [Fact]
+    public async Task A_refusal_whose_reply_was_lost_should_be_found_and_parked()
+    {
+        await using var stage = await Stage.OpenAsync(servers, Schema, Lists, "writeTimeout: 60s");
+        var node = await stage.StartAsync(workers: 1);
+        await stage.RedisAsync("SET", "list:a", "in the way");
+        await stage.RedisAsync("SET", "sum:b", "no number");
+        node.Redis.SwallowAnswersTo("RPUSH"u8.ToArray());
+        await stage.SqlAsync("insert into t values (1, 'a', 1), (2, 'b', 2), (3, 'c', 3), (4, 'a', 4)");
+        await node.UntilAsync(async () => await stage.NumberAsync("sum:a") >= 1, "Redis should have applied it");
+        node.Redis.Cut();
+        node.Redis.Mend();
+        await stage.SqlAsync("insert into t values (5, 'a', 1), (6, 'c', 1)");
+        await stage.CaughtUpAsync(node);
+        (await stage.ItemsAsync("LRANGE", "list:c", "0", "-1")).ShouldBe(["3", "6"]);
+        node.Status.DeadLetters.ShouldBe(4, "lists of 1 and 4, sum of 2, and all of 5 behind them");
+        node.Log.ShouldContain(l => l.Contains("whose replies were lost") && l.Contains(" commands of them") && !l.Contains("refused 0"));
+
+        await stage.RedisAsync("DEL", "list:a", "sum:b");
+        (await node.Host.RetryDeadLettersAsync(null, default)).Failed.ShouldBe(0);
+        (await stage.ItemsAsync("LRANGE", "list:a", "0", "-1")).ShouldBe(["1", "4", "5"]);
+        (await stage.NumberAsync("sum:a")).ShouldBe(6);
+        (await stage.NumberAsync("sum:b")).ShouldBe(2);
+        (await stage.ItemsAsync("LRANGE", "list:b", "0", "-1")).ShouldBe(["2"]);
+    }
 }

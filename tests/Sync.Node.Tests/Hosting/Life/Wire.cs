@@ -15,7 +15,8 @@ sealed class Wire : IAsyncDisposable
     readonly List<Socket> open = [];
     readonly Task accepting;
     TaskCompletionSource flowing = Done();
-    volatile bool isCut;
+    volatile bool isCut, swallows;
+    byte[]? unanswered;
     (byte[] Pattern, Action<byte[], int> Spoil)? tampering;
 
     public Wire(int target)
@@ -38,7 +39,15 @@ sealed class Wire : IAsyncDisposable
         }
     }
 
-    public void Mend() => isCut = false;
+    public void Mend()
+    {
+        unanswered = null;
+        swallows = false;
+        isCut = false;
+    }
+
+    /// <summary>What the server answers to the next bytes that hold <paramref name="pattern"/>, and afterwards, gets lost, until <see cref="Mend"/>.</summary>
+    public void SwallowAnswersTo(byte[] pattern) => unanswered = pattern;
 
     /// <summary>From here on what the node sends stays on its way, until <see cref="Thaw"/>.</summary>
     public void Freeze() => flowing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -101,7 +110,12 @@ sealed class Wire : IAsyncDisposable
         {
             for (int count; (count = await from.ReceiveAsync(buffer.AsMemory())) > 0;)
             {
-                if (mayFreeze) await flowing.Task;
+                if (mayFreeze)
+                {
+                    await flowing.Task;
+                    if (unanswered is { } pattern && buffer.AsSpan(0, count).IndexOf(pattern) >= 0) swallows = true;
+                }
+                else if (swallows) continue;
                 else Spoil(buffer, count);
                 for (int sent = 0; sent < count;) sent += await to.SendAsync(buffer.AsMemory(sent, count - sent));
             }

@@ -1,0 +1,87 @@
+using System.Diagnostics;
+using System.Globalization;
+using Sync.Faults.Checking;
+using Sync.Faults.Injecting;
+using Sync.Faults.Load;
+using Sync.Faults.Servers;
+
+namespace Sync.Faults.Scenarios;
+
+/// <summary>
+/// Load and faults for some minutes, in rounds: a poison phase, faults, then the writers pause, everything catches up, and all that Redis holds is compared
+/// with all that was ever committed. The first round that finds something ends the run.
+/// </summary>
+sealed class FaultRun(FaultOptions options, string folder)
+{
+    const int sessions = 4;
+    static readonly TimeSpan longestRound = TimeSpan.FromMinutes(3);
+
+    public async Task<bool> RunAsync(CancellationToken cancellationToken)
+    {
+        var length = TimeSpan.FromMinutes(options.Minutes > 0 ? options.Minutes : 30);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"faults: seed {options.Seed}, {length.TotalMinutes:0.#} min, about {options.Rate} row changes/s in {sessions} sessions"));
+        await using var site = await Site.OpenAsync(folder);
+        await using var writers = new Writers(site.Postgres, site.Database, options.Seed, sessions, options.Rate);
+        var injector = new Injector(site);
+        using var plan = FaultPlan.Draw(options.Seed, options.Only).GetEnumerator();
+        var poison = new PoisonPhase(site);
+        writers.Start();
+
+        Tally? tally = null;
+        int checks = 0;
+        for (var watch = Stopwatch.StartNew(); watch.Elapsed < length;)
+        {
+            if (options.Only.Count == 0)
+            {
+                await site.UntilAsync(async () => await (await site.ActiveAsync()).StateAsync() == "streaming", "a node should stream");
+                injector.Count(FaultKind.PoisonKey);
+                await poison.RunAsync(cancellationToken);
+            }
+            for (var round = Stopwatch.StartNew(); round.Elapsed < longestRound && watch.Elapsed < length;)
+            {
+                plan.MoveNext();
+                if (Environment.GetEnvironmentVariable("ACTORSYNC_FAULTS_TRACE") is not null) Console.WriteLine($"{watch.Elapsed:mm\\:ss} {plan.Current}");
+                await injector.RunAsync(plan.Current, cancellationToken);
+            }
+            await writers.PauseAsync();
+            var settling = Stopwatch.StartNew();
+            bool settled = await site.SettleAsync(cancellationToken);
+            tally = await CheckAsync(site);
+            checks++;
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"  {watch.Elapsed:mm\\:ss}  {injector.Total,4} faults  {tally.Changes,9} changes  caught up in {settling.Elapsed.TotalSeconds,4:0.0} s  lost {tally.Lost}  duplicated {tally.Duplicated}  reordered {tally.Reordered}  foreign {tally.Foreign}"));
+            if (!settled || !tally.IsClean || site.Problems.Count > 0) break;
+            writers.Resume();
+        }
+        bool good = tally is { IsClean: true, Changes: > 0, Keys: > 0 } && site.Problems.Count == 0;
+        Print(site, writers, injector, poison, tally!, checks);
+        return good;
+    }
+
+    static async Task<Tally> CheckAsync(Site site)
+    {
+        using var redis = await site.Redis.ClientAsync();
+        var expected = await Expectation.ReadAsync(site.Postgres, site.Database);
+        var tally = Comparison.Run(expected, await Content.ReadAsync(redis));
+        long parked = (long)(await redis.CommandAsync("XLEN", "actorsync:{faults}:dlq"))!;
+        if (parked > 0) tally.AddLost(parked, "changes are still parked in the dead letters");
+        return tally;
+    }
+
+    void Print(Site site, Writers writers, Injector injector, PoisonPhase poison, Tally tally, int checks)
+    {
+        Console.WriteLine();
+        Console.WriteLine($"| fault | times |\n|---|---:|");
+        foreach (var (kind, count) in injector.Counts) Console.WriteLine($"| {kind} | {count} |");
+        Console.WriteLine($"| **all** | **{injector.Total}** |");
+        Console.WriteLine();
+        Console.WriteLine("| seed | faults | transactions | changes applied | keys compared | full comparisons | parked and retried | lost | duplicated | reordered | foreign |");
+        Console.WriteLine("|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
+        Console.WriteLine($"| {options.Seed} | {injector.Total} | {writers.Transactions} | {tally.Changes - tally.Lost} | {tally.Keys} | {checks} | {poison.Retried} | {tally.Lost} | {tally.Duplicated} | {tally.Reordered} | {tally.Foreign} |");
+        Console.WriteLine();
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"nodes: most memory {site.Nodes.Max(n => n.PeakBytes) / 1048576.0:0} MB, started again by their supervisor {site.Nodes.Sum(n => n.Restarts)} times; transactions refused by PostgreSQL or cut off {writers.Refused}"));
+        foreach (string example in tally.Examples) Console.WriteLine($"  {example}");
+        foreach (string problem in site.Problems) Console.WriteLine($"  problem: {problem}");
+    }
+}

@@ -1,0 +1,67 @@
+using System.Diagnostics;
+using System.Globalization;
+using Sync.Faults.Load;
+using Sync.Faults.Servers;
+
+namespace Sync.Faults.Scenarios;
+
+/// <summary>
+/// A key of another type stands where a stream should be. Its changes are parked; those of all other keys go on; then the plant is removed and
+/// <c>actorsync dlq retry</c> has to bring exactly what is missing, while more comes for the same key.
+/// </summary>
+sealed class PoisonPhase(Site site)
+{
+    static readonly TimeSpan retryDeadline = TimeSpan.FromMinutes(1);
+    int next = Schema.FirstPoisonKey;
+
+    /// <summary>Changes that were parked and then applied, in all phases.</summary>
+    public long Retried { get; private set; }
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        int key = next++;
+        string name = string.Create(CultureInfo.InvariantCulture, $"log:{key}");
+        await site.Redis.ExecAsync("SET", name, "planted");
+        await site.Postgres.ExecuteAsync(string.Create(CultureInfo.InvariantCulture, $"insert into counter values ({key})"), site.Database);
+        for (int i = 1; i <= 6; i++)
+        {
+            await site.Postgres.ExecuteAsync(Statements.EventsSql(key, i * 3), site.Database);
+            await Task.Delay(150, cancellationToken);
+        }
+        string? target = await site.Postgres.ScalarAsync<string>("select pg_current_wal_lsn()::text", site.Database);
+        await site.UntilAsync(async () => await ParkedAsync() > 0, "changes of a poisoned key should be parked");
+        // A poisoned key stops nobody else: all that was committed up to here is applied or parked, while the key stays as it is.
+        await site.UntilAsync(async () => await (await site.ActiveAsync()).StatusAsync() is { } status
+            && Site.Lsn(status.GetProperty("lsn").GetProperty("applied").GetString()!) >= Site.Lsn(target!), "other keys should go on");
+        await site.UntilAsync(async () => await ParkedAsync() == 63, "every change of the poisoned key should be parked, in order");
+        await site.Redis.ExecAsync("DEL", name);
+        Retried += await ParkedAsync();
+
+        var watch = Stopwatch.StartNew();
+        do
+        {
+            await RetryAsync(cancellationToken);
+            await site.Postgres.ExecuteAsync(Statements.EventsSql(key, 5), site.Database);
+        }
+        while (await ParkedAsync() > 0 && watch.Elapsed < retryDeadline);
+        if (await ParkedAsync() is var left and > 0)
+            lock (site.Problems) site.Problems.Add($"{left} changes are still parked after actorsync dlq retry");
+    }
+
+    async Task<long> ParkedAsync() => (long)(await site.Redis.ExecAsync("XLEN", "actorsync:{faults}:dlq"))!;
+
+    async Task RetryAsync(CancellationToken cancellationToken)
+    {
+        var active = await site.ActiveAsync();
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "actorsync.dll"), "dlq", "retry", "--all", "--config", active.ConfigFile])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using var process = Process.Start(start)!;
+        string output = await process.StandardOutput.ReadToEndAsync(cancellationToken) + await process.StandardError.ReadToEndAsync(cancellationToken);
+        await process.WaitForExitAsync(cancellationToken);
+        if (process.ExitCode != 0)
+            lock (site.Problems) site.Problems.Add($"actorsync dlq retry ended with exit code {process.ExitCode}: {output.Trim()}");
+    }
+}

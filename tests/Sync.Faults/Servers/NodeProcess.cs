@@ -1,0 +1,176 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Sync.Testing;
+
+namespace Sync.Faults.Servers;
+
+/// <summary>
+/// One of our nodes, as its users run it: a process, started again by a supervisor whenever it ends, as systemd would. Ends that are not ours and have an
+/// exit code other than those worth another start are kept as problems of the run.
+/// </summary>
+sealed class NodeProcess : IAsyncDisposable
+{
+    static readonly HttpClient http = new() { Timeout = TimeSpan.FromSeconds(2) };
+    static readonly TimeSpan restartDelay = TimeSpan.FromMilliseconds(500);
+    const int PostgresUnreachable = 10, RedisUnreachable = 20;
+
+    readonly string folder;
+    readonly Func<NodeProcess, string> config;
+    readonly CancellationTokenSource end = new();
+    readonly List<string> problems;
+    readonly TextWriter log;
+    readonly Lock gate = new();
+    Task supervision = Task.CompletedTask;
+    Process? process;
+    bool expected;
+    TimeSpan downFor;
+    long peakBytes;
+
+    /// <param name="name">For logs.</param>
+    /// <param name="folder">Where its configuration and log go.</param>
+    /// <param name="postgresPort">Where PostgreSQL listens.</param>
+    /// <param name="redisPort">Where Redis listens.</param>
+    /// <param name="config">Its configuration, made before every start.</param>
+    /// <param name="problems">Takes what should not have happened.</param>
+    public NodeProcess(string name, string folder, int postgresPort, int redisPort, Func<NodeProcess, string> config, List<string> problems)
+    {
+        (Name, this.folder, this.config, this.problems) = (name, folder, config, problems);
+        log = TextWriter.Synchronized(new StreamWriter(LogFile) { AutoFlush = true });
+        (Postgres, Redis) = (new Wire(postgresPort), new Wire(redisPort));
+    }
+
+    public string Name { get; }
+    public Wire Postgres { get; }
+    public Wire Redis { get; }
+    public int HttpPort { get; } = Ports.Free();
+
+    /// <summary>For its next start.</summary>
+    public int Workers { get; set; } = 2;
+
+    public string ConfigFile => Path.Combine(folder, $"node-{Name}.yaml");
+    public string LogFile => Path.Combine(folder, $"node-{Name}.log");
+    public int Restarts { get; private set; }
+    public bool IsFrozen { get; private set; }
+
+    public int Pid
+    {
+        get { lock (gate) return process?.Id ?? 0; }
+    }
+
+    /// <summary>The most memory any of its incarnations had, in bytes.</summary>
+    public long PeakBytes => Math.Max(peakBytes, Posix.PeakResidentBytes(Pid));
+
+    public void Start() => supervision = Task.Run(SuperviseAsync);
+
+    async Task SuperviseAsync()
+    {
+        while (!end.IsCancellationRequested)
+        {
+            await File.WriteAllTextAsync(ConfigFile, config(this));
+            var started = Spawn();
+            await started.WaitForExitAsync();
+            int code = started.ExitCode;
+            TimeSpan wait;
+            lock (gate)
+            {
+                process = null;
+                wait = expected ? downFor : restartDelay;
+                if (!expected && !end.IsCancellationRequested)
+                {
+                    Restarts++;
+                    if (code is not (PostgresUnreachable or RedisUnreachable))
+                        lock (problems) problems.Add($"node {Name} ended by itself with exit code {code}");
+                }
+                expected = false;
+            }
+            started.Dispose();
+            try { await Task.Delay(wait, end.Token); }
+            catch (OperationCanceledException) { return; }
+        }
+    }
+
+    Process Spawn()
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "actorsync.dll"), "run", "--config", ConfigFile])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        lock (gate)
+        {
+            var started = Process.Start(start) ?? throw new InvalidOperationException("dotnet did not start.");
+            void Keep(object sender, DataReceivedEventArgs line)
+            {
+                if (line.Data is not null) log.WriteLine(line.Data);
+            }
+            started.OutputDataReceived += Keep;
+            started.ErrorDataReceived += Keep;
+            started.BeginOutputReadLine();
+            started.BeginErrorReadLine();
+            log.WriteLine($"== node {Name} is process {started.Id}, {Workers} workers");
+            process = started;
+            if (end.IsCancellationRequested) Posix.Signal(started.Id, Posix.Sigkill);
+            return started;
+        }
+    }
+
+    /// <summary>Ends it with a signal; the supervisor starts it again after <paramref name="down"/>.</summary>
+    public void End(int signal, TimeSpan down)
+    {
+        lock (gate)
+        {
+            if (process is null) return;
+            peakBytes = PeakBytes;
+            (expected, downFor) = (true, down);
+            Posix.Signal(process.Id, signal);
+            if (IsFrozen) Posix.Signal(process.Id, Posix.Sigcont);
+            IsFrozen = false;
+        }
+    }
+
+    public void Freeze()
+    {
+        lock (gate)
+        {
+            if (process is null) return;
+            Posix.Signal(process.Id, Posix.Sigstop);
+            IsFrozen = true;
+        }
+    }
+
+    public void Thaw()
+    {
+        lock (gate)
+        {
+            if (process is not null) Posix.Signal(process.Id, Posix.Sigcont);
+            IsFrozen = false;
+        }
+    }
+
+    /// <summary>What <c>/api/status</c> says; null when it does not answer.</summary>
+    public async Task<JsonElement?> StatusAsync()
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(await http.GetStringAsync($"http://127.0.0.1:{HttpPort}/api/status", end.Token));
+            return document.RootElement.Clone();
+        }
+        catch (Exception e) when (e is HttpRequestException or TaskCanceledException or JsonException or IOException)
+        {
+            return null;
+        }
+    }
+
+    public async Task<string> StateAsync() => await StatusAsync() is { } status ? status.GetProperty("state").GetString()!.ToLowerInvariant() : "";
+
+    public async ValueTask DisposeAsync()
+    {
+        await end.CancelAsync();
+        End(Posix.Sigkill, TimeSpan.Zero);
+        await supervision;
+        await Postgres.DisposeAsync();
+        await Redis.DisposeAsync();
+        await log.DisposeAsync();
+        end.Dispose();
+    }
+}

@@ -1,0 +1,138 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Sync.Faults.Load;
+using Sync.Testing;
+
+namespace Sync.Faults.Servers;
+
+/// <summary>A PostgreSQL with the tables of the load, an empty Redis, and two nodes on one slot, each behind wires of its own.</summary>
+sealed class Site : IAsyncDisposable
+{
+    static readonly TimeSpan settleDeadline = TimeSpan.FromMinutes(3);
+
+    long marker;
+
+    Site(string folder, PostgresServer postgres, RedisProcess redis, string database)
+    {
+        (Folder, Postgres, Redis, Database) = (folder, postgres, redis, database);
+        Nodes = [.. "AB".Select(name => new NodeProcess($"{name}", folder, postgres.Port, redis.Port, Config, Problems))];
+    }
+
+    /// <summary>Logs and configurations.</summary>
+    public string Folder { get; }
+    public PostgresServer Postgres { get; }
+    public RedisProcess Redis { get; }
+    public string Database { get; }
+    public IReadOnlyList<NodeProcess> Nodes { get; }
+
+    /// <summary>What should not have happened, besides wrong content.</summary>
+    public List<string> Problems { get; } = [];
+
+    /// <param name="folder">Where logs go.</param>
+    /// <param name="nodes">How many nodes to start.</param>
+    public static async Task<Site> OpenAsync(string folder, int nodes = 2)
+    {
+        Directory.CreateDirectory(folder);
+        // Short, because a test that waits for time-outs proves nothing more when they are long.
+        var postgres = await PostgresServer.StartAsync("wal_sender_timeout = 6s", "deadlock_timeout = 200ms", "max_wal_size = 4GB", "checkpoint_timeout = 2min");
+        try
+        {
+            var redis = await RedisProcess.StartAsync(Path.Combine(folder, "redis.log"));
+            var site = new Site(folder, postgres, redis, await postgres.CreateDatabaseAsync());
+            await postgres.ExecuteAsync(Schema.Sql(), site.Database);
+            foreach (var node in site.Nodes.Take(nodes))
+            {
+                node.Start();
+                await site.UntilAsync(async () => await node.StateAsync() is "streaming" or "standby", $"node {node.Name} should come up");
+            }
+            return site;
+        }
+        catch
+        {
+            await postgres.DisposeAsync();
+            throw;
+        }
+    }
+
+    string Config(NodeProcess node) => $$"""
+        postgres:
+          conn: { host: 127.0.0.1, port: {{node.Postgres.Port}}, database: {{Database}}, user: postgres }
+          repl: { pub: pub, slot: faults }
+          standByTimeout: 1s
+          receiveTimeout: 6s
+        redis:
+          conn: { host: 127.0.0.1, port: {{node.Redis.Port}} }
+        flushWorkers: {{node.Workers}}
+        writeTimeout: 2s
+        shutdownTimeout: 10s
+        retryPolicy: { initialBackoff: 50ms, maxBackoff: 1s }
+        http: { port: {{node.HttpPort}} }
+        tables:
+        {{Schema.Tables.ReplaceLineEndings("\n")}}
+        """;
+
+    /// <summary>The node that streams; the first one if none does now.</summary>
+    public async Task<NodeProcess> ActiveAsync()
+    {
+        foreach (var node in Nodes)
+            if (!node.IsFrozen && await node.StateAsync() == "streaming") return node;
+        return Nodes[0];
+    }
+
+    public NodeProcess Other(NodeProcess node) => Nodes.First(n => n != node);
+
+    /// <summary>Waits until Redis holds everything that has committed; nobody may be writing meanwhile. False, and a problem noted, when it never does.</summary>
+    public async Task<bool> SettleAsync(CancellationToken cancellationToken)
+    {
+        string number = (++marker).ToString(CultureInfo.InvariantCulture);
+        string? target = await Postgres.ScalarAsync<string>("select pg_current_wal_lsn()::text", Database);
+        await Postgres.ExecuteAsync($"insert into marker values (1, {number}) on conflict (id) do update set n = excluded.n", Database);
+        var watch = Stopwatch.StartNew();
+        while (watch.Elapsed < settleDeadline)
+        {
+            foreach (var node in Nodes)
+                if (await node.StatusAsync() is { } status && HasReached(status, target!) && (string?)await Redis.ExecAsync("GET", "marker:1") == number) return true;
+            await Task.Delay(200, cancellationToken);
+        }
+        string states = await StatesAsync();
+        lock (Problems) Problems.Add($"Redis did not catch up with {target} within {settleDeadline.TotalSeconds:0} s; {states}");
+        return false;
+    }
+
+    static bool HasReached(JsonElement status, string target) =>
+        status.GetProperty("state").GetString()!.Equals("streaming", StringComparison.OrdinalIgnoreCase) && Lsn(status.GetProperty("lsn").GetProperty("applied").GetString()!) >= Lsn(target);
+
+    public static ulong Lsn(string text)
+    {
+        string[] halves = text.Split('/');
+        return (ulong.Parse(halves[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture) << 32) | ulong.Parse(halves[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+    }
+
+    async Task<string> StatesAsync()
+    {
+        var states = new List<string>();
+        foreach (var node in Nodes)
+            states.Add(await node.StatusAsync() is { } status
+                ? $"node {node.Name} {status.GetProperty("state")} applied {status.GetProperty("lsn").GetProperty("applied")} {status.GetProperty("lastError")}"
+                : $"node {node.Name} does not answer");
+        return string.Join("; ", states);
+    }
+
+    public async Task UntilAsync(Func<Task<bool>> holds, string what)
+    {
+        var watch = Stopwatch.StartNew();
+        while (!await holds())
+        {
+            if (watch.Elapsed > settleDeadline) throw new TimeoutException($"{what}; {await StatesAsync()}");
+            await Task.Delay(50);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var node in Nodes) await node.DisposeAsync();
+        await Redis.DisposeAsync();
+        await Postgres.DisposeAsync();
+    }
+}

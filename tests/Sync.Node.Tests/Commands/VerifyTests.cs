@@ -1,0 +1,41 @@
+using System.Text.Json;
+using Sync.Contracts;
+
+namespace Sync.Node.Tests.Commands;
+
+/// <summary><c>actorsync verify</c> as a program: what it prints and how it ends.</summary>
+[Collection(CommandCollection.Name)]
+public sealed class VerifyTests(CommandServers servers)
+{
+    [Fact]
+    public async Task Verify_should_end_with_0_or_50_and_say_what_differs()
+    {
+        using var place = (await Workplace.CreateAsync(servers)).Configure($$"""
+            - orders: { commands: [["SET", "{{Guid.NewGuid():N}}:{id}", "{note}"], ["INCR", "count"]] }
+            """);
+        await place.SqlAsync("insert into orders values (1, 'one'), (2, 'two words')");
+        using var node = place.Start("run");
+        await node.SaysAsync("streaming slot");
+        var clean = await place.RunAsync("verify");
+        clean.Code.ShouldBe(0, clean.Error);
+        clean.Out.ShouldStartWith("public.orders  2 rows, 2 keys, 0 missing, 0 different, 0 extra, 1 command not verifiable\n");
+        clean.Out.ShouldContain("  not verifiable: INCR count: its effect depends on what was there before\n");
+        clean.Out.ShouldEndWith("no drift\n");
+
+        string prefix = File.ReadAllText(place.Folder.File("config.yaml")).Split("\"SET\", \"")[1].Split(':')[0];
+        await servers.Redis.ExecAsync("SET", $"{prefix}:2", "other\nwords");
+        await servers.Redis.ExecAsync("SET", $"{prefix}:3", "x");
+        var drift = await place.RunAsync("verify", "--table", "orders");
+        drift.Code.ShouldBe((int)ExitCode.Drift, drift.Error);
+        drift.Out.ShouldContain($"  different  {prefix}:2 (row 2): should be \"two words\", is \"other\\nwords\"\n");
+        drift.Out.ShouldContain($"  extra      {prefix}:3 (row 3): no row leads to it\n");
+        drift.Out.ShouldEndWith("2 keys differ\n");
+        var json = await place.RunAsync("verify", "--json", "--examples", "0");
+        json.Code.ShouldBe((int)ExitCode.Drift);
+        using var report = JsonDocument.Parse(json.Out);
+        report.RootElement.GetProperty("drift").GetInt64().ShouldBe(2);
+        var table = report.RootElement.GetProperty("tables")[0];
+        (table.GetProperty("rows").GetInt64(), table.GetProperty("different").GetInt64(), table.GetProperty("extra").GetInt64()).ShouldBe((2, 1, 1));
+        table.GetProperty("examples").GetArrayLength().ShouldBe(0);
+    }
+}
