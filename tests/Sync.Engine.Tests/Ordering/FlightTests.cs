@@ -146,4 +146,12 @@ public class FlightTests
         flight.Written(Answer(FlightOutcome.Fenced), now);
         flight.Next(now).ShouldBe(FlightStep.Leave);
     }
+
+    [Fact]
+    public void What_was_refused_while_a_flight_ran_should_be_retried_before_what_had_been_held_behind_it()
+    {
+        // Seen by the simulation: the change that can't be expressed is parked with the flight, the one before it only when Redis has refused it.
+        ReplayOrder.Of<int>([4, 6, 2, 8], At).ShouldBe([2, 4, 6, 8]);
+        ReplayOrder.Of<int>([8, 6, -1, 4, -1, 2, 1], step => step < 0 ? Position.None : At(step)).ShouldBe([6, 8, -1, 4, -1, 1, 2]);
+    }
 }

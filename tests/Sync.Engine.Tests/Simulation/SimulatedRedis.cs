@@ -106,11 +106,11 @@ sealed class SimulatedRedis(Scenario scenario, Mutation mutation)
     /// <summary>Applies the oldest dead letter of a key; false when it is refused again.</summary>
     public bool Replay(int key)
     {
-        int index = Parked.FindIndex(letter => letter.Key == key);
-        if (index < 0) return true;
-        var position = Parked[index].Position;
+        var letters = ReplayOrder.Of([.. Parked.Where(letter => letter.Key == key)], letter => letter.Position);
+        if (letters.Count == 0) return true;
+        var position = letters[0].Position;
         if (IsBlocked(position) || (!IsMended && IsRefusedWhenQueued(position))) return false;
-        Parked.RemoveAt(index);
+        Parked.Remove(letters[0]);
         Apply(position);
         return true;
     }
@@ -143,7 +143,7 @@ sealed class SimulatedRedis(Scenario scenario, Mutation mutation)
     {
         var change = new ChangeOfKey(keyOf[position], position);
         if (Applied.Contains(position)) Fail($"{Name(position)} of k{change.Key} is applied and was parked");
-        else if (Parked.Exists(letter => letter.Key == change.Key && letter.Position >= position)) Fail($"{Name(position)} of k{change.Key} was parked twice or out of turn");
+        else if (Parked.Contains(change)) Fail($"{Name(position)} of k{change.Key} was parked twice");
         Parked.Add(change);
     }
 

@@ -135,6 +135,8 @@ sealed class World
             if (node.Confirmable > Confirmed) choices.Add((4, node, 0));
         }
         for (int i = 0; i < Unread.Count; i++) choices.Add((5, null, i));
+        // Redis may take longer to read what is in a buffer than a writer waits before it connects anew.
+        if (Unread.Count > 0 && NextWaking() is not null) choices.Add((6, null, 0));
     }
 
     void Take((int Kind, SimulatedNode? Node, int Index) choice)
@@ -164,6 +166,9 @@ sealed class World
                 if (left.Connection.IsKilled) break;
                 Trace($"Redis runs what a dead connection had sent: {left.Step}");
                 RunRequest(left);
+                break;
+            case 6:
+                Now = NextWaking()!.Value;
                 break;
         }
     }
