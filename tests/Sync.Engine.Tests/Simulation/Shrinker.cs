@@ -3,7 +3,7 @@ namespace Sync.Engine.Tests.Simulation;
 /// <summary>Makes a failing scenario small: leaves out faults, transactions and rows for as long as it still fails in some way.</summary>
 static class Shrinker
 {
-    const int mostRuns = 20_000, otherSeeds = 12;
+    const int mostRuns = 30_000, otherSeeds = 12;
 
     public static Scenario Shrink(Scenario failing, Mutation mutation = Mutation.None)
     {
@@ -22,14 +22,22 @@ static class Shrinker
         return failing;
     }
 
-    /// <summary>The scenario, also with other choices of the scheduler: leaving something out shifts all that are drawn behind it. Null when none fails.</summary>
+    /// <summary>
+    /// The scenario, also with other choices of the scheduler and with earlier faults: leaving something out shifts all that is drawn behind it, and ends
+    /// the schedule sooner. Null when none fails.
+    /// </summary>
     static Scenario? Failing(Scenario candidate, Mutation mutation, ref int runs)
     {
-        for (int other = 0; other <= otherSeeds && runs < mostRuns; other++, runs++)
-        {
-            var choice = other == 0 ? candidate : candidate with { Seed = other };
-            if (World.Run(choice, mutation).Violation is not null) return choice;
-        }
+        for (int other = 0; other <= otherSeeds; other++)
+            for (int quarters = 4; quarters >= 2 && runs < mostRuns; quarters--, runs++)
+            {
+                var choice = candidate with
+                {
+                    Seed = other == 0 ? candidate.Seed : other,
+                    Faults = [.. candidate.Faults.Select(f => f with { Step = Math.Max(2, f.Step * quarters / 4) })],
+                };
+                if (World.Run(choice, mutation).Violation is not null) return choice;
+            }
         return null;
     }
 
