@@ -197,12 +197,12 @@ public sealed class TablePlan
     MapOutcome MapOne(in RowImage row, in RowImage probable, RulePlan[] rules, MappedChange result, MapMode mode)
     {
         if (rules.Length == 0) return MapOutcome.Nothing;
-        if (parts.When is not null && !mode.HasFlag(MapMode.Decided))
+        if (parts.When is not null && (mode & MapMode.Decided) == 0)
         {
             var wanted = parts.When.Evaluate(row, result.Scratch);
-            if (wanted == Truth.False || (wanted == Truth.Unknown && !mode.HasFlag(MapMode.Ends))) return MapOutcome.Nothing;
+            if (wanted == Truth.False || (wanted == Truth.Unknown && (mode & MapMode.Ends) == 0)) return MapOutcome.Nothing;
         }
-        if (mode.HasFlag(MapMode.Whole) && HasUnchanged(row)) return MapOutcome.NeedsReread;
+        if ((mode & MapMode.Whole) != 0 && HasUnchanged(row)) return MapOutcome.NeedsReread;
         int from = result.Commands.Length, commands = 0;
         foreach (var rule in rules)
         {
@@ -211,9 +211,9 @@ public sealed class TablePlan
             foreach (var command in rule.Commands)
             {
                 bool removes = command.Nature == CommandNature.Remove;
-                if (mode.HasFlag(MapMode.Removals) && !removes) continue;
-                if (mode.HasFlag(MapMode.Moves) && parts.Rewritten.Contains(command) && command.KeysStay(probable)) continue;
-                if (mode.HasFlag(MapMode.State) && command.Nature is not (CommandNature.Write or CommandNature.AddMember or CommandNature.Expire)) continue;
+                if ((mode & MapMode.Removals) != 0 && !removes) continue;
+                if ((mode & MapMode.Moves) != 0 && parts.Rewritten.Contains(command) && command.KeysStay(probable)) continue;
+                if ((mode & MapMode.State) != 0 && command.Nature is not (CommandNature.Write or CommandNature.AddMember or CommandNature.Expire)) continue;
                 int written = command.Write(result, removes ? probable : row);
                 if (written == -1) return MapOutcome.NeedsReread;
                 if (written == -2)

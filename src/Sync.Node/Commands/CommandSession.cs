@@ -53,7 +53,7 @@ sealed class CommandSession(IReadOnlyDictionary<string, string> environment, str
     }
 
     /// <summary>As <see cref="Load"/>, for commands that work with the servers; what is not built yet is refused, not ignored.</summary>
-    /// <exception cref="SyncException">Also when it asks for a Redis Cluster or Sentinel.</exception>
+    /// <exception cref="SyncException">Also when it asks for a Redis Cluster.</exception>
     public (SyncConfig Config, IReadOnlyList<ConfigIssue> Warnings) LoadSupported(ParseResult parsed)
     {
         var result = Load(parsed);
@@ -64,8 +64,6 @@ sealed class CommandSession(IReadOnlyDictionary<string, string> environment, str
     {
         { Nodes.Count: > 0 } => new SyncException(ExitCode.RedisUnsuitable,
             $"{config.Source}: redis.nodes asks for Redis Cluster, which is not supported yet: remove it and name a single server under redis.conn."),
-        { Sentinel: not null } => new SyncException(ExitCode.RedisUnsuitable,
-            $"{config.Source}: redis.sentinel is not supported yet: remove it and name the master under redis.conn."),
         _ => null,
     };
 }

@@ -19,7 +19,8 @@ static class StatusText
         Row("version", $"{status.Version}, up {Span(now - status.StartedAt)}");
         Row("slot", $"{status.Slot}, publication {status.Publication}");
         Row("PostgreSQL", $"{(status.Postgres.Length > 0 ? status.Postgres : "not found yet")}");
-        Row("Redis", $"{status.Redis}");
+        Row("Redis", $"{(status.Redis.Length > 0 ? status.Redis : "not found yet")}");
+        if (status.Guarantee.Length > 0) Row("delivery", $"{status.Guarantee}");
         Row("positions", $"received {status.Lsn.Received}, applied {status.Lsn.Applied}, confirmed {status.Lsn.Confirmed}");
         Row("lag", $"{status.LagMs:F1} ms, {PostgresChecks.Bytes(status.LagBytes)}");
         var rates = status.Rates;

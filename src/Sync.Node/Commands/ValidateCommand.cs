@@ -2,12 +2,16 @@ using System.CommandLine;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Node.Commands.Validation;
+using Sync.Node.Hosting;
 
 namespace Sync.Node.Commands;
 
 /// <summary><c>actorsync validate</c>: the configuration alone, or against the servers it names.</summary>
 static class ValidateCommand
 {
+    /// <summary>See docs/protocols/redis-sentinel.md, "What is not promised".</summary>
+    static readonly TimeSpan shortestRewind = TimeSpan.FromSeconds(5);
+
     public static Command Create(CommandSession session)
     {
         var connect = new Option<bool>("--connect") { Description = "Compare with the live tables, publication, slot and Redis; changes nothing." };
@@ -35,6 +39,10 @@ static class ValidateCommand
             }
             foreach (var table in config.Tables.Where(t => !report.Shows(t.FullName))) Show(table, !broken.Contains(table), report);
             Truncates(config, report);
+            if (config.Redis.Sentinel is not null && config.RewindWindow < shortestRewind)
+                report.Warn($"rewindWindow is {config.RewindWindow.TotalSeconds:0.###} s, but a failover by Sentinels may take {shortestRewind.TotalSeconds:0} s to be noticed,"
+                    + " and what only the old master holds is lost: set it to 5s or more");
+            report.Note($"delivery of every table: {Guarantees.Of(config)}");
             report.Write(config.Tables.Count, session.Out, session.Error, Terminal.HasColours);
             return (int)report.Outcome(parsed.GetValue(strict));
         });

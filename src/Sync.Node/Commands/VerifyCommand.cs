@@ -16,11 +16,15 @@ static class VerifyCommand
         var table = new Option<string?>("--table") { Description = "Only this table.", HelpName = "SCHEMA.TABLE" };
         var rate = new Option<int>("--rate")
         {
-            Description = "Rows per second to read, at most.", HelpName = "N", DefaultValueFactory = _ => VerifyOptions.DefaultRowsPerSecond,
+            Description = "Rows per second to read, at most.",
+            HelpName = "N",
+            DefaultValueFactory = _ => VerifyOptions.DefaultRowsPerSecond,
         };
         var examples = new Option<int>("--examples")
         {
-            Description = $"Differences to show of each kind and table, 0 to {MostExamples}.", HelpName = "N", DefaultValueFactory = _ => DefaultExamples,
+            Description = $"Differences to show of each kind and table, 0 to {MostExamples}.",
+            HelpName = "N",
+            DefaultValueFactory = _ => DefaultExamples,
         };
         var repair = new Option<bool>("--repair") { Description = "Have the running node mend what differs, and look again." };
         var json = new Option<bool>("--json") { Description = "As JSON." };

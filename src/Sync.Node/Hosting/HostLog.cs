@@ -10,6 +10,9 @@ sealed partial class HostLog(ILogger logger)
     [LoggerMessage(Level = LogLevel.Information, Message = "PostgreSQL {Version} at {Address}, Redis {RedisVersion} at {Redis}")]
     public partial void Connected(string version, string address, string redisVersion, string redis);
 
+    [LoggerMessage(Level = LogLevel.Information, Message = "delivery of every table: {Guarantee}")]
+    public partial void Promises(string guarantee);
+
     [LoggerMessage(Level = LogLevel.Information, Message = "{Change}")]
     public partial void Changed(string change);
 

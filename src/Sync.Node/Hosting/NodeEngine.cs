@@ -25,12 +25,15 @@ sealed class NodeEngine
     readonly PumpContext context;
     readonly Dictionary<string, SnapshotMark> marks;
     readonly CancellationTokenSource reading, writing;
-    Task writers = Task.CompletedTask;
+    readonly CancellationTokenSource watching = new();
+    MasterWatch? masterWatch;
+    Task writers = Task.CompletedTask, master = Task.CompletedTask;
     Exception? failure;
 
-    NodeEngine(PumpContext context, Dictionary<string, SnapshotMark> marks, CancellationToken soft, CancellationToken hard)
+    NodeEngine(PumpContext context, string redis, Dictionary<string, SnapshotMark> marks, CancellationToken soft, CancellationToken hard)
     {
         this.context = context;
+        Redis = redis;
         this.marks = marks;
         reading = CancellationTokenSource.CreateLinkedTokenSource(soft);
         writing = CancellationTokenSource.CreateLinkedTokenSource(hard);
@@ -38,6 +41,9 @@ sealed class NodeEngine
     }
 
     public DeadLetterDesk DeadLetters { get; }
+
+    /// <summary>The server that is written to.</summary>
+    public string Redis { get; }
     public Lsn Confirmed => context.Tracker.Confirmed;
     public long OldestCommitTicks => context.Tracker.OldestCommitTicks;
     public int OpenCircuits => context.Writers.Count(w => w.IsCircuitOpen);
@@ -58,10 +64,11 @@ sealed class NodeEngine
         NodeParts shared, TableSet tables, Source source, CancellationToken soft, CancellationToken hard)
     {
         var config = shared.Config;
-        await using var session = await SinkSession.OpenAsync(config.Redis.Conn, config.WriteTimeout, shared.Time, null, soft);
+        await using var session = await SinkSession.OpenAsync(config.Redis, config.WriteTimeout, shared.Time, null, null, soft);
         var connection = session.Connection;
-        var writer = shared.ContextFor(connection.Server.RunId);
+        var writer = shared.ContextFor(session.History);
         writer.Log.Connected(source.Facts.Version, source.Primary.Address.ToString(), connection.Server.Version.ToString(), connection.Endpoint);
+        writer.Log.Promises(Guarantees.Of(config));
         if (connection.Server.EvictsKeys) writer.Log.Evicts(connection.Endpoint, connection.Server.EvictionPolicy);
         string system = source.Facts.SystemIdentifier.ToString(CultureInfo.InvariantCulture);
         var positions = await writer.Progress.BeginAsync(connection, system, writer.Fence, soft);
@@ -73,8 +80,13 @@ sealed class NodeEngine
         var context = Assemble(writer, tables, source, positions, parkedKeys.Keys);
         foreach (var table in tables.All)
             table.Floor = marks.TryGetValue(table.Name, out var mark) && mark.State == SnapshotState.Done ? mark.Lsn : Lsn.None;
-        var engine = new NodeEngine(context, marks, soft, hard);
+        var engine = new NodeEngine(context, connection.Endpoint, marks, soft, hard);
         engine.writers = Task.WhenAll(context.Writers.Select(w => Task.Run(() => engine.WatchAsync(w.RunAsync(engine.writing.Token)), CancellationToken.None)));
+        if (config.Redis.Sentinel is not null)
+        {
+            engine.masterWatch = new MasterWatch(config, connection.Endpoint, shared.Time);
+            engine.master = engine.WatchAsync(engine.masterWatch.RunAsync(engine.watching.Token));
+        }
         return engine;
     }
 
@@ -92,12 +104,12 @@ sealed class NodeEngine
         return new PumpContext(writer, writers, tables, router, applied, tracker, gate);
     }
 
-    /// <summary>A writer ends early only when something is wrong that it can't mend; then nothing more is read.</summary>
-    async Task WatchAsync(Task writer)
+    /// <summary>A writer, or the watch of the master, ends early only when something is wrong that it can't mend; then nothing more is read.</summary>
+    async Task WatchAsync(Task work)
     {
         try
         {
-            await writer;
+            await work;
         }
         catch (Exception e)
         {
@@ -171,6 +183,8 @@ sealed class NodeEngine
         try
         {
             foreach (var writer in context.Writers) await writer.DrainedAsync(writing.Token);
+            // What is confirmed now is not kept for rewindWindow.
+            if (masterWatch is not null) await masterWatch.CheckAsync(writing.Token);
             await reporter.ConfirmOnceAsync(writing.Token);
             // Ending the stream cancels the walsender, which would then leave without having read this.
             await source.WaitUntilConfirmedAsync(context.Tracker.Confirmed, context.Time, writing.Token);
@@ -189,6 +203,9 @@ sealed class NodeEngine
         foreach (var writer in context.Writers) writer.Complete();
         if (Failure is not null) await writing.CancelAsync();
         await writers;
+        await watching.CancelAsync();
+        await master;
+        watching.Dispose();
         reading.Dispose();
         writing.Dispose();
         if (Failure is { } cause) ExceptionDispatchInfo.Throw(cause);

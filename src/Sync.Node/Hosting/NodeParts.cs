@@ -7,5 +7,5 @@ namespace Sync.Node.Hosting;
 sealed record NodeParts(SyncConfig Config, SyncMetrics Metrics, NodeStats Stats, HostLog Log, TimeProvider Time)
 {
     /// <summary>What the writers of one engine share, with a right to write of its own.</summary>
-    public WriterContext ContextFor(string runId) => new(Config, new RedisKeys(Config.Postgres.Repl.Slot), Metrics, Stats, Log, Time) { RunId = runId };
+    public WriterContext ContextFor(string history) => new(Config, new RedisKeys(Config.Postgres.Repl.Slot), Metrics, Stats, Log, Time) { History = history };
 }

@@ -37,8 +37,11 @@ public sealed record NodeStatus
     /// <summary>host:port of the primary; empty before one was found.</summary>
     public string Postgres { get; init; } = "";
 
-    /// <summary>host:port of Redis.</summary>
+    /// <summary>host:port of the Redis that is written to; with Sentinels empty before a master was found.</summary>
     public string Redis { get; init; } = "";
+
+    /// <summary>What is promised about every row change.</summary>
+    public string Guarantee { get; init; } = "";
     public LsnStatus Lsn { get; init; } = new("0/0", "0/0", "0/0");
 
     /// <summary>WAL between PostgreSQL's end of log and the confirmed position, in bytes.</summary>

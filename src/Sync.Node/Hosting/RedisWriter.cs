@@ -169,17 +169,18 @@ sealed class RedisWriter
                 flight.Failed(e.OutcomeUnknown);
                 await ForgetBrokenSessionAsync(e);
                 await BackOffAsync(failures, e, cancellationToken);
+                if (e.IsReplica) await LeaveReplicaAsync();
             }
         }
     }
 
     async ValueTask<SinkSession> OpenAsync(CancellationToken cancellationToken)
     {
-        var opened = await SinkSession.OpenAsync(context.Config.Redis.Conn, context.Config.WriteTimeout, context.Time, previous, context.FlightFence, cancellationToken);
-        if (opened.Identity.RunId != context.RunId)
+        var opened = await SinkSession.OpenAsync(context.Config.Redis, context.Config.WriteTimeout, context.Time, previous, context.FlightFence, cancellationToken);
+        if (opened.History != context.History)
         {
             await opened.DisposeAsync();
-            throw new RedisFencedException("Redis was restarted, or another one answers at its address; what it holds has to be read anew.");
+            throw new RedisFencedException("Redis was restarted, or another one takes the writes now; what it holds has to be read anew.");
         }
         previous = opened.Identity;
         return opened;
@@ -189,6 +190,13 @@ sealed class RedisWriter
     {
         if (session is null || !(session.IsBroken || cause.OutcomeUnknown)) return;
         await session.DisposeAsync();
+        session = null;
+    }
+
+    /// <summary>The connection is good, but what was a master is none any more: whoever takes the writes now is found by connecting anew.</summary>
+    async ValueTask LeaveReplicaAsync()
+    {
+        if (session is not null) await session.DisposeAsync();
         session = null;
     }
 

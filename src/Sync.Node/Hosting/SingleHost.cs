@@ -120,7 +120,7 @@ public sealed class SingleHost : INodeAdmin, IAsyncDisposable
     {
         try
         {
-            await using var session = await SinkSession.OpenAsync(config.Redis.Conn, config.WriteTimeout, time, null, stop);
+            await using var session = await SinkSession.OpenAsync(config.Redis, config.WriteTimeout, time, null, null, stop);
         }
         catch (RedisTransientException e)
         {

@@ -20,8 +20,8 @@ sealed record WriterContext(SyncConfig Config, RedisKeys Keys, SyncMetrics Metri
     /// <summary>What refuses our flights once we were replaced; null when only <see cref="Fence"/> is looked at from time to time.</summary>
     public OwnerFence? FlightFence => RecordsPositions ? Fence : null;
 
-    /// <summary>The Redis process the positions were read from. Another one may hold less than the one before acknowledged.</summary>
-    public required string RunId { get; init; }
+    /// <summary>The history of the Redis the positions were read from. Another one may hold less than was acknowledged.</summary>
+    public required string History { get; init; }
 
     public ProgressStore Progress { get; } = new(Keys);
     public SnapshotMarks Snapshots { get; } = new(Keys);

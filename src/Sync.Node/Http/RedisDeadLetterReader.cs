@@ -28,7 +28,7 @@ public sealed class RedisDeadLetterReader(SyncConfig config, TimeProvider time) 
     {
         try
         {
-            await using var connection = await RespConnection.ConnectAsync(config.Redis.Conn, config.WriteTimeout, time, cancellationToken);
+            await using var connection = await RedisMaster.ConnectAsync(config.Redis, config.WriteTimeout, time, cancellationToken);
             return await work(connection);
         }
         catch (RedisTransientException e)

@@ -16,6 +16,15 @@ public sealed record RedisServerFacts(
     /// <summary>The oldest version that is good enough: ACLs (AUTH with a user) came with it.</summary>
     public static readonly Version Oldest = new(6, 0);
 
+    /// <summary>
+    /// master_replid: the history that the data belongs to (Redis docs, "Redis replication", "Replication ID explained"). A replica that
+    /// is promoted begins another, so a server that was demoted and promoted again shows it here, though its run id is the same.
+    /// </summary>
+    public string ReplicationId { get; init; } = "";
+
+    /// <summary>As long as this stays the same, the server still holds what it acknowledged, unless somebody deleted it.</summary>
+    public string History => $"{RunId}/{ReplicationId}";
+
     /// <summary>Whether written keys may disappear by themselves when memory is short.</summary>
     public bool EvictsKeys => MaxMemoryBytes > 0 && EvictionPolicy.Length > 0 && EvictionPolicy != "noeviction";
 
@@ -31,7 +40,10 @@ public sealed record RedisServerFacts(
         string Field(string name) => fields.GetValueOrDefault(name, "");
         return new RedisServerFacts(
             ParseVersion(Field("redis_version")), Field("run_id"), Field("role"), Field("loading") == "1", Field("cluster_enabled") == "1",
-            Field("maxmemory_policy"), long.TryParse(Field("maxmemory"), NumberStyles.None, CultureInfo.InvariantCulture, out long bytes) ? bytes : 0);
+            Field("maxmemory_policy"), long.TryParse(Field("maxmemory"), NumberStyles.None, CultureInfo.InvariantCulture, out long bytes) ? bytes : 0)
+        {
+            ReplicationId = Field("master_replid"),
+        };
     }
 
     static Version ParseVersion(string text)

@@ -49,7 +49,7 @@ public static class RedisErrors
     public static Exception ToException(string error, string endpoint, string? user)
     {
         string cause = Cause(error);
-        if (Classify(error) == FailureClass.Transient) return new RedisTransientException($"Redis at {endpoint} says: {cause}.", outcomeUnknown: false);
+        if (Classify(error) == FailureClass.Transient) return Transient(cause, endpoint);
         string who = string.IsNullOrEmpty(user) ? "the default user" : $"user '{user}'";
         if (cause.StartsWith("NOPERM", StringComparison.Ordinal))
             return new SyncException(ExitCode.RedisAuthentication,
@@ -66,6 +66,10 @@ public static class RedisErrors
                 $"Redis at {endpoint} refuses the password of {who}; check redis.conn.user and redis.conn.password.");
         return new SyncException(ExitCode.RedisUnsuitable, $"Redis at {endpoint} refuses a command that is needed: {cause}.");
     }
+
+    /// <summary>What passes by itself, or by another server's taking over.</summary>
+    internal static RedisTransientException Transient(string error, string endpoint) =>
+        new($"Redis at {endpoint} says: {Cause(error)}.", outcomeUnknown: false) { IsReplica = Cause(error).StartsWith("READONLY", StringComparison.Ordinal) };
 
     /// <summary>Throws what <see cref="ToException"/> gives when the reply is an error, else hands it back.</summary>
     public static RespValue OrThrow(this RespValue value, string endpoint, string? user) =>

@@ -11,4 +11,7 @@ namespace Sync.Redis.Errors;
 public sealed class RedisTransientException(string message, bool outcomeUnknown, Exception? inner = null) : Exception(message, inner)
 {
     public bool OutcomeUnknown { get; } = outcomeUnknown;
+
+    /// <summary>The server is a replica (READONLY), perhaps since a failover: the next attempt should look for the master again.</summary>
+    public bool IsReplica { get; init; }
 }

@@ -103,7 +103,7 @@ public sealed class BatchSink(RespConnection connection, OwnerFence? fence = nul
         }
         if (fatal is not null) throw RedisErrors.ToException(fatal, connection.Endpoint, connection.User);
         if (transient is not null)
-            throw new RedisTransientException($"Redis at {connection.Endpoint} says: {RedisErrors.Cause(transient)}.", outcomeUnknown: false);
+            throw RedisErrors.Transient(transient, connection.Endpoint);
         return new FlightResult(FlightOutcome.Rejected, Failures(flight, dataCommands));
 
         void Sort(string text)

@@ -50,6 +50,9 @@ public sealed class SinkSession : IBatchSink, IAsyncDisposable
 
     public RedisClientIdentity Identity { get; }
 
+    /// <summary>See <see cref="RedisServerFacts.History"/>; what was known of another history has to be read anew.</summary>
+    public string History => connection.Server.History;
+
     /// <summary>Opens a session; see <see cref="RespConnection.ConnectAsync"/> for what it throws.</summary>
     /// <param name="options">Where and as whom.</param>
     /// <param name="timeout">See <see cref="RespConnection.ConnectAsync"/>.</param>
@@ -72,7 +75,24 @@ public sealed class SinkSession : IBatchSink, IAsyncDisposable
         RedisConnectionOptions options, TimeSpan timeout, TimeProvider time, RedisClientIdentity? previous, OwnerFence? fence,
         CancellationToken cancellationToken)
     {
-        var connection = await RespConnection.ConnectAsync(options, timeout, time, cancellationToken);
+        return await BeginAsync(await RespConnection.ConnectAsync(options, timeout, time, cancellationToken), previous, fence, cancellationToken);
+    }
+
+    /// <summary>The same with the server that takes the writes now; see <see cref="RedisMaster"/>.</summary>
+    /// <param name="options">A single server, or Sentinels.</param>
+    /// <param name="timeout">See <see cref="RespConnection.ConnectAsync"/>.</param>
+    /// <param name="time">Clock of the time-outs.</param>
+    /// <param name="previous">The identity of the session this one replaces, if any.</param>
+    /// <param name="fence">Our right to write; null for none.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="RedisFencedException">It does not hold now.</exception>
+    public static async ValueTask<SinkSession> OpenAsync(
+        RedisOptions options, TimeSpan timeout, TimeProvider time, RedisClientIdentity? previous, OwnerFence? fence, CancellationToken cancellationToken) =>
+        await BeginAsync(await RedisMaster.ConnectAsync(options, timeout, time, cancellationToken), previous, fence, cancellationToken);
+
+    static async ValueTask<SinkSession> BeginAsync(
+        RespConnection connection, RedisClientIdentity? previous, OwnerFence? fence, CancellationToken cancellationToken)
+    {
         try
         {
             if (connection.Server.IsCluster)
@@ -143,7 +163,16 @@ public sealed class SinkSession : IBatchSink, IAsyncDisposable
             // The owner's key was touched; whether by somebody else shows when it is asked for again.
             if (result.Outcome != FlightOutcome.Fenced || fence is null) return result;
             sink.IsGuarded = false;
+            await CheckHistoryAsync(cancellationToken);
         }
+    }
+
+    /// <summary>A server that took over another's data keeps its connections, and that data may hold our token but not all we wrote.</summary>
+    async ValueTask CheckHistoryAsync(CancellationToken cancellationToken)
+    {
+        var info = (await connection.ExecuteAsync(cancellationToken, "INFO")).OrThrow(connection.Endpoint, connection.User);
+        if (RedisServerFacts.Parse(info.AsString() ?? "").History != History)
+            throw new RedisFencedException($"Redis at {connection.Endpoint} was a replica meanwhile, or has taken over other data; what it holds has to be read anew.");
     }
 
     public ValueTask DisposeAsync() => connection.DisposeAsync();

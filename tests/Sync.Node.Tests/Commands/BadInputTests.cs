@@ -142,7 +142,6 @@ public sealed class BadInputTests(CommandServers servers) : IAsyncLifetime
 
     [Theory]
     [InlineData("nodes: ['a:1']", "redis.nodes")]
-    [InlineData("sentinel: { hosts: ['a:1'], masterName: m }", "redis.sentinel")]
     public async Task What_is_not_supported_yet_should_be_refused_not_ignored(string redis, string key)
     {
         place.Configure();

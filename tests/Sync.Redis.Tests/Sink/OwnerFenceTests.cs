@@ -6,6 +6,7 @@ using Sync.Redis.Errors;
 using Sync.Redis.Progress;
 using Sync.Redis.Sink;
 using Sync.Redis.Tests.Support;
+using Sync.Testing;
 
 namespace Sync.Redis.Tests.Sink;
 
@@ -43,6 +44,36 @@ public sealed class OwnerFenceTests(RedisFixture redis) : IClassFixture<RedisFix
         await using var session = await OpenAsync(await TakeOverAsync("one"));
         for (int step = 1; step <= 3; step++) (await WriteAsync(session, step)).ShouldBeSameAs(FlightResult.AllApplied);
         (await ListAsync()).ShouldBe(["1", "2", "3"]);
+    }
+
+    [Fact]
+    public async Task Flight_should_be_refused_when_the_server_was_a_replica_meanwhile()
+    {
+        using var other = await RedisServer.StartAsync("--repl-diskless-sync-delay", "0");
+        await using var session = await OpenAsync(await TakeOverAsync("one"));
+        await WriteAsync(session, 1);
+        // The other holds our token, but not what is written while it does not follow.
+        await other.ExecAsync("SET", keys.Owner, "one");
+        await WriteAsync(session, 2);
+        await FollowAsync(redis.Server, other);
+        await redis.Server.ExecAsync("REPLICAOF", "NO", "ONE");
+        var error = await Should.ThrowAsync<RedisFencedException>(async () => await WriteAsync(session, 3));
+        error.Message.ShouldContain("was a replica meanwhile");
+        (await ListAsync()).ShouldBeEmpty();
+        await using var anew = await RedisFixture.OpenAsync(redis.Server);
+        anew.Identity.RunId.ShouldBe(session.Identity.RunId);
+        anew.History.ShouldNotBe(session.History);
+    }
+
+    static async Task FollowAsync(RedisServer server, RedisServer master)
+    {
+        await server.ExecAsync("REPLICAOF", "127.0.0.1", $"{master.Port}");
+        for (var deadline = DateTime.UtcNow.AddSeconds(60); ; await Task.Delay(20))
+        {
+            string info = (string)(await server.ExecAsync("INFO", "replication"))!;
+            if (info.Contains("master_link_status:up", StringComparison.Ordinal)) return;
+            if (DateTime.UtcNow > deadline) throw new TimeoutException($"It should follow the other:\n{info}");
+        }
     }
 
     [Fact]

@@ -14,11 +14,14 @@ sealed class RedisChecks(SyncConfig config, CheckReport report, TimeProvider tim
     /// <param name="cancellationToken">Gives up.</param>
     public async Task RunAsync(ulong? system, CancellationToken cancellationToken)
     {
-        string at = new HostPort(config.Redis.Conn.Host, config.Redis.Conn.Port).ToString();
+        string at = config.Redis.Sentinel is { } sentinel
+            ? $"master {sentinel.MasterName}, by Sentinel"
+            : new HostPort(config.Redis.Conn.Host, config.Redis.Conn.Port).ToString();
         try
         {
-            await using var connection = await RespConnection.ConnectAsync(config.Redis.Conn, config.WriteTimeout, time, cancellationToken);
-            at = $"{connection.Server.Version} at {connection.Endpoint}, database {config.Redis.Conn.Database}";
+            await using var connection = await RedisMaster.ConnectAsync(config.Redis, config.WriteTimeout, time, cancellationToken);
+            at = $"{connection.Server.Version} at {connection.Endpoint}, database {config.Redis.Conn.Database}"
+                + (config.Redis.Sentinel is null ? "" : $", {at}");
             Judge(connection);
             await ProgressAsync(connection, system, cancellationToken);
             report.Pass("Redis", at);

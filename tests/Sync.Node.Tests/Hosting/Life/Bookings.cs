@@ -1,5 +1,6 @@
 using System.Globalization;
 using Npgsql;
+using Sync.Testing;
 
 namespace Sync.Node.Tests.Hosting.Life;
 
@@ -68,9 +69,10 @@ sealed class Bookings(Stage stage) : IAsyncDisposable
     }
 
     /// <summary>Every account as PostgreSQL and Redis see it; one writer, so ids are in the order of the commits.</summary>
-    public async Task ShouldBeExactAsync()
+    /// <param name="server">The Redis to look at; null for the stage's.</param>
+    public async Task ShouldBeExactAsync(RedisServer? server = null)
     {
-        using var redis = await stage.Redis.ClientAsync();
+        using var redis = await (server ?? stage.Redis).ClientAsync();
         for (int account = 0; account < accounts; account++)
         {
             string ids = await stage.ScalarAsync<string>($"select coalesce(string_agg(id::text, ',' order by id), '') from booking where account = {account}") ?? "";
