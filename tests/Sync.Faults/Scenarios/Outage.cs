@@ -15,7 +15,7 @@ sealed class Outage(FaultOptions options, string folder)
     public async Task<bool> RunAsync(CancellationToken cancellationToken)
     {
         double minutes = options.Minutes > 0 ? options.Minutes : 5;
-        await using var site = await Site.OpenAsync(folder, nodes: 1);
+        await using var site = await Site.OpenAsync(folder, cancellationToken, nodes: 1);
         await using var writers = new Writers(site.Postgres, site.Database, options.Seed, sessions: 4, options.Rate);
         var node = site.Nodes[0];
         writers.Start();
@@ -39,7 +39,7 @@ sealed class Outage(FaultOptions options, string folder)
         await site.Redis.StartAgainAsync();
         var recovery = Stopwatch.StartNew();
         await writers.PauseAsync();
-        bool settled = await site.SettleAsync(cancellationToken);
+        bool settled = await site.SettleAsync();
         double seconds = recovery.Elapsed.TotalSeconds;
 
         using var redis = await site.Redis.ClientAsync();

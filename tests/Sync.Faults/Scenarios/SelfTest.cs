@@ -9,7 +9,7 @@ sealed class SelfTest(FaultOptions options, string folder)
 {
     public async Task<bool> RunAsync(CancellationToken cancellationToken)
     {
-        await using var site = await Site.OpenAsync(folder, nodes: 1);
+        await using var site = await Site.OpenAsync(folder, cancellationToken, nodes: 1);
         await using (var writers = new Writers(site.Postgres, site.Database, options.Seed, sessions: 2, options.Rate))
         {
             writers.Start();
@@ -20,7 +20,7 @@ sealed class SelfTest(FaultOptions options, string folder)
         const int key = Schema.FirstPoisonKey;
         await site.Postgres.ExecuteAsync($"insert into counter values ({key}), ({key + 1}), ({key + 2})", site.Database);
         for (int i = 0; i < 3; i++) await site.Postgres.ExecuteAsync(Statements.EventsSql(key + i, 10), site.Database);
-        if (!await site.SettleAsync(cancellationToken)) return Say(false, string.Join("; ", site.Problems));
+        if (!await site.SettleAsync()) return Say(false, string.Join("; ", site.Problems));
 
         var clean = await CompareAsync(site);
         if (!clean.IsClean) return Say(false, "Redis is wrong before anything was planted: " + string.Join("; ", clean.Examples));

@@ -12,7 +12,7 @@ sealed class Takeover(string folder)
 
     public async Task<bool> RunAsync(CancellationToken cancellationToken)
     {
-        await using var site = await Site.OpenAsync(folder);
+        await using var site = await Site.OpenAsync(folder, cancellationToken);
         var times = new List<TimeSpan>();
         for (int i = 0; i < rounds; i++)
         {
@@ -23,7 +23,7 @@ sealed class Takeover(string folder)
             await site.UntilAsync(async () => await site.Other(active).StateAsync() == "streaming", "the standby should take over");
             times.Add(watch.Elapsed);
         }
-        bool settled = await site.SettleAsync(cancellationToken);
+        bool settled = await site.SettleAsync();
         bool good = settled && site.Problems.Count == 0 && times.All(t => t <= limit);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"takeover: the standby streams {string.Join(", ", times.Select(t => $"{t.TotalSeconds:0.00}"))} s after a kill -9; at most {limit.TotalSeconds:0} s wanted"));

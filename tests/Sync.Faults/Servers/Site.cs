@@ -9,14 +9,15 @@ namespace Sync.Faults.Servers;
 /// <summary>A PostgreSQL with the tables of the load, an empty Redis, and two nodes on one slot, each behind wires of its own.</summary>
 sealed class Site : IAsyncDisposable
 {
-    static readonly TimeSpan settleDeadline = TimeSpan.FromMinutes(3);
+    static readonly TimeSpan settleDeadline = TimeSpan.FromMinutes(5);
 
+    readonly CancellationToken stop;
     long marker;
     string delivery = "";
 
-    Site(string folder, PostgresServer postgres, RedisProcess redis, string database)
+    Site(string folder, PostgresServer postgres, RedisProcess redis, string database, CancellationToken stop)
     {
-        (Folder, Postgres, Redis, Database) = (folder, postgres, redis, database);
+        (Folder, Postgres, Redis, Database, this.stop) = (folder, postgres, redis, database, stop);
         Nodes = [.. "AB".Select(name => new NodeProcess($"{name}", folder, postgres.Port, redis.Port, Config, Problems) { HasClock = name == 'B' })];
     }
 
@@ -31,17 +32,20 @@ sealed class Site : IAsyncDisposable
     public List<string> Problems { get; } = [];
 
     /// <param name="folder">Where logs go.</param>
+    /// <param name="stop">Ends every wait of the site.</param>
     /// <param name="nodes">How many nodes to start.</param>
     /// <param name="atLeastOnce">Their delivery.</param>
-    public static async Task<Site> OpenAsync(string folder, int nodes = 2, bool atLeastOnce = false)
+    public static async Task<Site> OpenAsync(string folder, CancellationToken stop, int nodes = 2, bool atLeastOnce = false)
     {
         Directory.CreateDirectory(folder);
         // Short, because a test that waits for time-outs proves nothing more when they are long.
         var postgres = await PostgresServer.StartAsync("wal_sender_timeout = 6s", "deadlock_timeout = 200ms", "max_wal_size = 4GB", "checkpoint_timeout = 2min");
+        RedisProcess? redis = null;
+        Site? site = null;
         try
         {
-            var redis = await RedisProcess.StartAsync(Path.Combine(folder, "redis.log"));
-            var site = new Site(folder, postgres, redis, await postgres.CreateDatabaseAsync()) { delivery = atLeastOnce ? "at-least-once" : "exactly-once" };
+            redis = await RedisProcess.StartAsync(Path.Combine(folder, "redis.log"));
+            site = new Site(folder, postgres, redis, await postgres.CreateDatabaseAsync(), stop) { delivery = atLeastOnce ? "at-least-once" : "exactly-once" };
             await postgres.ExecuteAsync(Schema.Sql(), site.Database);
             foreach (var node in site.Nodes.Take(nodes))
             {
@@ -52,6 +56,8 @@ sealed class Site : IAsyncDisposable
         }
         catch
         {
+            if (site is not null) await site.DisposeAsync();
+            else if (redis is not null) await redis.DisposeAsync();
             await postgres.DisposeAsync();
             throw;
         }
@@ -92,7 +98,7 @@ sealed class Site : IAsyncDisposable
     public NodeProcess Other(NodeProcess node) => Nodes.First(n => n != node);
 
     /// <summary>Waits until Redis holds everything that has committed; nobody may be writing meanwhile. False, and a problem noted, when it never does.</summary>
-    public async Task<bool> SettleAsync(CancellationToken cancellationToken)
+    public async Task<bool> SettleAsync()
     {
         string number = (++marker).ToString(CultureInfo.InvariantCulture);
         string? target = await Postgres.ScalarAsync<string>("select pg_current_wal_lsn()::text", Database);
@@ -102,7 +108,7 @@ sealed class Site : IAsyncDisposable
         {
             foreach (var node in Nodes)
                 if (await node.StatusAsync() is { } status && HasReached(status, target!) && (string?)await Redis.ExecAsync("GET", "marker:1") == number) return true;
-            await Task.Delay(200, cancellationToken);
+            await Task.Delay(200, stop);
         }
         string states = await StatesAsync();
         lock (Problems) Problems.Add($"Redis did not catch up with {target} within {settleDeadline.TotalSeconds:0} s; {states}");
@@ -134,7 +140,7 @@ sealed class Site : IAsyncDisposable
         while (!await holds())
         {
             if (watch.Elapsed > settleDeadline || Problems.Count > 0) throw new TimeoutException($"{what}; {await StatesAsync()}; {string.Join("; ", Problems)}");
-            await Task.Delay(50);
+            await Task.Delay(50, stop);
         }
     }
 
