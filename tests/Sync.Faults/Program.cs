@@ -2,6 +2,9 @@ using System.Runtime.InteropServices;
 using Sync.Faults;
 using Sync.Faults.Injecting;
 using Sync.Faults.Scenarios;
+using Sync.Faults.Servers;
+
+if (args is [ClockNode.Verb, var configFile, var clockFile]) return await ClockNode.RunAsync(configFile, clockFile);
 
 FaultOptions options;
 try

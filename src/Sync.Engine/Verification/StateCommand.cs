@@ -7,13 +7,16 @@ namespace Sync.Engine.Verification;
 /// <param name="command">The command.</param>
 /// <param name="doubt">Why its effect can't be derived from rows; null when it can.</param>
 /// <param name="isOwn">Whether its key is written by one row only.</param>
-sealed class StateCommand(CommandPlan command, string? doubt, bool isOwn)
+/// <param name="onlyUpdates">Whether it takes something away that inserts don't write, and only updates run it.</param>
+sealed class StateCommand(CommandPlan command, string? doubt, bool isOwn, bool onlyUpdates = false)
 {
     public CommandPlan Command => command;
 
     public string? Doubt => doubt;
 
     public bool IsOwn => isOwn;
+
+    public bool OnlyUpdates => onlyUpdates;
 
     /// <summary>Whether the fields it writes are the same for every row.</summary>
     public bool HasConstantFields { get; } = command.Name == "HSET"

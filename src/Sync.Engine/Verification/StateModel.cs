@@ -125,13 +125,18 @@ sealed class StateModel(RowExpectation result, IReadOnlySet<string> written)
     {
         if (!IsWritten(command)) return;
         var key = Part(command, a[1], content);
-        foreach (byte[] part in a.AsSpan(2)) key.Put(part, [], PartRule.Absent);
+        foreach (byte[] part in a.AsSpan(2))
+        {
+            if (command.OnlyUpdates && key.Claims(part, isPart: true)) blurred.Add((a[1], part));
+            else key.Put(part, [], PartRule.Absent);
+        }
     }
 
     /// <summary>Only the absence of what the table itself writes is a claim: other keys that it removes may be filled by anybody.</summary>
     void Remove(StateCommand command, byte[] key)
     {
-        if (command.Command.Name is "DEL" or "UNLINK" or "GETDEL" && command.IsOwn && IsWritten(command)) Key(command, key).Become(KeyContent.Nothing);
+        if (command.OnlyUpdates && result.Find(key)?.Claims([], isPart: false) == true) blurred.Add((key, null));
+        else if (command.Command.Name is "DEL" or "UNLINK" or "GETDEL" && command.IsOwn && IsWritten(command)) Key(command, key).Become(KeyContent.Nothing);
         else if (result.Find(key) is not null) result.Remove(key);
     }
 

@@ -6,11 +6,14 @@ namespace Sync.Engine.Verification;
 
 /// <summary>
 /// Judges a table's commands. What a row's insert commands say holds for the row as it is now only where its last update said the same, so a
-/// command counts when insert and update share it, word for word and under the same condition. And it must write to a place that is this row's
-/// alone, because who wrote last is in no row.
+/// command counts when insert and update share it, word for word and under the same condition; or when it uses nothing but columns whose change
+/// moves the row, because the insert commands run anew then. What only updates take away counts where inserts write nothing. And the
+/// place must be this row's alone, because who wrote last is in no row.
 /// </summary>
 sealed class VerificationCompiler
 {
+    const string onlyUpdatesRunIt = "only updates run it";
+
     readonly TablePlan plan;
     readonly IReadOnlyList<IReadOnlyList<int>> uniqueColumns;
     readonly HashSet<string> updates;
@@ -32,13 +35,15 @@ sealed class VerificationCompiler
 
     public StateRule[] Rules()
     {
-        var rules = plan.Parts.Insert.Select(rule => new StateRule(rule, LooksBack(rule.Source), [.. rule.Commands.Select(c => Judge(rule, c))])).ToArray();
+        var rules = plan.Parts.Insert.Select(rule => new StateRule(rule, LooksBack(rule.Source), [.. rule.Commands.Select(c => Judge(rule, c))]))
+            .Concat(plan.Parts.Update.Select(rule => new StateRule(rule, false, [.. rule.Commands.Select(c => JudgeUpdate(rule, c)).OfType<StateCommand>()]))
+                .Where(rule => rule.Commands.Length > 0)).ToArray();
         foreach (var command in rules.SelectMany(r => r.Commands))
             if (command.Doubt is { } doubt && command.Command.Nature is not (CommandNature.Remove or CommandNature.Expire)) Note(NotVerifiable, command.Command, doubt);
         foreach (var rule in plan.Parts.Update)
             foreach (var command in rule.Commands)
                 if (command.Nature is not (CommandNature.Remove or CommandNature.Expire) && !inserts.Contains(TextOf(rule, command)))
-                    Note(NotVerifiable, command, "only updates run it");
+                    Note(NotVerifiable, command, onlyUpdatesRunIt);
         return rules;
     }
 
@@ -109,7 +114,7 @@ sealed class VerificationCompiler
         if (LooksBack(rule.Source)) return "its condition looks at the row before the change";
         BoundTemplate[] parts = [.. StateCommand.PartsOf(command)];
         if (command.Keys.Concat(parts).Any(t => t.DependsOnHistory)) return "its place depends on more than the row as it is";
-        if (!updates.Contains(TextOf(rule, command))) return plan.Parts.Update.Length == 0 ? "updates don't run it" : "updates write otherwise";
+        if (!updates.Contains(TextOf(rule, command)) && !IsSettled(rule, command)) return plan.Parts.Update.Length == 0 ? "updates don't run it" : "updates write otherwise";
         if (!StateCommand.Keeps(command.Nature)) return null;
         if (command.Keys.Any(key => disturbed.Contains(Now(key)))) return "updates also change its key in another way";
         if (command.Arguments.Any(a => a.Expands) && command.Name != "HSET") return "list forms are compared in hashes only";
@@ -136,7 +141,7 @@ sealed class VerificationCompiler
         {
             var (rule, command) = commands[i];
             if (command.Nature is CommandNature.Publish or CommandNature.Expire || inserts.Contains(TextOf(rule, command))) continue;
-            if (command.Nature == CommandNature.Accumulate && StateCommand.PartsOf(command).Any()) continue;
+            if (CountsPart(command) || IsPlainRemoval(rule, command)) continue;
             foreach (var key in command.Keys)
             {
                 bool rewritten = commands.Skip(i + 1).Any(c => StateCommand.Keeps(c.Command.Nature) && c.Command.Keys.Any(k => Now(k) == Now(key)));
@@ -147,6 +152,47 @@ sealed class VerificationCompiler
         }
         return found;
     }
+
+    /// <summary>What only updates run, as far as it says something of the row's places: null when it does not.</summary>
+    StateCommand? JudgeUpdate(RulePlan rule, CommandPlan command)
+    {
+        if (IsPlainRemoval(rule, command)) return new StateCommand(command, null, IsUnique([command.Arguments[0]]), onlyUpdates: true);
+        return CountsPart(command) && !inserts.Contains(TextOf(rule, command)) ? new StateCommand(command, onlyUpdatesRunIt, isOwn: false, onlyUpdates: true) : null;
+    }
+
+    static bool CountsPart(CommandPlan command) => command.Name is "HINCRBY" or "HINCRBYFLOAT" or "ZINCRBY" && !command.Keys.Any(key => key.OldColumns.Any());
+
+    /// <summary>Whether only updates run it, it takes away what one row alone writes, and the row as it is says all about it.</summary>
+    bool IsPlainRemoval(RulePlan rule, CommandPlan command)
+    {
+        if (command.Nature != CommandNature.Remove || inserts.Contains(TextOf(rule, command)) || LooksBack(rule.Source) || (rule.IsConditional && rule.Source is null)) return false;
+        if (command.Arguments.Any(a => a.DependsOnHistory || a.Expands)) return false;
+        bool rewritten = rule.Commands.SkipWhile(c => c != command).Skip(1).Any(c => StateCommand.Keeps(c.Nature) && Same(c.Arguments[0], command.Arguments[0]));
+        return !rewritten && command.Name switch
+        {
+            "DEL" or "UNLINK" => command.Keys.All(key => IsUnique([key])),
+            "HDEL" or "SREM" or "ZREM" => command.Arguments.Skip(1).All(part => IsUnique([command.Arguments[0], part])),
+            _ => false,
+        };
+    }
+
+    /// <summary>Whether nothing it writes can change without the row being moved, which runs the insert commands again.</summary>
+    bool IsSettled(RulePlan rule, CommandPlan command)
+    {
+        HashSet<int> moving = [.. plan.Parts.MovingColumns];
+        return ColumnsOf(rule.Source).All(name => moving.Contains(plan.Relation.IndexOf(name)))
+            && command.Arguments.All(a => a.Template.Segments.All(s => s.Kind is SegmentKind.Literal or SegmentKind.Schema or SegmentKind.Table or SegmentKind.Column or SegmentKind.PrimaryKey)
+                && a.CurrentColumns.All(moving.Contains));
+    }
+
+    static IEnumerable<string> ColumnsOf(Condition? condition) => condition switch
+    {
+        ComparisonCondition c => c.Values.Where(v => v is not null).SelectMany(v => Template.Parse(v!).Segments).Where(s => s.Kind != SegmentKind.Literal).Select(s => s.Text).Append(c.Column),
+        AllCondition all => all.Conditions.SelectMany(ColumnsOf),
+        AnyCondition any => any.Conditions.SelectMany(ColumnsOf),
+        NotCondition not => ColumnsOf(not.Inner),
+        _ => [],
+    };
 
     static HashSet<string> Texts(RulePlan[] rules) => [.. rules.SelectMany(rule => rule.Commands, TextOf)];
 

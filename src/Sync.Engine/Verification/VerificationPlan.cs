@@ -1,4 +1,5 @@
 using System.Text;
+using Sync.Contracts.Configuration.Commands;
 using Sync.Contracts.Rows;
 using Sync.Engine.Mapping;
 
@@ -61,13 +62,12 @@ public sealed class VerificationPlan
             bool applies = !rule.LooksBack && rule.Rule.Applies(row, scratch.Scratch);
             foreach (var command in rule.Commands)
             {
-                if (!applies)
-                {
-                    OpenKeys(command.Command, row, result);
-                    continue;
-                }
+                if (!applies) OpenKeys(command.Command, row, result);
+                // What was counted earlier stays, whether or not the condition still holds.
+                if (!applies && command.Command.Nature != CommandNature.Accumulate) continue;
                 int from = scratch.Commands.Length;
                 int count = command.Command.Write(scratch, row);
+                if (count == -2 && (!applies || command.OnlyUpdates)) continue;
                 if (count == -2)
                 {
                     result.IsPoison = true;

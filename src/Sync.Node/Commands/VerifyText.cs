@@ -17,7 +17,8 @@ static class VerifyText
             foreach (string note in table.NotSearched) output.WriteLine(Terminal.Field($"  extra keys not searched: {note}"));
         }
         if (report.Note.Length > 0) output.WriteLine($"note: {report.Note}");
-        output.WriteLine(report.Drift == 0 ? "no drift" : string.Create(CultureInfo.InvariantCulture, $"{report.Drift:N0} keys differ"));
+        string result = report.Drift == 0 ? "no drift" : string.Create(CultureInfo.InvariantCulture, $"{report.Drift:N0} {(report.Drift == 1 ? "key differs" : "keys differ")}");
+        output.WriteLine($"{result}, compared at {report.Position}");
     }
 
     static string Row(VerifyExample example) => example.Row.Length > 0 ? $" (row {example.Row})" : "";

@@ -4,6 +4,7 @@ using System.Threading.Channels;
 using Sync.Contracts;
 using Sync.Engine.Batching;
 using Sync.Engine.DeadLetters;
+using Sync.Engine.Ordering;
 using Sync.Engine.Progress;
 using Sync.Engine.Retry;
 using Sync.Redis.Errors;
@@ -25,19 +26,12 @@ sealed class RedisWriter
     readonly WriterContext context;
     readonly Channel<WriterWork> queue;
     readonly byte[] progressField, parkedField, copyField;
-    readonly List<WriterWork> flight = [];
-    readonly List<Batch> batches = [];
+    readonly List<WriterWork> underWay = [];
     readonly ParkedKeys parked;
+    readonly Flight flight;
     readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    /// <summary>What the last attempt took out of the flight, to be parked together with it.</summary>
-    List<DeadLetter> held = [];
-    /// <summary>What Redis refused of a flight that it has applied; null while it is not applied.</summary>
-    List<DeadLetter>? refused;
-    /// <summary>Tells the flights of a copy apart, which have no position of their own; no other incarnation has the same.</summary>
-    Position copied;
     SinkSession? session;
     RedisClientIdentity? previous;
-    bool outcomeUnknown;
     volatile bool circuitOpen;
 
     public RedisWriter(int index, WriterContext context, ParkedKeys parked)
@@ -46,14 +40,14 @@ sealed class RedisWriter
         this.context = context;
         this.parked = parked;
         parked.Keep();
-        parkedField = Field("parked");
-        copyField = Field("copy");
-        copied = new Position(new Lsn((ulong)context.Time.GetUtcNow().UtcTicks), 0);
+        flight = new Flight(context.Filter, parked, context.RecordsPositions, new Position(new Lsn((ulong)context.Time.GetUtcNow().UtcTicks), 0));
+        parkedField = FieldOf("parked");
+        copyField = FieldOf("copy");
         progressField = Encoding.UTF8.GetBytes(LanePositions.WorkerField(context.Config.FlushWorkers, index));
         queue = Channel.CreateBounded<WriterWork>(new BoundedChannelOptions(context.Config.FlushQueueDepth) { SingleReader = true });
     }
 
-    byte[] Field(string name) => Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{name}:{context.Config.FlushWorkers}:{Index}"));
+    byte[] FieldOf(string name) => Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{name}:{context.Config.FlushWorkers}:{Index}"));
 
     public int Index { get; }
 
@@ -117,8 +111,7 @@ sealed class RedisWriter
             while (await queue.Reader.WaitToReadAsync(cancellationToken))
             {
                 Gather();
-                if (flight.Count > 0) await WithRetryAsync(WriteFlightAsync, cancellationToken);
-                Release();
+                if (underWay.Count > 0) await FlyAsync(cancellationToken);
                 if (!queue.Reader.TryPeek(out var next) || next.Action is not { } action) continue;
                 queue.Reader.TryRead(out _);
                 await WithRetryAsync(action, cancellationToken);
@@ -139,16 +132,22 @@ sealed class RedisWriter
         while (bytes < maxFlightBytes && rows < maxFlightRows && queue.Reader.TryPeek(out var next) && next.Batch is { } batch)
         {
             queue.Reader.TryRead(out next);
-            flight.Add(next);
+            underWay.Add(next);
             bytes += batch.Bytes;
             rows += batch.Count;
         }
     }
 
-    void Release()
+    /// <summary>Keeps at it until Redis has the flight; then its batches are their owners' again.</summary>
+    async ValueTask FlyAsync(CancellationToken cancellationToken)
     {
-        foreach (var work in flight) work.Owner!.Applied(Index, work.Batch!);
-        flight.Clear();
+        flight.Begin(underWay.Select(work => work.Batch!));
+        await WithRetryAsync(WriteFlightAsync, cancellationToken);
+        Report(flight.Held);
+        Report(flight.Refused);
+        if (flight.Held.Count + flight.Refused.Count > 0) context.EnsureDeadLettersFit();
+        foreach (var work in underWay) work.Owner!.Applied(Index, work.Batch!);
+        underWay.Clear();
     }
 
     /// <summary>Repeats until it succeeds. Only a fatal error or cancellation gets out.</summary>
@@ -167,7 +166,7 @@ sealed class RedisWriter
             catch (RedisTransientException e)
             {
                 failures++;
-                outcomeUnknown |= e.OutcomeUnknown;
+                flight.Failed(e.OutcomeUnknown);
                 await ForgetBrokenSessionAsync(e);
                 await BackOffAsync(failures, e, cancellationToken);
                 if (e.IsReplica) await LeaveReplicaAsync();
@@ -219,96 +218,67 @@ sealed class RedisWriter
     /// <summary>One attempt to bring the flight home; each goes on where the one before was cut off.</summary>
     async ValueTask WriteFlightAsync(SinkSession current, CancellationToken cancellationToken)
     {
-        var reached = flight[^1].Batch!.Last;
-        byte[] field = progressField;
-        if (reached == Position.None) (reached, field) = (copied, copyField);
-        if (refused is null && outcomeUnknown && context.RecordsPositions && await HoldsAsync(current, field, reached, cancellationToken))
-        {
-            // Redis has the flight, but its replies are lost; what it refused of it shows in the keys.
-            var failures = await LostReplies.FindAsync(current.Connection, batches, cancellationToken);
-            context.Metrics.Warnings.Add(1, new KeyValuePair<string, object?>("kind", "replies_lost"));
-            context.Log.RepliesLost(Index, flight.Sum(work => work.Batch!.Count), failures.Count);
-            refused = context.Filter.Failed(batches, failures, context.Time.GetUtcNow());
-            outcomeUnknown = false;
-        }
-        if (refused is null)
-        {
-            outcomeUnknown = false;
-            parked.Undo();
-            batches.Clear();
-            foreach (var work in flight) batches.Add(work.Batch!);
-            held = context.Filter.TakeHeld(batches, parked, context.Time.GetUtcNow());
-            refused = await WriteBatchesAsync(current, field, reached, cancellationToken);
-        }
-        if (refused.Count > 0) await ParkRefusedAsync(current, reached, cancellationToken);
-        Parked(held);
-        Parked(refused);
-        parked.Keep();
-        bool any = held.Count + refused.Count > 0;
-        held = [];
-        refused = null;
-        copied = copied with { Step = copied.Step + 1 };
-        if (any) context.EnsureDeadLettersFit();
-    }
-
-    /// <summary>
-    /// Sends what is left in <see cref="batches"/>; what Redis refuses before running anything is taken out and the rest sent again.
-    /// Returns what it refused while running.
-    /// </summary>
-    async ValueTask<List<DeadLetter>> WriteBatchesAsync(SinkSession current, byte[] field, Position reached, CancellationToken cancellationToken)
-    {
         while (true)
         {
-            var result = await SendAsync(current, field, reached, cancellationToken);
-            if (result.Outcome == FlightOutcome.Applied)
-                return result.Failures.Count == 0 ? [] : context.Filter.Failed(batches, result.Failures, context.Time.GetUtcNow());
-            held.AddRange(context.Filter.TakeRefused(batches, result.Failures, parked, context.Time.GetUtcNow()));
+            switch (flight.Next(context.Time.GetUtcNow()))
+            {
+                case FlightStep.Send:
+                    flight.Written(await SendAsync(current, cancellationToken), context.Time.GetUtcNow());
+                    break;
+                case FlightStep.AskApplied:
+                    flight.Answered(await HoldsAsync(current, Field, cancellationToken));
+                    break;
+                case FlightStep.FindRefused:
+                    await FindRefusedAsync(current, cancellationToken);
+                    break;
+                case FlightStep.AskParked:
+                    flight.Answered(await HoldsAsync(current, parkedField, cancellationToken));
+                    break;
+                case FlightStep.Park:
+                    await context.DeadLetters.ParkAsync(current.Connection, flight.Refused, (parkedField, flight.Reached), cancellationToken);
+                    flight.Parked();
+                    break;
+                case FlightStep.Leave:
+                    throw new RedisFencedException($"Another ActorSync took over what is written to Redis at {current.Connection.Endpoint}.");
+                case FlightStep.Done:
+                    return;
+            }
         }
     }
 
-    /// <summary>Sends the batches with what parks <see cref="held"/> behind them.</summary>
-    async ValueTask<FlightResult> SendAsync(SinkSession current, byte[] field, Position reached, CancellationToken cancellationToken)
+    byte[] Field => flight.IsCopy ? copyField : progressField;
+
+    /// <summary>Sends the batches with what parks their dead letters behind them.</summary>
+    async ValueTask<FlightResult> SendAsync(SinkSession current, CancellationToken cancellationToken)
     {
-        int dataBatches = batches.Count;
-        if (held.Count > 0) batches.Add(context.DeadLetters.ParkingBatch(held));
-        try
-        {
-            var result = await current.WriteAsync(
-                batches, context.Keys.ProgressBytes, field, context.RecordsPositions ? reached : Position.None, cancellationToken);
-            if (result.Failures.Count == 0 || result.Failures[^1].Batch < dataBatches) return result;
-            throw new SyncException(ExitCode.RedisUnsuitable,
-                $"Redis at {current.Connection.Endpoint} refused to keep a dead letter ({result.Failures[^1].Error}); check the key '{context.Keys.DeadLetters}' and its permissions.");
-        }
-        finally
-        {
-            if (batches.Count > dataBatches) batches.RemoveAt(dataBatches);
-        }
+        var batches = flight.Held.Count == 0 ? flight.Batches : [.. flight.Batches, context.DeadLetters.ParkingBatch(flight.Held)];
+        var result = await current.WriteAsync(
+            batches, context.Keys.ProgressBytes, Field, context.RecordsPositions ? flight.Reached : Position.None, cancellationToken);
+        if (result.Failures.Count == 0 || result.Failures[^1].Batch < flight.Batches.Count) return result;
+        throw new SyncException(ExitCode.RedisUnsuitable,
+            $"Redis at {current.Connection.Endpoint} refused to keep a dead letter ({result.Failures[^1].Error}); check the key '{context.Keys.DeadLetters}' and its permissions.");
     }
 
-    /// <summary>
-    /// The flight is applied and so is its position; what of it was refused still has to be kept. A field of its own says whether that was
-    /// done, should the connection be lost meanwhile.
-    /// </summary>
-    async ValueTask ParkRefusedAsync(SinkSession current, Position reached, CancellationToken cancellationToken)
+    async ValueTask FindRefusedAsync(SinkSession current, CancellationToken cancellationToken)
     {
-        bool done = outcomeUnknown && await HoldsAsync(current, parkedField, reached, cancellationToken);
-        outcomeUnknown = false;
-        if (!done) await context.DeadLetters.ParkAsync(current.Connection, refused!, (parkedField, reached), cancellationToken);
+        var failures = await LostReplies.FindAsync(current.Connection, flight.Batches, cancellationToken);
+        context.Metrics.Warnings.Add(1, new KeyValuePair<string, object?>("kind", "replies_lost"));
+        context.Log.RepliesLost(Index, underWay.Sum(work => work.Batch!.Count), failures.Count);
+        flight.Found(failures, context.Time.GetUtcNow());
     }
 
-    void Parked(List<DeadLetter> letters)
+    /// <summary>Nobody but this writer writes its fields, so the position of the last flight is there or it is not.</summary>
+    async ValueTask<bool> HoldsAsync(SinkSession current, byte[] field, CancellationToken cancellationToken) =>
+        await context.Progress.ReadFieldAsync(current.Connection, field, cancellationToken) == flight.Reached;
+
+    void Report(List<DeadLetter> letters)
     {
         foreach (var letter in letters)
         {
-            parked.Add(letter.Key.Span);
             context.Stats.Parked(letter);
             context.Metrics.Parked.Add(1, new KeyValuePair<string, object?>("table", letter.Table));
             // A line for each change that only waits would drown the one that says why.
             if (letter.Attempts > 0) context.Log.Parked(letter.Table, letter.Position.ToString(), letter.Error);
         }
     }
-
-    /// <summary>Nobody but this writer writes its fields, so the position of the last flight is there or it is not.</summary>
-    async ValueTask<bool> HoldsAsync(SinkSession current, byte[] field, Position position, CancellationToken cancellationToken) =>
-        await context.Progress.ReadFieldAsync(current.Connection, field, cancellationToken) == position;
 }

@@ -1,4 +1,3 @@
-using Sync.Contracts;
 using Sync.Engine.Verification;
 using Sync.Postgres.Rows;
 
@@ -17,9 +16,6 @@ sealed class Settlement(TableParts table, RedisState redis, AppliedGate gate, Ti
 {
     const int LooksAtRows = 3, LooksAtGoneRows = 5, MaxLooks = 15;
     static readonly TimeSpan firstPause = TimeSpan.FromMilliseconds(25), longestPause = TimeSpan.FromMilliseconds(400);
-
-    /// <summary>Redis was compared up to here.</summary>
-    public Lsn Position { get; private set; }
 
     /// <returns>What is drift, and what changed each time it was looked at. The rest is as it should be.</returns>
     public async Task<(List<Suspect> Drift, List<Suspect> Unsettled)> RunAsync(List<Suspect> suspects, CancellationToken cancellationToken)
@@ -49,9 +45,9 @@ sealed class Settlement(TableParts table, RedisState redis, AppliedGate gate, Ti
         await ReadAsync(open, (suspect, rows) => (suspect.Seen, suspect.HasMoved) = (rows, false), cancellationToken);
         if (gate.IsRunning)
         {
-            Position = await gate.CurrentAsync(cancellationToken);
+            var committed = await gate.CurrentAsync(cancellationToken);
             var gone = open.FindAll(s => s.Seen.Count < s.Rows.Count);
-            await gate.WaitAsync(Position, gone.Count == 0 ? null : () => ReadAsync(gone, Watch, cancellationToken), cancellationToken);
+            await gate.WaitAsync(committed, gone.Count == 0 ? null : () => ReadAsync(gone, Watch, cancellationToken), cancellationToken);
         }
         await CompareAsync(open, cancellationToken);
         await ReadAsync(open, Watch, cancellationToken);

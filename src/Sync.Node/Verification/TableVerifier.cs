@@ -26,7 +26,6 @@ sealed class TableVerifier(
     {
         if (table.Plan.HasState) await RowsAsync(cancellationToken);
         foreach (var probe in table.Plan.Probes) await ExtrasAsync(probe, cancellationToken);
-        report.Position = (settlement.Position > gate.Applied ? settlement.Position : gate.Applied).ToString();
     }
 
     async Task RowsAsync(CancellationToken cancellationToken)

@@ -79,7 +79,7 @@ sealed class Verifier(SyncConfig config, Uri? url, TimeProvider time)
         string note = gate.IsRunning ? ""
             : gate.Applied >= start ? "no node runs; Redis is up to date"
             : $"no node runs: Redis is at {gate.Applied}, PostgreSQL at {start}; what changed in between counts as different";
-        return new VerifyReport(gate.Node, note, reports);
+        return new VerifyReport(gate.Node, gate.Applied.ToString(), note, reports);
     }
 
     async Task<List<(TableConfig Table, TableParts? Parts, string Why)>> OpenTablesAsync(PostgresPrimary primary, CancellationToken cancellationToken)

@@ -53,9 +53,6 @@ sealed record TableReport(string Table)
     /// <summary>Differences that were gone after the node had been asked to mend them.</summary>
     public long Repaired { get; set; }
 
-    /// <summary>Everything up to here was compared.</summary>
-    public string Position { get; set; } = "";
-
     /// <summary>Why nothing of the table could be compared; empty when something was.</summary>
     public string Skipped { get; init; } = "";
     public IReadOnlyList<string> NotVerifiable { get; init; } = [];
@@ -66,9 +63,10 @@ sealed record TableReport(string Table)
 }
 
 /// <param name="Node">Who kept Redis up to date meanwhile; empty when nobody did.</param>
+/// <param name="Position">Redis held at least everything that was committed up to here.</param>
 /// <param name="Note">What a reader should know of all tables; empty for nothing.</param>
 /// <param name="Tables">In the order of the configuration.</param>
-sealed record VerifyReport(string Node, string Note, IReadOnlyList<TableReport> Tables)
+sealed record VerifyReport(string Node, string Position, string Note, IReadOnlyList<TableReport> Tables)
 {
     public long Drift => Tables.Sum(t => t.Drift);
 }

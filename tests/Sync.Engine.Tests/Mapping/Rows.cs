@@ -120,7 +120,7 @@ static class Rows
         return new Result(outcome, mapped.Error, mapped.SkippedCommands, mapped.IsOrderUnknown, parts);
     }
 
-    static (byte[] Data, Cell[] Cells) Image(string?[]? values)
+    public static (byte[] Data, Cell[] Cells) Image(string?[]? values)
     {
         if (values is null) return ([], []);
         var data = new List<byte>();

@@ -3,7 +3,7 @@ namespace Sync.Faults.Injecting;
 /// <summary>What can go wrong. The first word says to whom.</summary>
 enum FaultKind
 {
-    NodeKill, StandbyKill, NodeFreeze, NodePause, NodeRestart,
+    NodeKill, StandbyKill, NodeFreeze, NodePause, NodeRestart, NodeClock,
     RedisKill, RedisFreeze, RedisDiskFull, RedisOutOfMemory, RedisClientPause,
     PostgresKill, PostgresImmediate, PostgresFreeze, PostgresTerminate,
     WireCut, WireHalf, WireSplit, WireSlow, WireHole, WireRepliesLost,

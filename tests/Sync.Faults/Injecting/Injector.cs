@@ -9,6 +9,9 @@ sealed class Injector(Site site)
 {
     static readonly TimeSpan takeoverDeadline = TimeSpan.FromSeconds(20);
 
+    /// <summary>Long enough for writes to be under way, shorter than the node's writeTimeout.</summary>
+    static readonly TimeSpan underWay = TimeSpan.FromMilliseconds(700);
+
     readonly SortedDictionary<FaultKind, int> counts = [];
 
     public IReadOnlyDictionary<FaultKind, int> Counts => counts;
@@ -44,6 +47,11 @@ sealed class Injector(Site site)
             case FaultKind.NodeRestart:
                 active.Workers = 1 + (fault.Variant % 6);
                 active.End(Posix.Sigterm, TimeSpan.Zero);
+                break;
+            case FaultKind.NodeClock:
+                // Off by up to a day, either way; if the other node is active it dies, so that one with another idea of the time takes over.
+                site.Clocked.SetClock(TimeSpan.FromSeconds((fault.Variant % 172_800) - 86_400));
+                if (active != site.Clocked) active.End(Posix.Sigkill, fault.Lasts);
                 break;
             case FaultKind.RedisKill:
                 await site.Redis.KillAsync();
@@ -105,7 +113,11 @@ sealed class Injector(Site site)
     async Task ReplaceFrozenAsync(NodeProcess active, Fault fault)
     {
         var other = site.Other(active);
-        if (fault.Variant % 2 == 0) active.Redis.Mode = WireMode.Hole;
+        if (fault.Variant % 2 == 0)
+        {
+            active.Redis.Mode = WireMode.Hole;
+            await Task.Delay(underWay);
+        }
         active.Freeze();
         active.Postgres.Mode = WireMode.Refuse;
         active.Postgres.Cut();

@@ -16,11 +16,22 @@ sealed class FaultRun(FaultOptions options, string folder)
     const int sessions = 4;
     static readonly TimeSpan longestRound = TimeSpan.FromMinutes(3);
 
+    static readonly (string What, string Text)[] evidence =
+    [
+        ("began to stream", " streaming slot "), ("lost PostgreSQL", " Coming back in "), ("lost Redis or were refused", " order is kept, "),
+        ("lost replies to writes that Redis had applied", " replies were lost"), ("found Redis restarted", " it holds has to be read anew"),
+        ("were refused by Redis because another node had taken over", " took over"),
+    ];
+
+    static readonly string[] never = [" is copied again", " is stopped: ", " the copy failed", " Redis fell back to ", "Unhandled exception"];
+
+    readonly Dictionary<string, int> witnessed = [];
+
     public async Task<bool> RunAsync(CancellationToken cancellationToken)
     {
         var length = TimeSpan.FromMinutes(options.Minutes > 0 ? options.Minutes : 30);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"faults: seed {options.Seed}, {length.TotalMinutes:0.#} min, about {options.Rate} row changes/s in {sessions} sessions"));
-        await using var site = await Site.OpenAsync(folder);
+        await using var site = await Site.OpenAsync(folder, atLeastOnce: options.AtLeastOnce);
         await using var writers = new Writers(site.Postgres, site.Database, options.Seed, sessions, options.Rate);
         var injector = new Injector(site);
         using var plan = FaultPlan.Draw(options.Seed, options.Only).GetEnumerator();
@@ -40,7 +51,7 @@ sealed class FaultRun(FaultOptions options, string folder)
             for (var round = Stopwatch.StartNew(); round.Elapsed < longestRound && watch.Elapsed < length;)
             {
                 plan.MoveNext();
-                if (Environment.GetEnvironmentVariable("ACTORSYNC_FAULTS_TRACE") is not null) Console.WriteLine($"{watch.Elapsed:mm\\:ss} {plan.Current}");
+                await site.NoteAsync($"{plan.Current}");
                 await injector.RunAsync(plan.Current, cancellationToken);
             }
             await writers.PauseAsync();
@@ -50,12 +61,26 @@ sealed class FaultRun(FaultOptions options, string folder)
             checks++;
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"  {watch.Elapsed:mm\\:ss}  {injector.Total,4} faults  {tally.Changes,9} changes  caught up in {settling.Elapsed.TotalSeconds,4:0.0} s  lost {tally.Lost}  duplicated {tally.Duplicated}  reordered {tally.Reordered}  foreign {tally.Foreign}"));
+            Witness(site);
             if (!settled || !tally.IsClean || site.Problems.Count > 0) break;
             writers.Resume();
         }
         bool good = tally is { IsClean: true, Changes: > 0, Keys: > 0 } && site.Problems.Count == 0;
         Print(site, writers, injector, poison, tally!, checks);
         return good;
+    }
+
+    /// <summary>
+    /// What the nodes say about themselves: evidence that the faults were felt, and what must never be said, because nothing that was acknowledged is ever
+    /// lost here.
+    /// </summary>
+    void Witness(Site site)
+    {
+        string[] lines = [.. site.Nodes.SelectMany(node => File.ReadLines(node.LogFile))];
+        witnessed.Clear();
+        foreach (var (what, text) in evidence) witnessed[what] = lines.Count(l => l.Contains(text, StringComparison.Ordinal));
+        foreach (string line in lines.Where(l => never.Any(text => l.Contains(text, StringComparison.Ordinal))))
+            lock (site.Problems) site.Problems.Add(line);
     }
 
     static async Task<Tally> CheckAsync(Site site)
@@ -81,6 +106,7 @@ sealed class FaultRun(FaultOptions options, string folder)
         Console.WriteLine();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"nodes: most memory {site.Nodes.Max(n => n.PeakBytes) / 1048576.0:0} MB, started again by their supervisor {site.Nodes.Sum(n => n.Restarts)} times; transactions refused by PostgreSQL or cut off {writers.Refused}"));
+        Console.WriteLine($"nodes: {string.Join(", ", witnessed.Select(w => $"{w.Key} {w.Value}"))}");
         foreach (string example in tally.Examples) Console.WriteLine($"  {example}");
         foreach (string problem in site.Problems) Console.WriteLine($"  problem: {problem}");
     }

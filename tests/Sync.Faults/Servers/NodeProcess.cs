@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
 using Sync.Testing;
 
@@ -48,6 +49,11 @@ sealed class NodeProcess : IAsyncDisposable
     public int Workers { get; set; } = 2;
 
     public string ConfigFile => Path.Combine(folder, $"node-{Name}.yaml");
+    public string ClockFile => Path.Combine(folder, $"node-{Name}.clock");
+
+    /// <summary>Whether it is the same host with a clock that we set, instead of the program itself.</summary>
+    public bool HasClock { get; init; }
+
     public string LogFile => Path.Combine(folder, $"node-{Name}.log");
     public int Restarts { get; private set; }
     public bool IsFrozen { get; private set; }
@@ -91,7 +97,10 @@ sealed class NodeProcess : IAsyncDisposable
 
     Process Spawn()
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "actorsync.dll"), "run", "--config", ConfigFile])
+        string[] program = HasClock
+            ? [Path.Combine(AppContext.BaseDirectory, "Sync.Faults.dll"), ClockNode.Verb, ConfigFile, ClockFile]
+            : [Path.Combine(AppContext.BaseDirectory, "actorsync.dll"), "run", "--config", ConfigFile];
+        var start = new ProcessStartInfo("dotnet", program)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -126,6 +135,14 @@ sealed class NodeProcess : IAsyncDisposable
             if (IsFrozen) Posix.Signal(process.Id, Posix.Sigcont);
             IsFrozen = false;
         }
+    }
+
+    /// <summary>Sets its clock this far off, from the next look at the file on, and for later starts too.</summary>
+    public void SetClock(TimeSpan offset)
+    {
+        // Renamed into place, so that nobody reads half a number.
+        File.WriteAllText(ClockFile + ".new", offset.Ticks.ToString(CultureInfo.InvariantCulture));
+        File.Move(ClockFile + ".new", ClockFile, overwrite: true);
     }
 
     public void Freeze()

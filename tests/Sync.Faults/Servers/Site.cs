@@ -12,11 +12,12 @@ sealed class Site : IAsyncDisposable
     static readonly TimeSpan settleDeadline = TimeSpan.FromMinutes(3);
 
     long marker;
+    string delivery = "";
 
     Site(string folder, PostgresServer postgres, RedisProcess redis, string database)
     {
         (Folder, Postgres, Redis, Database) = (folder, postgres, redis, database);
-        Nodes = [.. "AB".Select(name => new NodeProcess($"{name}", folder, postgres.Port, redis.Port, Config, Problems))];
+        Nodes = [.. "AB".Select(name => new NodeProcess($"{name}", folder, postgres.Port, redis.Port, Config, Problems) { HasClock = name == 'B' })];
     }
 
     /// <summary>Logs and configurations.</summary>
@@ -31,7 +32,8 @@ sealed class Site : IAsyncDisposable
 
     /// <param name="folder">Where logs go.</param>
     /// <param name="nodes">How many nodes to start.</param>
-    public static async Task<Site> OpenAsync(string folder, int nodes = 2)
+    /// <param name="atLeastOnce">Their delivery.</param>
+    public static async Task<Site> OpenAsync(string folder, int nodes = 2, bool atLeastOnce = false)
     {
         Directory.CreateDirectory(folder);
         // Short, because a test that waits for time-outs proves nothing more when they are long.
@@ -39,7 +41,7 @@ sealed class Site : IAsyncDisposable
         try
         {
             var redis = await RedisProcess.StartAsync(Path.Combine(folder, "redis.log"));
-            var site = new Site(folder, postgres, redis, await postgres.CreateDatabaseAsync());
+            var site = new Site(folder, postgres, redis, await postgres.CreateDatabaseAsync()) { delivery = atLeastOnce ? "at-least-once" : "exactly-once" };
             await postgres.ExecuteAsync(Schema.Sql(), site.Database);
             foreach (var node in site.Nodes.Take(nodes))
             {
@@ -55,6 +57,9 @@ sealed class Site : IAsyncDisposable
         }
     }
 
+    /// <summary>Adds a line with the time, as the nodes' logs have it, to what happened.</summary>
+    public Task NoteAsync(string what) => File.AppendAllTextAsync(Path.Combine(Folder, "faults.log"), $"{DateTime.UtcNow:HH:mm:ss.fff} {what}\n");
+
     string Config(NodeProcess node) => $$"""
         postgres:
           conn: { host: 127.0.0.1, port: {{node.Postgres.Port}}, database: {{Database}}, user: postgres }
@@ -64,6 +69,7 @@ sealed class Site : IAsyncDisposable
         redis:
           conn: { host: 127.0.0.1, port: {{node.Redis.Port}} }
         flushWorkers: {{node.Workers}}
+        delivery: {{delivery}}
         writeTimeout: 2s
         shutdownTimeout: 10s
         retryPolicy: { initialBackoff: 50ms, maxBackoff: 1s }
@@ -79,6 +85,9 @@ sealed class Site : IAsyncDisposable
             if (!node.IsFrozen && await node.StateAsync() == "streaming") return node;
         return Nodes[0];
     }
+
+    /// <summary>The node whose clock can be set.</summary>
+    public NodeProcess Clocked => Nodes.First(n => n.HasClock);
 
     public NodeProcess Other(NodeProcess node) => Nodes.First(n => n != node);
 
@@ -124,7 +133,7 @@ sealed class Site : IAsyncDisposable
         var watch = Stopwatch.StartNew();
         while (!await holds())
         {
-            if (watch.Elapsed > settleDeadline) throw new TimeoutException($"{what}; {await StatesAsync()}");
+            if (watch.Elapsed > settleDeadline || Problems.Count > 0) throw new TimeoutException($"{what}; {await StatesAsync()}; {string.Join("; ", Problems)}");
             await Task.Delay(50);
         }
     }

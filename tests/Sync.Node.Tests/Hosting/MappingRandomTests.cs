@@ -1,4 +1,5 @@
 using System.Globalization;
+using Sync.Node.Tests.Verification;
 using Xunit.Abstractions;
 
 namespace Sync.Node.Tests.Hosting;
@@ -74,6 +75,7 @@ public class MappingRandomTests(Servers servers, ITestOutputHelper output)
         decimal amount = decimal.Parse((await pipeline.GetAsync("amount"))!, CultureInfo.InvariantCulture);
         decimal.Round(amount, 6).ShouldBe((decimal)(await pipeline.ScalarAsync("select coalesce(sum(amount), 0) from orders"))!, $"seed {seed}");
         pipeline.Host.Status.DeadLetters.ShouldBe(0, $"seed {seed}: {pipeline.Host.Status.LastError}");
+        string.Join('\n', (await pipeline.VerifyAsync()).Differences()).ShouldBe("", $"seed {seed}");
     }
 
     static string Statement(Random random)

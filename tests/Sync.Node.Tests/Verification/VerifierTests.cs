@@ -208,11 +208,13 @@ public class VerifierTests(Servers servers)
         await pipeline.UntilAsync(() => Task.FromResult(pipeline.Host.Status.Tables[0].Rows == 100_000), "the table should be copied");
         await pipeline.CaughtUpAsync();
         await pipeline.RedisAsync("DEL", "public.big:77777");
-        long before = GC.GetTotalMemory(forceFullCollection: true);
-        var report = await pipeline.VerifyAsync();
-        long after = GC.GetTotalMemory(forceFullCollection: true);
+        long before = GC.GetTotalMemory(forceFullCollection: true), most = before;
+        var verifying = pipeline.VerifyAsync();
+        while (await Task.WhenAny(verifying, Task.Delay(100)) != verifying) most = Math.Max(most, GC.GetTotalMemory(forceFullCollection: true));
+        var report = await verifying;
         report.Differences().ShouldBe(["missing public.big:77777: no such key"]);
         (report.Tables[0].Rows, report.Tables[0].Searched).ShouldBe((100_000, 99_999));
-        (after - before).ShouldBeLessThan(20 << 20, string.Create(CultureInfo.InvariantCulture, $"{before:N0} before, {after:N0} after"));
+        // All rows at once would be 22 MB of values alone, and several times as much with what is made of them.
+        (most - before).ShouldBeLessThan(20 << 20, string.Create(CultureInfo.InvariantCulture, $"{before:N0} before, {most:N0} at most"));
     }
 }
