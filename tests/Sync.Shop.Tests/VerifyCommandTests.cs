@@ -1,9 +1,9 @@
 using System.Diagnostics;
+using Microsoft.Extensions.Logging.Abstractions;
 using Sync.Contracts.Configuration;
 using Sync.Node.Demo;
 using Sync.Node.Hosting;
 using Sync.Node.Verification;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Sync.Shop.Tests;
 

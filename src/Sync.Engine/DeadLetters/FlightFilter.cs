@@ -30,17 +30,22 @@ public sealed class FlightFilter(IReadOnlyList<string> tables)
         return held;
     }
 
-    /// <summary>After a rejection, when nothing ran: the changes Redis refused and every later change of their keys.</summary>
+    /// <summary>
+    /// After a rejection, when nothing ran: the changes Redis refused and every later change of their keys. A key may be parked already because of a
+    /// change behind this one that was taken out before; what stands before that one does not wait for it.
+    /// </summary>
     public List<DeadLetter> TakeRefused(List<Batch> flight, IReadOnlyList<CommandFailure> failures, ParkedKeys parked, DateTimeOffset now)
     {
         var refused = failures.GroupBy(f => (f.Batch, f.Entry)).ToDictionary(g => (flight[g.Key.Batch], g.Key.Entry), g => g.First().Error);
         var taken = new List<DeadLetter>();
+        var keys = new HashSet<byte[]>(KeyBytesComparer.Instance).GetAlternateLookup<ReadOnlySpan<byte>>();
         Rebuild(flight, (batch, index) =>
         {
             ref readonly var entry = ref batch.Entries[index];
             if (refused.TryGetValue((batch, index), out string? error)) taken.Add(Letter(batch, entry, batch.CommandsOf(entry).ToArray(), error, 1, now));
-            else if (parked.Contains(batch.Key(entry))) taken.Add(Letter(batch, entry, batch.CommandsOf(entry).ToArray(), Waits, 0, now));
+            else if (keys.Contains(batch.Key(entry))) taken.Add(Letter(batch, entry, batch.CommandsOf(entry).ToArray(), Waits, 0, now));
             else return true;
+            keys.Add(batch.Key(entry));
             parked.Add(batch.Key(entry));
             return false;
         });

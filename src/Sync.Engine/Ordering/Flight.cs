@@ -89,7 +89,8 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
                 stage = Stage.Left;
                 break;
             case FlightOutcome.Rejected:
-                Held.AddRange(filter.TakeRefused(batches, result.Failures, parked, now));
+                // What was taken out before may stand behind what is taken out now, and dead letters of a key are retried in the order of parking.
+                Held = [.. Held.Concat(filter.TakeRefused(batches, result.Failures, parked, now)).OrderBy(letter => letter.Position)];
                 break;
             default:
                 if (result.Failures.Count > 0) Refused = filter.Failed(batches, result.Failures, now);

@@ -31,7 +31,7 @@ sealed class Verifier(SyncConfig config, Uri? url, TimeProvider time)
         await using var primary = await new PostgresConnector(config.Postgres.Conn).FindPrimaryAsync(cancellationToken);
         try
         {
-            await using var redis = await RespConnection.ConnectAsync(config.Redis.Conn, config.WriteTimeout, time, cancellationToken);
+            await using var redis = await RedisMaster.ConnectAsync(config.Redis, config.WriteTimeout, time, cancellationToken);
             return await CompareAsync(options, primary, redis, node, cancellationToken);
         }
         catch (RedisTransientException e)

@@ -117,23 +117,27 @@ public sealed class DeadLetterStore(RedisKeys keys, TimeProvider time)
     public async ValueTask<ReplayResult> ReplayAsync(RespConnection connection, ReadOnlyMemory<byte> key, CancellationToken cancellationToken)
     {
         int applied = 0;
-        string? after = null;
-        while (true)
+        foreach (var (id, _) in ReplayOrder.Of(await PlacesAsync(connection, key, cancellationToken), place => place.Position))
         {
-            var page = await ListAsync(connection, after, PageSize, cancellationToken);
-            if (page.Count == 0) return new ReplayResult(applied, null);
-            foreach (var letter in page)
-            {
-                if (!letter.Key.Span.SequenceEqual(key.Span)) continue;
-                if (!TryArguments(letter, out var arguments, out string error)) return new ReplayResult(applied, new ReplayFailure(letter.Id!, error));
-                var reply = await EvalAsync(connection, DeadLetterScripts.Replay, arguments, cancellationToken);
-                long outcome = reply.Items[0].AsInt64();
-                if (outcome == 0)
-                    return new ReplayResult(applied, new ReplayFailure(letter.Id!, DeadLetterCodec.CleanScriptError(reply.Items[1].AsString()!)));
-                if (outcome == 1) applied++;
-            }
-            after = page[^1].Id;
+            if (await GetAsync(connection, id, cancellationToken) is not { } letter) continue;
+            if (!TryArguments(letter, out var arguments, out string error)) return new ReplayResult(applied, new ReplayFailure(id, error));
+            var reply = await EvalAsync(connection, DeadLetterScripts.Replay, arguments, cancellationToken);
+            long outcome = reply.Items[0].AsInt64();
+            if (outcome == 0) return new ReplayResult(applied, new ReplayFailure(id, DeadLetterCodec.CleanScriptError(reply.Items[1].AsString()!)));
+            if (outcome == 1) applied++;
         }
+        return new ReplayResult(applied, null);
+    }
+
+    /// <summary>The dead letters of a key, in the order of parking; without their commands, since there may be many.</summary>
+    async ValueTask<List<(string Id, Position Position)>> PlacesAsync(RespConnection connection, ReadOnlyMemory<byte> key, CancellationToken cancellationToken)
+    {
+        var places = new List<(string, Position)>();
+        string? after = null;
+        for (IReadOnlyList<DeadLetter> page; (page = await ListAsync(connection, after, PageSize, cancellationToken)).Count > 0; after = page[^1].Id)
+            foreach (var letter in page)
+                if (letter.Key.Span.SequenceEqual(key.Span)) places.Add((letter.Id!, letter.Position));
+        return places;
     }
 
     bool TryArguments(DeadLetter letter, out List<RedisArgument> arguments, out string error)

@@ -58,6 +58,7 @@ public sealed class SentinelCommandTests(CommandServers servers)
     [InlineData("run")]
     [InlineData("validate --connect")]
     [InlineData("dlq retry --all")]
+    [InlineData("verify")]
     public async Task Sentinels_that_do_not_answer_should_be_named(string command)
     {
         int one = Ports.Free(), two = Ports.Free();
