@@ -38,6 +38,12 @@ public sealed record DeadLetter
     /// <summary>When it was parked; null before the store has told.</summary>
     public DateTimeOffset? ParkedAt { get; init; }
 
+    /// <summary>
+    /// Whether a later change was applied to a key that this one did not reach: it replaced the key in the same flight, and with it the cause. Applied now,
+    /// the older state would stand over the newer one.
+    /// </summary>
+    public bool IsOvertaken { get; init; }
+
     /// <summary>How often it was tried, 0 or more; 0 when it only waits behind another one of its key.</summary>
     public int Attempts { get; init; } = 1;
 }

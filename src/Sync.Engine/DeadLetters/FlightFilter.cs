@@ -53,14 +53,21 @@ public sealed class FlightFilter(IReadOnlyList<string> tables)
     }
 
     /// <summary>After an application with failures: the commands that failed, and only those, of each change.</summary>
-    public List<DeadLetter> Failed(IReadOnlyList<Batch> flight, IReadOnlyList<CommandFailure> failures, DateTimeOffset now) =>
-        [.. failures.GroupBy(f => (f.Batch, f.Entry)).Select(g =>
-        {
-            var batch = flight[g.Key.Batch];
-            var entry = batch.Entries[g.Key.Entry];
-            var failed = g.Select(f => f.Command).ToHashSet();
-            return Letter(batch, entry, CommandReader.Pick(batch.CommandsOf(entry), failed.Contains), g.First().Error, 1, now);
-        })];
+    public List<DeadLetter> Failed(IReadOnlyList<Batch> flight, IReadOnlyList<CommandFailure> failures, DateTimeOffset now)
+    {
+        var overtaken = Overtaking.Find(flight, failures);
+        return
+        [
+            .. failures.GroupBy(f => (f.Batch, f.Entry)).Select(g =>
+            {
+                var batch = flight[g.Key.Batch];
+                var entry = batch.Entries[g.Key.Entry];
+                var failed = g.Select(f => f.Command).ToHashSet();
+                byte[] commands = CommandReader.Pick(batch.CommandsOf(entry), failed.Contains);
+                return Letter(batch, entry, commands, g.First().Error, 1, now) with { IsOvertaken = overtaken.Contains(g.Key) };
+            }),
+        ];
+    }
 
     static void Rebuild(List<Batch> flight, Func<Batch, int, bool> keep)
     {

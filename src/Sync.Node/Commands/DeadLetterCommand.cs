@@ -72,19 +72,20 @@ static class DeadLetterCommand
         var json = Json();
         var key = Key();
         var all = new Option<bool>("--all") { Description = "Of all keys; so it is without --key." };
+        var force = new Option<bool>("--force") { Description = "Also what a later change has overtaken: the older state then stands over the newer one." };
         var command = new TaughtCommand("retry",
             "Applies dead letters again, in order; a key whose dead letters all succeed is released. Ends with 1 when one failed again.",
             "actorsync dlq retry --all",
             "actorsync dlq retry --key public.orders:42")
         {
-            json, key, all,
+            json, key, all, force,
         };
         Do(command, session, url, async (access, parsed, stop) =>
         {
             string? one = parsed.GetValue(key);
             if (one is not null && parsed.GetValue(all)) throw new SyncException(ExitCode.Usage, "Say either --key or --all.");
             if (one is "") throw new SyncException(ExitCode.Usage, "--key is empty; see the keys with actorsync dlq list.");
-            var reply = await access.RetryAsync(one, stop);
+            var reply = await access.RetryAsync(one, parsed.GetValue(force), stop);
             if (parsed.GetValue(json)) session.Out.WriteLine(JsonSerializer.Serialize(reply, HttpJson.Indented));
             else DeadLetterText.Write(reply, session.Out);
             return reply.Failed > 0 ? ExitCode.CheckFailed : ExitCode.Ok;

@@ -11,7 +11,7 @@ sealed class DeadLetterDesk(PumpContext context)
     const int pageSize = 500;
 
     /// <summary>Replays one key, or all. Returns how many were applied and how many keys failed again.</summary>
-    public async Task<(int Applied, int Failed)> RetryAsync(byte[]? key, CancellationToken cancellationToken)
+    public async Task<(int Applied, int Failed)> RetryAsync(byte[]? key, bool force, CancellationToken cancellationToken)
     {
         int applied = 0, failed = 0;
         foreach (byte[] parked in key is not null ? [key] : await ParkedKeysAsync(cancellationToken))
@@ -19,7 +19,7 @@ sealed class DeadLetterDesk(PumpContext context)
             var writer = WriterOf(parked);
             await writer.RunBehindAsync(async (session, ct) =>
             {
-                var result = await context.Writer.DeadLetters.ReplayAsync(session.Connection, parked, ct);
+                var result = await context.Writer.DeadLetters.ReplayAsync(session.Connection, parked, force, ct);
                 applied += result.Applied;
                 if (result.Failure is null) writer.Unpark(parked);
                 else failed++;

@@ -106,7 +106,7 @@ public interface INodeAdmin
     NodeStatus Status { get; }
 
     /// <summary>Replays parked changes in order: of one ordering key, or of all when null. Returns how many were applied and how many failed again.</summary>
-    Task<(int Applied, int Failed)> RetryDeadLettersAsync(byte[]? key, CancellationToken cancellationToken);
+    Task<(int Applied, int Failed)> RetryDeadLettersAsync(byte[]? key, bool force, CancellationToken cancellationToken);
 
     /// <summary>Gives up parked changes: of one entry id, of one ordering key, or all when both are null. Returns how many.</summary>
     Task<int> DropDeadLettersAsync(string? id, byte[]? key, CancellationToken cancellationToken);

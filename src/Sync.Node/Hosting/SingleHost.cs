@@ -50,8 +50,8 @@ public sealed class SingleHost : INodeAdmin, IAsyncDisposable
 
     public NodeStatus Status => board.Status;
 
-    public Task<(int Applied, int Failed)> RetryDeadLettersAsync(byte[]? key, CancellationToken cancellationToken) =>
-        AtDeskAsync(desk => desk.RetryAsync(key, cancellationToken));
+    public Task<(int Applied, int Failed)> RetryDeadLettersAsync(byte[]? key, bool force, CancellationToken cancellationToken) =>
+        AtDeskAsync(desk => desk.RetryAsync(key, force, cancellationToken));
 
     public Task<int> DropDeadLettersAsync(string? id, byte[]? key, CancellationToken cancellationToken) =>
         AtDeskAsync(desk => desk.DropAsync(id, key, cancellationToken));

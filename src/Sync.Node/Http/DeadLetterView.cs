@@ -13,14 +13,15 @@ namespace Sync.Node.Http;
 /// <param name="Attempts">How often it was tried; 0 when it only waits behind another one of its key.</param>
 /// <param name="Error">Why it is here.</param>
 /// <param name="ParkedAt">When it was parked.</param>
+/// <param name="Overtaken">Whether a later change of its key was applied, so that retry leaves it alone unless it is forced.</param>
 /// <param name="Commands">What is still to run, for people: long values are cut. Only where one dead letter is shown.</param>
 public sealed record DeadLetterView(
-    string Id, DateTimeOffset At, string Table, string Kind, string Key, string Position, int Attempts, string Error, DateTimeOffset ParkedAt,
+    string Id, DateTimeOffset At, string Table, string Kind, string Key, string Position, int Attempts, string Error, DateTimeOffset ParkedAt, bool Overtaken,
     string? Commands = null)
 {
     public static DeadLetterView Of(DeadLetter letter, bool withCommands) => new(
         letter.Id ?? "", letter.At, letter.Table, letter.Kind.ToString().ToLowerInvariant(), Encoding.UTF8.GetString(letter.Key.Span),
-        letter.Position == Contracts.Position.None ? "" : letter.Position.ToString(), letter.Attempts, letter.Error, letter.ParkedAt ?? letter.At,
+        letter.Position == Contracts.Position.None ? "" : letter.Position.ToString(), letter.Attempts, letter.Error, letter.ParkedAt ?? letter.At, letter.IsOvertaken,
         withCommands ? CommandText.Describe(letter.Commands.Span, maxValueChars: 200, maxChars: 20_000) : null);
 }
 
@@ -41,7 +42,8 @@ public sealed record DeadLetterPage(IReadOnlyList<DeadLetterView> Entries, strin
 }
 
 /// <param name="Key">The ordering key; null for all.</param>
-public sealed record RetryRequest(string? Key = null);
+/// <param name="Force">Also what was overtaken.</param>
+public sealed record RetryRequest(string? Key = null, bool Force = false);
 
 /// <param name="Applied">Dead letters that are in Redis now.</param>
 /// <param name="Failed">Ordering keys whose first dead letter failed again.</param>

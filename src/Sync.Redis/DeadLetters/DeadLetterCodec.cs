@@ -21,6 +21,7 @@ static class DeadLetterCodec
         "error", letter.Error,
         "at", Time(letter.At),
         "attempts", letter.Attempts,
+        "overtaken", letter.IsOvertaken ? 1 : 0,
     ];
 
     public static string Time(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
@@ -50,6 +51,8 @@ static class DeadLetterCodec
             At = TryTime(Text("at"), out var at) ? at : throw Bad("at"),
             ParkedAt = at,
             Attempts = int.TryParse(Text("attempts"), NumberStyles.None, CultureInfo.InvariantCulture, out int attempts) ? attempts : throw Bad("attempts"),
+            // Not there in entries of earlier versions.
+            IsOvertaken = fields.TryGetValue("overtaken", out var overtaken) && overtaken.Span.SequenceEqual("1"u8),
         };
 
         // Written by the replay script: retries, commands done, time, error.

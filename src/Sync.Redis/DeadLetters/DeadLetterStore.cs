@@ -113,13 +113,19 @@ public sealed class DeadLetterStore(RedisKeys keys, TimeProvider time)
     /// Applies the dead letters of one key in their order. Each is applied and removed at once, so that a crash in between repeats and
     /// loses nothing; the first that fails again stays, with its attempts and error updated, and so do those behind it.
     /// </summary>
+    /// <param name="connection">Where to.</param>
+    /// <param name="key">The ordering key.</param>
+    /// <param name="force">Applies also what was overtaken by a later change; without, the replay stops there.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="RedisTransientException">Redis can't now. What was applied so far is removed; the rest stays.</exception>
-    public async ValueTask<ReplayResult> ReplayAsync(RespConnection connection, ReadOnlyMemory<byte> key, CancellationToken cancellationToken)
+    public async ValueTask<ReplayResult> ReplayAsync(RespConnection connection, ReadOnlyMemory<byte> key, bool force, CancellationToken cancellationToken)
     {
         int applied = 0;
         foreach (var (id, _) in ReplayOrder.Of(await PlacesAsync(connection, key, cancellationToken), place => place.Position))
         {
             if (await GetAsync(connection, id, cancellationToken) is not { } letter) continue;
+            if (letter.IsOvertaken && !force)
+                return new ReplayResult(applied, new ReplayFailure(id, "a later change of its key was applied; drop it and repair the row, or retry with --force"));
             if (!TryArguments(letter, out var arguments, out string error)) return new ReplayResult(applied, new ReplayFailure(id, error));
             var reply = await EvalAsync(connection, DeadLetterScripts.Replay, arguments, cancellationToken);
             long outcome = reply.Items[0].AsInt64();

@@ -42,7 +42,7 @@ sealed class FakeNode : INodeAdmin, IDeadLetterReader
         Attempts = 1,
     };
 
-    public Task<(int Applied, int Failed)> RetryDeadLettersAsync(byte[]? key, CancellationToken cancellationToken)
+    public Task<(int Applied, int Failed)> RetryDeadLettersAsync(byte[]? key, bool force, CancellationToken cancellationToken)
     {
         Asked.Add($"retry {(key is null ? "all" : Encoding.UTF8.GetString(key))}");
         return Failure is null ? Task.FromResult((3, 1)) : throw Failure;

@@ -128,7 +128,7 @@ public sealed class RedisAuthenticationTests : IAsyncLifetime
         var store = new DeadLetterStore(redisKeys, TimeProvider.System);
         await store.ParkAsync(session.Connection, [letter], (field, Batches.At(2)), default);
         (await store.LoadParkedKeysAsync(session.Connection, default)).Count.ShouldBe(1);
-        (await store.ReplayAsync(session.Connection, letter.Key, default)).ShouldBe(new ReplayResult(1, null));
+        (await store.ReplayAsync(session.Connection, letter.Key, false, default)).ShouldBe(new ReplayResult(1, null));
     }
 
     ValueTask<RespConnection> ConnectAsync(string? user, string? password) => RespConnection.ConnectAsync(

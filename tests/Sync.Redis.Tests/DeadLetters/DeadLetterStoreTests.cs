@@ -110,12 +110,12 @@ public sealed class DeadLetterStoreTests(RedisFixture redis) : IClassFixture<Red
     {
         var letters = Enumerable.Range(0, 120).Select(i => Letter(i, i % 2 == 0 ? "even" : "odd", ["RPUSH", "list", $"{i}"], ["INCR", "count"])).ToList();
         await store.ParkAsync(connection, letters, null, default);
-        (await store.ReplayAsync(connection, "even"u8.ToArray(), default)).ShouldBe(new ReplayResult(60, null));
+        (await store.ReplayAsync(connection, "even"u8.ToArray(), false, default)).ShouldBe(new ReplayResult(60, null));
         (await redis.Server.ExecAsync("LRANGE", "list", "0", "-1")).ShouldBe(Enumerable.Range(0, 60).Select(i => $"{2 * i}").Cast<object>().ToArray());
         (await redis.Server.ExecAsync("GET", "count")).ShouldBe("60");
         (await store.CountAsync(connection, default)).ShouldBe(60);
         (await store.LoadParkedKeysAsync(connection, default)).Keys.Select(Encoding.UTF8.GetString).ShouldBe(["odd"]);
-        (await store.ReplayAsync(connection, "even"u8.ToArray(), default)).ShouldBe(new ReplayResult(0, null));
+        (await store.ReplayAsync(connection, "even"u8.ToArray(), false, default)).ShouldBe(new ReplayResult(0, null));
     }
 
     [Fact]
@@ -128,7 +128,7 @@ public sealed class DeadLetterStoreTests(RedisFixture redis) : IClassFixture<Red
 
         for (int attempt = 1; attempt <= 2; attempt++)
         {
-            var result = await store.ReplayAsync(connection, "k"u8.ToArray(), default);
+            var result = await store.ReplayAsync(connection, "k"u8.ToArray(), false, default);
             result.Applied.ShouldBe(attempt == 1 ? 1 : 0);
             result.Failure!.Value.Error.ShouldBe("WRONGTYPE Operation against a key holding the wrong kind of value");
             (await redis.Server.ExecAsync("GET", "count")).ShouldBe("2");
@@ -142,7 +142,7 @@ public sealed class DeadLetterStoreTests(RedisFixture redis) : IClassFixture<Red
             left[1].Attempts.ShouldBe(1);
         }
         await redis.Server.ExecAsync("DEL", "wrong");
-        (await store.ReplayAsync(connection, "k"u8.ToArray(), default)).ShouldBe(new ReplayResult(2, null));
+        (await store.ReplayAsync(connection, "k"u8.ToArray(), false, default)).ShouldBe(new ReplayResult(2, null));
         (await redis.Server.ExecAsync("GET", "count")).ShouldBe("4");
         (await redis.Server.ExecAsync("KEYS", "actorsync:*")).ShouldBe(new object[] { Keys.DeadLetters });
         (await store.CountAsync(connection, default)).ShouldBe(0);
@@ -154,7 +154,7 @@ public sealed class DeadLetterStoreTests(RedisFixture redis) : IClassFixture<Red
     public async Task Replay_should_report_a_command_the_server_still_does_not_take(string command, string says)
     {
         await store.ParkAsync(connection, [Letter(1, "k", [command, "doc"])], null, default);
-        var result = await store.ReplayAsync(connection, "k"u8.ToArray(), default);
+        var result = await store.ReplayAsync(connection, "k"u8.ToArray(), false, default);
         result.Applied.ShouldBe(0);
         result.Failure!.Value.Error.ShouldContain(says);
         result.Failure.Value.Error.ShouldNotContain("script:");
@@ -167,14 +167,14 @@ public sealed class DeadLetterStoreTests(RedisFixture redis) : IClassFixture<Red
         await redis.Server.ExecAsync("CONFIG", "SET", "maxmemory", "1");
         try
         {
-            var error = await Should.ThrowAsync<RedisTransientException>(async () => await store.ReplayAsync(connection, "k"u8.ToArray(), default));
+            var error = await Should.ThrowAsync<RedisTransientException>(async () => await store.ReplayAsync(connection, "k"u8.ToArray(), false, default));
             error.Message.ShouldContain("used memory");
         }
         finally
         {
             await redis.Server.ExecAsync("CONFIG", "SET", "maxmemory", "0");
         }
-        (await store.ReplayAsync(connection, "k"u8.ToArray(), default)).ShouldBe(new ReplayResult(1, null));
+        (await store.ReplayAsync(connection, "k"u8.ToArray(), false, default)).ShouldBe(new ReplayResult(1, null));
     }
 
     [Fact]
@@ -182,13 +182,13 @@ public sealed class DeadLetterStoreTests(RedisFixture redis) : IClassFixture<Red
     {
         string[] wide = ["HSET", "wide", .. Enumerable.Range(0, 6000).Select(i => $"{i}")];
         await store.ParkAsync(connection, [Letter(1, "k", ["SET", "large", new string('x', 5_000_000)], wide)], null, default);
-        (await store.ReplayAsync(connection, "k"u8.ToArray(), default)).ShouldBe(new ReplayResult(1, null));
+        (await store.ReplayAsync(connection, "k"u8.ToArray(), false, default)).ShouldBe(new ReplayResult(1, null));
         (await redis.Server.ExecAsync("STRLEN", "large")).ShouldBe(5_000_000L);
         (await redis.Server.ExecAsync("HLEN", "wide")).ShouldBe(3000L);
 
         string[] wider = ["DEL", .. Enumerable.Range(0, 9000).Select(i => $"{i}")];
         await store.ParkAsync(connection, [Letter(1, "k", wider)], null, default);
-        (await store.ReplayAsync(connection, "k"u8.ToArray(), default)).Failure!.Value.Error.ShouldContain("9001 arguments");
+        (await store.ReplayAsync(connection, "k"u8.ToArray(), false, default)).Failure!.Value.Error.ShouldContain("9001 arguments");
     }
 
     [Fact]

@@ -19,6 +19,7 @@ static class DeadLetterText
         string[] names = ["id", "time", "table", "kind", "key", "attempts", "error"];
         foreach (var (name, value) in names.Zip(Fields(letter))) output.WriteLine($"{name,-9} {value}");
         output.WriteLine($"{"parked",-9} {Time(letter.ParkedAt)}");
+        if (letter.Overtaken) output.WriteLine($"{"overtaken",-9} a later change of its key was applied; retry leaves it alone without --force");
         output.WriteLine($"{"position",-9} {(letter.Position.Length > 0 ? letter.Position : "from a snapshot")}");
         output.WriteLine($"{"commands",-9} {Terminal.Field(letter.Commands is { Length: > 0 } commands ? commands : "none: they could not be made")}");
     }

@@ -12,7 +12,7 @@ interface IDeadLetterAccess : IDisposable
     Task<DeadLetterView?> GetAsync(string id, CancellationToken cancellationToken);
 
     /// <summary>Of one ordering key, or of all.</summary>
-    Task<RetryReply> RetryAsync(string? key, CancellationToken cancellationToken);
+    Task<RetryReply> RetryAsync(string? key, bool force, CancellationToken cancellationToken);
 
     Task<DropReply> DropAsync(DropRequest request, CancellationToken cancellationToken);
 }
@@ -43,8 +43,8 @@ sealed class NodeDeadLetters(NodeClient node) : IDeadLetterAccess
     public Task<DeadLetterView?> GetAsync(string id, CancellationToken cancellationToken) =>
         node.FindAsync<DeadLetterView>($"/api/dlq/{Uri.EscapeDataString(id)}", cancellationToken);
 
-    public Task<RetryReply> RetryAsync(string? key, CancellationToken cancellationToken) =>
-        node.PostAsync<RetryReply>("/api/dlq/retry", new RetryRequest(key), cancellationToken);
+    public Task<RetryReply> RetryAsync(string? key, bool force, CancellationToken cancellationToken) =>
+        node.PostAsync<RetryReply>("/api/dlq/retry", new RetryRequest(key, force), cancellationToken);
 
     public Task<DropReply> DropAsync(DropRequest request, CancellationToken cancellationToken) =>
         node.PostAsync<DropReply>("/api/dlq/drop", request, cancellationToken);

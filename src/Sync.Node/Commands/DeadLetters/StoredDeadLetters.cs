@@ -29,13 +29,13 @@ sealed class StoredDeadLetters(SyncConfig config, TimeProvider time) : IDeadLett
     public async Task<DeadLetterView?> GetAsync(string id, CancellationToken cancellationToken) =>
         await reader.GetAsync(id, cancellationToken) is { } letter ? DeadLetterView.Of(letter, withCommands: true) : null;
 
-    public Task<RetryReply> RetryAsync(string? key, CancellationToken cancellationToken) => WithLeaseAsync(async connection =>
+    public Task<RetryReply> RetryAsync(string? key, bool force, CancellationToken cancellationToken) => WithLeaseAsync(async connection =>
     {
         IEnumerable<byte[]> keys = key is not null ? [Encoding.UTF8.GetBytes(key)] : (await store.LoadParkedKeysAsync(connection, cancellationToken)).Keys;
         int applied = 0, failed = 0;
         foreach (byte[] one in keys)
         {
-            var result = await store.ReplayAsync(connection, one, cancellationToken);
+            var result = await store.ReplayAsync(connection, one, force, cancellationToken);
             applied += result.Applied;
             if (result.Failure is not null) failed++;
         }

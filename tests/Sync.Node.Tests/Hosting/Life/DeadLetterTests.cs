@@ -42,10 +42,10 @@ public class DeadLetterTests(Servers servers)
         await stage.CaughtUpAsync(node);
         node.Status.DeadLetters.ShouldBe(4, "the key is still parked after a restart");
 
-        (await node.Host.RetryDeadLettersAsync(Key("k:a"), default)).ShouldBe((0, 1), "nothing was mended yet");
+        (await node.Host.RetryDeadLettersAsync(Key("k:a"), false, default)).ShouldBe((0, 1), "nothing was mended yet");
         node.Status.DeadLetters.ShouldBe(4);
         await stage.RedisAsync("DEL", "list:a");
-        (await node.Host.RetryDeadLettersAsync(null, default)).ShouldBe((4, 0));
+        (await node.Host.RetryDeadLettersAsync(null, false, default)).ShouldBe((4, 0));
         node.Status.DeadLetters.ShouldBe(0);
         (await stage.ItemsAsync("LRANGE", "list:a", "0", "-1")).ShouldBe(["1", "3", "u1", "5"]);
         (await stage.NumberAsync("sum:a")).ShouldBe(111);
@@ -107,7 +107,7 @@ public class DeadLetterTests(Servers servers)
         }
         await stage.CaughtUpAsync(node);
         for (char k = 'a'; k <= 'h'; k++) await stage.RedisAsync("DEL", $"list:{k}");
-        await node.Host.RetryDeadLettersAsync(null, default);
+        await node.Host.RetryDeadLettersAsync(null, false, default);
         for (char k = 'a'; k <= 'p'; k++)
         {
             string expected = await stage.ScalarAsync<string>($"select string_agg(id::text, ',' order by id) from t where k = '{k}'") ?? "";
@@ -129,14 +129,14 @@ public class DeadLetterTests(Servers servers)
         var node = await stage.StartAsync();
         await stage.SqlAsync("insert into t values (1, 'a', 1)");
         await stage.CaughtUpAsync(node);
-        var error = await Should.ThrowAsync<Contracts.SyncException>(() => node.Host.RetryDeadLettersAsync(null, default));
+        var error = await Should.ThrowAsync<Contracts.SyncException>(() => node.Host.RetryDeadLettersAsync(null, false, default));
         error.Message.ShouldContain("eval");
         await stage.SqlAsync("insert into t values (2, 'b', 5)");
         await stage.CaughtUpAsync(node);
         (await stage.NumberAsync("sum:b")).ShouldBe(5);
         node.Status.State.ShouldBe(NodeState.Streaming);
         await node.StopAsync();
-        (await Should.ThrowAsync<Contracts.SyncException>(() => node.Host.RetryDeadLettersAsync(null, default))).Message.ShouldContain("not the one that writes");
+        (await Should.ThrowAsync<Contracts.SyncException>(() => node.Host.RetryDeadLettersAsync(null, false, default))).Message.ShouldContain("not the one that writes");
     }
 
     [Fact]
@@ -159,7 +159,7 @@ public class DeadLetterTests(Servers servers)
         node = await stage.StartAsync();
         await stage.CaughtUpAsync(node);
         await stage.RedisAsync("DEL", "list:a");
-        (await node.Host.RetryDeadLettersAsync(null, default)).Failed.ShouldBe(0);
+        (await node.Host.RetryDeadLettersAsync(null, false, default)).Failed.ShouldBe(0);
         (await stage.ItemsAsync("LRANGE", "list:a", "0", "-1")).ShouldBe(["1", "2", "3", "5"]);
         (await stage.ItemsAsync("LRANGE", "list:b", "0", "-1")).ShouldBe(["4", "6"]);
         (await stage.NumberAsync("sum:a")).ShouldBe(4);
@@ -184,10 +184,36 @@ public class DeadLetterTests(Servers servers)
         node.Log.ShouldContain(l => l.Contains("whose replies were lost") && l.Contains(" commands of them") && !l.Contains("refused 0"));
 
         await stage.RedisAsync("DEL", "list:a", "sum:b");
-        (await node.Host.RetryDeadLettersAsync(null, default)).Failed.ShouldBe(0);
+        (await node.Host.RetryDeadLettersAsync(null, false, default)).Failed.ShouldBe(0);
         (await stage.ItemsAsync("LRANGE", "list:a", "0", "-1")).ShouldBe(["1", "4", "5"]);
         (await stage.NumberAsync("sum:a")).ShouldBe(6);
         (await stage.NumberAsync("sum:b")).ShouldBe(2);
         (await stage.ItemsAsync("LRANGE", "list:b", "0", "-1")).ShouldBe(["2"]);
+    }
+
+    [Fact]
+    public async Task A_refused_change_whose_key_was_replaced_behind_it_should_not_be_retried_without_force()
+    {
+        const string tables = """
+              - t:
+                  insert: { commands: [["RPUSH", "list:{id}", "{n}"]] }
+                  delete: { commands: [["DEL", "list:{id}"]] }
+            """;
+        await using var stage = await Stage.OpenAsync(servers, Schema, tables);
+        var node = await stage.StartAsync();
+        await stage.RedisAsync("SET", "list:1", "in the way");
+        await stage.SqlAsync("begin; insert into t values (1, 'a', 10); delete from t where id = 1; commit");
+        await stage.CaughtUpAsync(node);
+        node.Status.DeadLetters.ShouldBe(1);
+        await stage.SqlAsync("insert into t values (1, 'a', 20)");
+        await stage.CaughtUpAsync(node);
+        node.Status.DeadLetters.ShouldBe(2, "the key is parked");
+
+        (await node.Host.RetryDeadLettersAsync(null, false, default)).ShouldBe((0, 1));
+        (await stage.KeysAsync()).ShouldBeEmpty("the row was deleted behind the refused change");
+        object?[] first = (object?[])((object?[])(await stage.RedisAsync("XRANGE", $"actorsync:{{{stage.Slot}}}:dlq", "-", "+"))!)[0]!;
+        (await node.Host.DropDeadLettersAsync((string)first[0]!, null, default)).ShouldBe(1);
+        (await node.Host.RetryDeadLettersAsync(null, false, default)).ShouldBe((1, 0));
+        (await stage.ItemsAsync("LRANGE", "list:1", "0", "-1")).ShouldBe(["20"]);
     }
 }
