@@ -18,7 +18,8 @@ using Sync.Redis.Errors;
 namespace Sync.Node.Verification;
 
 /// <summary>
-/// <c>actorsync verify</c>: compares what is in Redis with what the rows in PostgreSQL ask for, while a node streams or not. Reads only.
+/// <c>actorsync verify</c>: compares what is in Redis with what the rows in PostgreSQL ask for, while a node streams or not. Reads only; what is to
+/// be mended it asks the node to mend.
 /// </summary>
 sealed class Verifier(SyncConfig config, Uri? url, TimeProvider time)
 {
@@ -26,6 +27,7 @@ sealed class Verifier(SyncConfig config, Uri? url, TimeProvider time)
     public async Task<VerifyReport> RunAsync(VerifyOptions options, CancellationToken cancellationToken)
     {
         using var node = url is null ? null : new NodeClient(url);
+        if (options.Repair) await RequireNodeAsync(node, cancellationToken);
         await using var primary = await new PostgresConnector(config.Postgres.Conn).FindPrimaryAsync(cancellationToken);
         try
         {
@@ -42,6 +44,16 @@ sealed class Verifier(SyncConfig config, Uri? url, TimeProvider time)
         }
     }
 
+    async Task RequireNodeAsync(NodeClient? node, CancellationToken cancellationToken)
+    {
+        if (node is null)
+            throw new SyncException(ExitCode.Usage, $"--repair asks the running node, and {config.Source} gives it no fixed HTTP address: name it with --url.");
+        if (await node.TryStatusAsync(cancellationToken) is not { } status) throw node.NotAnswering();
+        if (status.Slot != config.Postgres.Repl.Slot)
+            throw new SyncException(ExitCode.Usage,
+                $"The node at {node.Url.GetLeftPart(UriPartial.Authority)} works for slot {status.Slot}, not for {config.Postgres.Repl.Slot}: name the right one with --url.");
+    }
+
     async Task<VerifyReport> CompareAsync(VerifyOptions options, PostgresPrimary primary, RespConnection redis, NodeClient? node, CancellationToken cancellationToken)
     {
         var gate = new AppliedGate(config, primary, redis, node, time);
@@ -49,6 +61,7 @@ sealed class Verifier(SyncConfig config, Uri? url, TimeProvider time)
         var start = await gate.CurrentAsync(cancellationToken);
         await gate.WaitAsync(start, null, cancellationToken);
         var state = new RedisState(redis, new RedisKeys(config.Postgres.Repl.Slot));
+        var repair = options.Repair ? new RepairClient(node!) : null;
         var reports = new List<TableReport>();
         foreach (var (table, parts, why) in await OpenTablesAsync(primary, cancellationToken))
         {
@@ -61,7 +74,7 @@ sealed class Verifier(SyncConfig config, Uri? url, TimeProvider time)
                 NotSearched = parts?.Plan.NotSearched ?? [],
             };
             reports.Add(report);
-            if (parts is not null) await new TableVerifier(parts, state, gate, options, report, time).RunAsync(cancellationToken);
+            if (parts is not null) await new TableVerifier(parts, state, gate, repair, options, report, time).RunAsync(cancellationToken);
         }
         string note = gate.IsRunning ? ""
             : gate.Applied >= start ? "no node runs; Redis is up to date"
