@@ -81,6 +81,7 @@ sealed class StatusBoard(SyncConfig config, NodeStats stats, TimeProvider time)
                     OpenCircuits = circuits,
                     Tables = stats.Tables,
                     Snapshot = snapshot,
+                    Resyncs = engine?.Resyncs?.Status ?? [],
                     Ready = state == NodeState.Streaming && circuits == 0,
                 };
             }
