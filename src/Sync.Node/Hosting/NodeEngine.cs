@@ -30,6 +30,7 @@ sealed class NodeEngine
     readonly CancellationTokenSource reading, writing;
     readonly CancellationTokenSource watching = new();
     MasterWatch? masterWatch;
+    IReadOnlyList<TableRuntime> copies = [];
     Task writers = Task.CompletedTask, master = Task.CompletedTask;
     Exception? failure;
 
@@ -125,15 +126,16 @@ sealed class NodeEngine
         }
     }
 
-    /// <summary>Copies what has to be copied. True when that was all there is to do.</summary>
+    /// <summary>Copies what has to be copied before anything streams. True when that was all there is to do.</summary>
     public async Task<bool> CopyAsync(Source source, HostOptions options, StatusBoard board)
     {
         var mode = options.SnapshotOnly ? SnapshotMode.OnetimeOnly : context.Config.Snapshot.Mode;
         if (mode != SnapshotMode.Never)
         {
+            if (mode == SnapshotMode.Onetime && options.OnlyTable is null) copies = await CopyChoice.WhileStreamingAsync(context, source, marks, reading.Token);
             await EmptyStoppedAsync();
             await new SnapshotRun(context, source, board).RunAsync(
-                table => options.OnlyTable == table.Name || (options.OnlyTable is null && IsNotCopied(table)), reading.Token);
+                table => options.OnlyTable == table.Name || (options.OnlyTable is null && IsNotCopied(table) && !copies.Contains(table)), reading.Token);
         }
         // Its transaction would hold back VACUUM for as long as we stream.
         await source.ReleaseSnapshotAsync();
@@ -143,7 +145,7 @@ sealed class NodeEngine
     /// <summary>A table that was stopped, or whose changes were lost, missed deletes: what was made of its rows goes before they are copied anew.</summary>
     async Task EmptyStoppedAsync()
     {
-        foreach (var table in context.Tables.All.Where(t => t.Plan is not null && !t.IsStopped && marks.TryGetValue(t.Name, out var mark) && mark.State == SnapshotState.Stopped))
+        foreach (var table in context.Tables.All.Where(t => t.Plan is not null && !t.IsStopped && !copies.Contains(t) && marks.TryGetValue(t.Name, out var mark) && mark.State == SnapshotState.Stopped))
             await context.Writers[0].RunBehindAsync((session, ct) => TruncateSweep.RunAsync(session.Connection, table, context, "is copied anew", ct), reading.Token);
     }
 
@@ -168,7 +170,7 @@ sealed class NodeEngine
         var reporter = new StreamReporter(context, stream, source, board);
         var reports = Task.WhenAll(reporter.RunAsync(ended.Token), reporter.ConfirmAsync(ended.Token));
         var desk = new ResyncDesk(context, source, feed);
-        var resyncs = WatchAsync(desk.RunAsync([], ended.Token));
+        var resyncs = WatchAsync(desk.RunAsync(copies, ended.Token));
         Resyncs = desk;
         // When a writer has failed nobody makes room for what is being handed over.
         using var handing = CancellationTokenSource.CreateLinkedTokenSource(writing.Token);

@@ -68,7 +68,7 @@ public sealed record NodeStatus
     /// <summary>Re-syncs that are under way, and the last one of each table.</summary>
     public IReadOnlyList<ResyncStatus> Resyncs { get; init; } = [];
 
-    /// <summary>Whether <c>/healthz/ready</c> says yes: streaming, Redis reachable.</summary>
+    /// <summary>Whether <c>/healthz/ready</c> says yes: streaming, Redis reachable, no table without its copy.</summary>
     public bool Ready { get; init; }
 }
 

@@ -49,6 +49,8 @@ sealed class StatusEndpoints(INodeAdmin admin, IDeadLetterReader deadLetters, Pr
             { Detail.Length: > 0 } => status.Detail,
             { Snapshot: { } copy } => string.Create(CultureInfo.InvariantCulture,
                 $"{copy.Table}, {copy.PercentDone:F0} %, table {copy.TablesDone + 1} of {copy.TablesTotal}"),
+            { OpenCircuits: 0 } when status.Resyncs.FirstOrDefault(r => r is { IsCopy: true, IsOver: false }) is { } copy => string.Create(CultureInfo.InvariantCulture,
+                $"{copy.Table} is being copied, {copy.Rows} rows so far"),
             { OpenCircuits: > 0 } => $"Redis keeps refusing {status.OpenCircuits} writer(s){(status.LastError.Length > 0 ? $": {status.LastError}" : "")}",
             _ => status.LastError,
         };

@@ -169,7 +169,7 @@ sealed class ResyncDesk(PumpContext context, Source source, ResyncFeed feed)
     async Task OpenCopyAsync(TableRuntime table, CancellationToken cancellationToken)
     {
         if (Find(table.Name) is { Status: { IsOver: false, IsCopy: true } }) return;
-        await OrderAsync(new ResyncRecord(new ResyncStatus(table.Name) { StartedAt = context.Time.GetUtcNow(), IsCopy = true }, null, []), cancellationToken);
+        await OrderAsync(new ResyncRecord(new ResyncStatus(table.Name) { StartedAt = context.Time.GetUtcNow(), IsCopy = true, Rate = ResyncStatus.HighestRate }, null, []), cancellationToken);
     }
 
     async Task LoadAsync(CancellationToken cancellationToken)

@@ -17,7 +17,7 @@ sealed class ResyncTable : IAsyncDisposable
     const int longestWaitMs = 64;
 
     /// <summary>Messages exist in pgoutput since then (PostgreSQL docs, "Logical Streaming Replication Parameters").</summary>
-    const int firstVersion = 140000;
+    public const int FirstVersion = 140000;
 
     readonly PumpContext context;
     readonly Source source;
@@ -40,7 +40,7 @@ sealed class ResyncTable : IAsyncDisposable
     /// <exception cref="SyncException">The table can't be re-synced, and why.</exception>
     public static async Task<ResyncTable> OpenAsync(PumpContext context, Source source, ResyncFeed feed, TableRuntime table, CancellationToken cancellationToken)
     {
-        if (source.Facts.VersionNumber < firstVersion)
+        if (source.Facts.VersionNumber < FirstVersion)
             throw new SyncException(ExitCode.Usage, $"A re-sync needs PostgreSQL 14 or later, which lets messages through the stream; this one is {source.Facts.Version}: use actorsync snapshot.");
         var opened = new ResyncTable(context, source, feed, table);
         try
@@ -97,11 +97,16 @@ sealed class ResyncTable : IAsyncDisposable
         var (_, own, why) = all.Find(t => t.Table.FullName == table.Name);
         parts = own ?? throw new SyncException(ExitCode.Usage, $"{table.Name} can't be re-synced: {why}.");
         if (table.IsStopped) throw new SyncException(ExitCode.Usage, $"{table.Name} is stopped ({table.Error}): mend that and start again, which copies it.");
-        if (!parts.Plan.HasState)
-            throw new SyncException(ExitCode.Usage, $"{table.Name} can't be re-synced: nothing that its commands leave in Redis follows from its rows ({string.Join("; ", parts.Plan.NotVerifiable)}).");
-        if (!parts.Relation.PrimaryKey.All(column => parts.Relation.Columns[column].InIdentity))
-            throw new SyncException(ExitCode.Usage, $"{table.Name} can't be re-synced: its replica identity leaves out the primary key, by which rows are told apart; ALTER TABLE {table.Name} REPLICA IDENTITY DEFAULT.");
+        if (Obstacle(parts) is { } obstacle) throw new SyncException(ExitCode.Usage, $"{table.Name} can't be re-synced: {obstacle}.");
         await SeeRecentAsync(cancellationToken);
+    }
+
+    /// <summary>What stands in the way of a re-sync; null when nothing does.</summary>
+    public static string? Obstacle(TableParts parts)
+    {
+        if (!parts.Plan.HasState) return $"nothing that its commands leave in Redis follows from its rows ({string.Join("; ", parts.Plan.NotVerifiable)})";
+        return parts.Relation.PrimaryKey.All(column => parts.Relation.Columns[column].InIdentity) ? null
+            : $"its replica identity leaves out the primary key, by which rows are told apart; ALTER TABLE {parts.Config.FullName} REPLICA IDENTITY DEFAULT";
     }
 
     /// <summary>
