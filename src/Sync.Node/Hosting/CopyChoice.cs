@@ -14,7 +14,8 @@ static class CopyChoice
     public static async Task<IReadOnlyList<TableRuntime>> WhileStreamingAsync(
         PumpContext context, Source source, IReadOnlyDictionary<string, SnapshotMark> marks, CancellationToken cancellationToken)
     {
-        TableRuntime[] missing = [.. context.Tables.All.Where(t => t.Plan is not null && !t.IsStopped && !(marks.TryGetValue(t.Name, out var mark) && mark.State == SnapshotState.Done))];
+        // A copy that broke off goes on as it began.
+        TableRuntime[] missing = [.. context.Tables.All.Where(t => t.Plan is not null && !t.IsStopped && !(marks.TryGetValue(t.Name, out var mark) && mark.State != SnapshotState.Stopped))];
         if (missing.Length == 0 || source.Slot.Created || context.Config.Snapshot.AbortOnError || source.Facts.VersionNumber < ResyncTable.FirstVersion) return [];
         var chosen = new List<TableRuntime>();
         foreach (var (config, parts, _) in await TableOpener.OpenAllAsync(context.Config, source.Primary, cancellationToken))

@@ -165,12 +165,13 @@ sealed class NodeEngine
             StatusInterval = config.Postgres.StandByTimeout,
         }, reading.Token);
         var feed = new ResyncFeed(recent);
+        var desk = new ResyncDesk(context, source, feed);
+        await desk.OpenAsync(copies, writing.Token);
         var pump = new StreamPump(context, stream, source.Catalog, rows, feed);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(reading.Token);
         var reporter = new StreamReporter(context, stream, source, board);
         var reports = Task.WhenAll(reporter.RunAsync(ended.Token), reporter.ConfirmAsync(ended.Token));
-        var desk = new ResyncDesk(context, source, feed);
-        var resyncs = WatchAsync(desk.RunAsync(copies, ended.Token));
+        var resyncs = WatchAsync(desk.RunAsync(ended.Token));
         Resyncs = desk;
         // When a writer has failed nobody makes room for what is being handed over.
         using var handing = CancellationTokenSource.CreateLinkedTokenSource(writing.Token);

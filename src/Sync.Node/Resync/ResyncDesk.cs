@@ -33,15 +33,21 @@ sealed class ResyncDesk(PumpContext context, Source source, ResyncFeed feed)
         }
     }
 
-    /// <summary>Works until cancelled. Begins with what an earlier life left unfinished, and with tables that are to be copied this way.</summary>
+    /// <summary>Before anything streams: takes up what an earlier life left unfinished, and tables that are to be copied this way.</summary>
     /// <param name="copies">Tables without a copy in Redis.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task OpenAsync(IReadOnlyList<TableRuntime> copies, CancellationToken cancellationToken)
+    {
+        await LoadAsync(cancellationToken);
+        foreach (var table in copies) await OpenCopyAsync(table, cancellationToken);
+    }
+
+    /// <summary>Works until cancelled.</summary>
     /// <param name="cancellationToken">The stream has ended.</param>
-    public async Task RunAsync(IReadOnlyList<TableRuntime> copies, CancellationToken cancellationToken)
+    public async Task RunAsync(CancellationToken cancellationToken)
     {
         try
         {
-            await LoadAsync(cancellationToken);
-            foreach (var table in copies) await OpenCopyAsync(table, cancellationToken);
             while (true)
             {
                 if (Next(cancellationToken) is not var (name, own)) await called.WaitAsync(cancellationToken);
@@ -65,9 +71,10 @@ sealed class ResyncDesk(PumpContext context, Source source, ResyncFeed feed)
     {
         foreach (var table in Tables(name))
         {
-            bool isCopy = Find(table.Name) is { Status: { IsOver: false, IsCopy: true } };
+            var before = Find(table.Name);
+            bool isCopy = before is { Status: { IsOver: false, IsCopy: true } };
             var status = new ResyncStatus(table.Name) { Rate = rate, StartedAt = context.Time.GetUtcNow(), IsCopy = isCopy };
-            await OrderAsync(new ResyncRecord(status, null, []), cancellationToken);
+            await OrderAsync(new ResyncRecord(status, null, [], isCopy ? before!.Floor : ""), cancellationToken);
         }
         called.Release();
         return Status;
@@ -125,7 +132,7 @@ sealed class ResyncDesk(PumpContext context, Source source, ResyncFeed feed)
             await using var table = await ResyncTable.OpenAsync(context, source, feed, context.Tables.All.First(t => t.Name == name), own.Token);
             var status = await new ResyncRun(context, table, from, record => KeepAsync(record, own)).RunAsync(own.Token);
             if (status.IsCopy)
-                await context.Writers[0].RunBehindAsync((session, ct) => context.Writer.Snapshots.MarkDoneAsync(session.Connection, name, Lsn.None, status.Rows, ct), own.Token);
+                await context.Writers[0].RunBehindAsync((session, ct) => context.Writer.Snapshots.MarkDoneAsync(session.Connection, name, from.FloorLsn, status.Rows, ct), own.Token);
             await KeepAsync(Over(status with { State = ResyncState.Done }), own);
             context.Log.Resynced(name, status.Rows, status.Mended, status.Removed);
         }
@@ -168,8 +175,13 @@ sealed class ResyncDesk(PumpContext context, Source source, ResyncFeed feed)
     /// <summary>A table that has no copy is filled from its first row, unless that was begun before.</summary>
     async Task OpenCopyAsync(TableRuntime table, CancellationToken cancellationToken)
     {
-        if (Find(table.Name) is { Status: { IsOver: false, IsCopy: true } }) return;
-        await OrderAsync(new ResyncRecord(new ResyncStatus(table.Name) { StartedAt = context.Time.GetUtcNow(), IsCopy = true, Rate = ResyncStatus.HighestRate }, null, []), cancellationToken);
+        if (Find(table.Name) is not { Status: { IsOver: false, IsCopy: true } } record)
+        {
+            var status = new ResyncStatus(table.Name) { StartedAt = context.Time.GetUtcNow(), IsCopy = true, Rate = ResyncStatus.HighestRate };
+            record = new ResyncRecord(status, null, [], source.Facts.CurrentLsn.ToString());
+            await OrderAsync(record, cancellationToken);
+        }
+        table.Floor = record.FloorLsn;
     }
 
     async Task LoadAsync(CancellationToken cancellationToken)

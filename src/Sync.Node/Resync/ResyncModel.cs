@@ -1,3 +1,5 @@
+using Sync.Contracts;
+
 namespace Sync.Node.Resync;
 
 public enum ResyncState
@@ -31,9 +33,6 @@ public sealed record ResyncStatus(string Table)
 
     /// <summary>Rows read.</summary>
     public long Rows { get; init; }
-
-    /// <summary>Rows the table is thought to have; -1 when PostgreSQL does not know.</summary>
-    public long EstimatedRows { get; init; } = -1;
 
     /// <summary>Keys traced back to a row.</summary>
     public long Keys { get; init; }
@@ -76,7 +75,11 @@ public sealed record ResyncStatus(string Table)
 /// <param name="Status">How far it is.</param>
 /// <param name="After">The last key of the rows that were read; null before the first.</param>
 /// <param name="Again">Rows that have to be read again, because the stream had them newer.</param>
-sealed record ResyncRecord(ResyncStatus Status, IReadOnlyList<string>? After, IReadOnlyList<IReadOnlyList<string>> Again);
+/// <param name="Floor">Of a copy: what committed before this LSN shows in every row that it reads, and needs not be applied; empty otherwise.</param>
+sealed record ResyncRecord(ResyncStatus Status, IReadOnlyList<string>? After, IReadOnlyList<IReadOnlyList<string>> Again, string Floor = "")
+{
+    public Lsn FloorLsn => Lsn.TryParse(Floor, out var lsn) ? lsn : Lsn.None;
+}
 
 /// <param name="Key">A key in Redis.</param>
 /// <param name="Part">Field or member of it; null for the key itself.</param>

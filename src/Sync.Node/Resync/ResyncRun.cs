@@ -8,7 +8,7 @@ namespace Sync.Node.Resync;
 /// The re-sync of one table from where it stands to its end: first all rows, in the order of the primary key, then all keys. After each chunk
 /// it tells how far it is, which is kept in Redis, so that another life of the node goes on there.
 /// </summary>
-sealed class ResyncRun(PumpContext context, ResyncTable table, ResyncRecord from, Func<ResyncRecord, Task> keep)
+sealed class ResyncRun(PumpContext context, ResyncTable table, ResyncRecord begun, Func<ResyncRecord, Task> keep)
 {
     const int chunkRows = 1000;
     const long chunkBytes = 8 << 20;
@@ -17,10 +17,10 @@ sealed class ResyncRun(PumpContext context, ResyncTable table, ResyncRecord from
     const int mostReadings = 40;
     static readonly TimeSpan firstPause = TimeSpan.FromMilliseconds(5), longestPause = TimeSpan.FromMilliseconds(100), longestSpoiledPause = TimeSpan.FromSeconds(5);
 
-    readonly Pace pace = new(from.Status.Rate, context.Time);
-    readonly List<IReadOnlyList<string>> again = [.. from.Again];
-    ResyncStatus status = from.Status;
-    IReadOnlyList<string>? after = from.After;
+    readonly Pace pace = new(begun.Status.Rate, context.Time);
+    readonly List<IReadOnlyList<string>> again = [.. begun.Again];
+    ResyncStatus status = begun.Status;
+    IReadOnlyList<string>? after = begun.After;
 
     public async Task<ResyncStatus> RunAsync(CancellationToken cancellationToken)
     {
@@ -154,7 +154,7 @@ sealed class ResyncRun(PumpContext context, ResyncTable table, ResyncRecord from
     {
         status = now;
         cancellationToken.ThrowIfCancellationRequested();
-        await keep(new ResyncRecord(status, after, [.. again]));
+        await keep(begun with { Status = status, After = after, Again = [.. again] });
     }
 
     static string Text(IReadOnlyList<string> key) => string.Join('\0', key);
