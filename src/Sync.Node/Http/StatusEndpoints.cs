@@ -30,7 +30,7 @@ sealed class StatusEndpoints(INodeAdmin admin, IDeadLetterReader deadLetters, Pr
                 request.Rate is not null ? Bad("rate is set when a re-sync begins")
                     : Results.Json(new ResyncReply(await admin.OrderResyncAsync(request.Table, order, cancellationToken)), HttpJson.Options));
         app.MapPost("/api/repair", async (RepairRequest request, CancellationToken cancellationToken) =>
-            request.Rows is null || request.Remove is null ? Bad("say table, rows and remove")
+            request.Table is null || request.Rows is null || request.Remove is null ? Bad("say table, rows and remove")
                 : Results.Json(await admin.RepairAsync(request, cancellationToken), HttpJson.Options));
         app.MapFallback(() => Problem(StatusCodes.Status404NotFound, "there is nothing here; / has the links"));
     }

@@ -110,6 +110,7 @@ sealed class MendBatch(PumpContext context)
             refused++;
             error = RedisErrors.Cause(failed.ErrorText);
         }
+        context.Metrics.KeysMended.Add(ends.Count - refused);
         return (ends.Count - refused, refused, error);
     }
 }

@@ -1,58 +1,91 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Text;
-using System.Text.Json;
+using Microsoft.Extensions.Logging.Abstractions;
 using Sync.Contracts;
+using Sync.Contracts.Configuration;
 using Sync.Node.Http;
+using Sync.Node.Resync;
 using Sync.Node.Tests.Hosting;
+using Sync.Node.Tests.Http;
+using Sync.Node.Tests.Resync;
 using Sync.Node.Verification;
 
 namespace Sync.Node.Tests.Verification;
 
-/// <summary>What the command asks a node to mend, against a listener that notes it and mends by hand.</summary>
+/// <summary><c>verify --repair</c> and the node it asks, over HTTP.</summary>
 [Collection(ServersCollection.Name)]
 public class RepairTests(Servers servers)
 {
     static readonly VerifyOptions repairing = Comparison.Options with { Repair = true };
 
-    const string Schema = "create table t(id int primary key, name text); insert into t select i, 'n' || i from generate_series(1, 5) i";
+    const string Schema = "create table t(id int primary key, name text); insert into t select i, 'n' || i from generate_series(1, 50) i";
     const string Tables = """
-          - t: { commands: [["HSET", "t:{id}", "{pairs:*}"], ["SADD", "all", "{id}"]] }
+          - t: { commands: [["HSET", "t:{id}", "{pairs:*}"], ["SADD", "all", "{id}"], ["INCR", "count"]] }
         """;
 
+    static Task<StatusServer> ServeAsync(Pipeline pipeline) =>
+        StatusServer.StartAsync(new HttpOptions { Host = "127.0.0.1", Port = 0 }, pipeline.Host, new FakeNode(), NullLogger.Instance, CancellationToken.None);
+
     [Fact]
-    public async Task Repair_should_name_rows_and_keys_and_compare_again()
+    public async Task Repair_should_mend_what_differs_and_nothing_else()
     {
         await using var pipeline = await Pipeline.StartAsync(servers, Schema, Tables);
         await pipeline.CaughtUpAsync();
-        await pipeline.RedisAsync("HSET", "t:2", "name", "x");
-        await pipeline.RedisAsync("HSET", "t:9", "name", "x");
-        await pipeline.RedisAsync("SADD", "all", "8");
-        using var node = new Listener(pipeline, async request =>
-        {
-            foreach (var key in request.GetProperty("remove").EnumerateArray()) await pipeline.RedisAsync("DEL", key.GetProperty("key").GetString()!);
-            foreach (var row in request.GetProperty("rows").EnumerateArray().Where(r => r[0].GetString() == "2")) await pipeline.RedisAsync("HSET", "t:2", "name", "n2");
-        });
-        var report = await pipeline.VerifyAsync(repairing, node.Url);
-        report.Differences().ShouldBe(["extra all: member 8: no row leads to it"]);
-        (report.Tables[0].Repaired, report.Drift).ShouldBe((2, 1));
-        node.Requests.ShouldBe([
-            """{"table":"public.t","rows":[["2"]],"remove":[]}""",
-            """{"table":"public.t","rows":[],"remove":[{"key":"t:9","row":["9"]}]}""",
-            """{"table":"public.t","rows":[["8"]],"remove":[]}""",
-        ]);
+        await pipeline.RedisAsync("HSET", "t:2", "name", "x", "more", "y");
+        await pipeline.RedisAsync("DEL", "t:3");
+        await pipeline.RedisAsync("HSET", "t:99", "name", "x");
+        await pipeline.RedisAsync("SADD", "all", "88");
+        await pipeline.RedisAsync("SREM", "all", "7");
+        await using var server = await ServeAsync(pipeline);
+        var report = await pipeline.VerifyAsync(repairing, server.Url);
+        report.ShouldBeClean();
+        report.Tables[0].Repaired.ShouldBe(5);
+        (await pipeline.HashAsync("t:2")).ShouldBe("id=2 name=n2");
+        (await pipeline.GetAsync("count")).ShouldBe("50", "what adds does not run again");
+        (await pipeline.VerifyAsync()).ShouldBeClean();
     }
 
     [Fact]
-    public async Task A_node_that_can_not_repair_should_be_one_sentence()
+    public async Task Repair_should_leave_what_changes_meanwhile_to_the_stream()
     {
         await using var pipeline = await Pipeline.StartAsync(servers, Schema, Tables);
         await pipeline.CaughtUpAsync();
-        await pipeline.RedisAsync("DEL", "t:2");
-        using var node = new Listener(pipeline, null);
-        var error = await Should.ThrowAsync<SyncException>(() => pipeline.VerifyAsync(repairing, node.Url));
-        error.Code.ShouldBe(ExitCode.CheckFailed);
-        error.Message.ShouldContain("is of a version that can't repair");
+        using var over = new CancellationTokenSource();
+        var load = Task.Run(async () =>
+        {
+            await using var sql = await servers.Postgres.OpenAsync(pipeline.Database);
+            for (int i = 0; !over.IsCancellationRequested; i++)
+            {
+                await using var command = new Npgsql.NpgsqlCommand($"delete from t where id = {i % 50 + 1}; insert into t values ({i % 50 + 1}, 'm{i}')", sql);
+                await command.ExecuteNonQueryAsync(CancellationToken.None);
+            }
+        });
+        string[][] rows = [.. Enumerable.Range(1, 60).Select(i => new[] { i.ToString(System.Globalization.CultureInfo.InvariantCulture) })];
+        for (int round = 0; round < 20; round++)
+        {
+            await pipeline.RedisAsync("DEL", "t:5", "all");
+            var reply = await pipeline.Host.RepairAsync(new RepairRequest("public.t", rows, [.. rows.Select(r => new RepairPlace($"t:{r[0]}"))]), CancellationToken.None);
+            reply.Error.ShouldBe("");
+        }
+        await over.CancelAsync();
+        await load;
+        await pipeline.CaughtUpAsync();
+        (await pipeline.ResyncAsync("public.t")).State.ShouldBe(ResyncState.Done);
+        (await pipeline.VerifyAsync()).ShouldBeClean();
+    }
+
+    [Fact]
+    public async Task Keys_that_are_not_the_table_s_own_should_stay()
+    {
+        await using var pipeline = await Pipeline.StartAsync(servers, Schema, Tables);
+        await pipeline.CaughtUpAsync();
+        await pipeline.RedisAsync("SET", "mine", "x");
+        await pipeline.RedisAsync("SET", "t:abc", "x");
+        var request = new RepairRequest("public.t", [["1", "2"], ["no number"], ["99999999999999999999"]], [new("mine"), new("t:abc"), new("t:1"), new("all"), new("all", "1")]);
+        (await pipeline.Host.RepairAsync(request, CancellationToken.None)).ShouldBe(new RepairReply(0, 0, 0, ""));
+        (await pipeline.GetAsync("mine")).ShouldBe("x");
+        (await pipeline.GetAsync("t:abc")).ShouldBe("x");
+        (await pipeline.VerifyAsync()).ShouldBeClean();
     }
 
     [Fact]
@@ -65,52 +98,7 @@ public class RepairTests(Servers servers)
         int port = ((IPEndPoint)closed.LocalEndpoint).Port;
         closed.Stop();
         (await Should.ThrowAsync<SyncException>(() => pipeline.VerifyAsync(repairing, new Uri($"http://127.0.0.1:{port}")))).Message.ShouldContain("No node answers");
-        using var other = new Listener(pipeline, null, "another");
-        (await Should.ThrowAsync<SyncException>(() => pipeline.VerifyAsync(repairing, other.Url))).Message.ShouldContain("works for slot another");
-    }
-
-    /// <summary>Answers as a node does: its status is that of the pipeline's node.</summary>
-    sealed class Listener : IDisposable
-    {
-        readonly HttpListener listener = new();
-
-        public Listener(Pipeline pipeline, Func<JsonElement, Task>? mend, string? slot = null)
-        {
-            var probe = new TcpListener(IPAddress.Loopback, 0);
-            probe.Start();
-            Url = new Uri($"http://127.0.0.1:{((IPEndPoint)probe.LocalEndpoint).Port}/");
-            probe.Stop();
-            listener.Prefixes.Add(Url.ToString());
-            listener.Start();
-            _ = Task.Run(() => ServeAsync(pipeline, mend, slot ?? pipeline.Slot));
-        }
-
-        public Uri Url { get; }
-        public List<string> Requests { get; } = [];
-
-        public void Dispose() => listener.Close();
-
-        async Task ServeAsync(Pipeline pipeline, Func<JsonElement, Task>? mend, string slot)
-        {
-            while (listener.IsListening)
-            {
-                HttpListenerContext context;
-                try { context = await listener.GetContextAsync(); }
-                catch (Exception e) when (e is HttpListenerException or ObjectDisposedException) { return; }
-                string body = await new StreamReader(context.Request.InputStream).ReadToEndAsync();
-                object answer = pipeline.Host.Status with { Slot = slot };
-                if (context.Request.Url!.AbsolutePath == "/api/repair")
-                {
-                    context.Response.StatusCode = mend is null ? 404 : 200;
-                    Requests.Add(body);
-                    answer = new { rows = 1, removed = 1 };
-                    if (mend is not null) await mend(JsonDocument.Parse(body).RootElement);
-                }
-                byte[] bytes = Encoding.UTF8.GetBytes(JsonSerializer.Serialize(answer, answer.GetType(), HttpJson.Options));
-                context.Response.ContentType = "application/json";
-                await context.Response.OutputStream.WriteAsync(bytes);
-                context.Response.Close();
-            }
-        }
+        await using var other = await RunningServer.StartAsync();
+        (await Should.ThrowAsync<SyncException>(() => pipeline.VerifyAsync(repairing, other.Url))).Message.ShouldContain("works for slot shop");
     }
 }
