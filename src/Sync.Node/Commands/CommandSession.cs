@@ -52,18 +52,12 @@ sealed class CommandSession(IReadOnlyDictionary<string, string> environment, str
         return (loaded, result.Warnings);
     }
 
-    /// <summary>As <see cref="Load"/>, for commands that work with the servers; what is not built yet is refused, not ignored.</summary>
+    /// <summary>As <see cref="Load"/>, for commands that compare whole tables, which they can't do in a Redis Cluster.</summary>
     /// <exception cref="SyncException">Also when it asks for a Redis Cluster.</exception>
-    public (SyncConfig Config, IReadOnlyList<ConfigIssue> Warnings) LoadSupported(ParseResult parsed)
+    public (SyncConfig Config, IReadOnlyList<ConfigIssue> Warnings) LoadSingle(ParseResult parsed, string command)
     {
         var result = Load(parsed);
-        return Unsupported(result.Config) is { } problem ? throw problem : result;
+        return !result.Config.Redis.IsCluster ? result : throw new SyncException(ExitCode.RedisUnsuitable,
+            $"{result.Config.Source}: actorsync {command} does not work with a Redis Cluster (redis.nodes) yet; actorsync snapshot --table T copies a table again.");
     }
-
-    public static SyncException? Unsupported(SyncConfig config) => config.Redis switch
-    {
-        { Nodes.Count: > 0 } => new SyncException(ExitCode.RedisUnsuitable,
-            $"{config.Source}: redis.nodes asks for Redis Cluster, which is not supported yet: remove it and name a single server under redis.conn."),
-        _ => null,
-    };
 }
