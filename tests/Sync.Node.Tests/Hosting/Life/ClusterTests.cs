@@ -123,22 +123,29 @@ public sealed class ClusterTests(Servers servers)
     }
 
     [Fact]
-    public async Task A_standby_should_take_over_and_the_frozen_one_be_refused()
+    public async Task A_frozen_node_that_was_replaced_should_write_nothing_when_it_wakes_up()
     {
         using var cluster = await ClusterServers.StartAsync();
         await using var stage = await OpenAsync(cluster, Bookings.Schema, Bookings.Tables);
         await using var bookings = new Bookings(stage);
-        var first = await stage.StartAsync();
+        using var folder = new Sandbox();
+        File.WriteAllText(folder.File("config.yaml"), stage.Config(4, stage.Postgres.Port, 0) + "\nhttp: { enabled: false }\n");
+        using var frozen = Commands.Program.Start(folder, null, "run");
+        await frozen.SaysAsync("streaming slot");
         bookings.Start();
-        await FlowAsync(first);
-        var second = stage.Begin();
-        await second.ReachesAsync(NodeState.Standby);
-        first.Postgres.Cut();
-        await stage.SqlAsync($"select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = '{stage.Database}' and application_name <> ''");
-        await second.ReachesAsync(NodeState.Streaming);
-        await FlowAsync(second);
+        await Task.Delay(500);
+        await SignalAsync(frozen, "-STOP");
+        var node = stage.Begin();
+        await node.ReachesAsync(NodeState.Standby);
+        // PostgreSQL takes it for dead.
+        await stage.SqlAsync($"select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and application_name <> '' and (backend_type = 'walsender' or query like '%advisory%')");
+        await node.ReachesAsync(NodeState.Streaming);
+        await FlowAsync(node);
+        await SignalAsync(frozen, "-CONT");
+        await frozen.SaysAsync("in use by");
+        await FlowAsync(node);
         await bookings.StopAsync();
-        await stage.CaughtUpAsync(second);
+        await stage.CaughtUpAsync(node);
         await bookings.ShouldBeExactAsync(cluster.ExecAsync);
     }
 
@@ -197,6 +204,12 @@ public sealed class ClusterTests(Servers servers)
         var stage = await Stage.OpenAsync(servers, schema, tables);
         stage.Edit = yaml => Regex.Replace(yaml, @"^redis:\n.*$", $"redis:\n  nodes: '{cluster.Nodes}'", RegexOptions.Multiline);
         return stage;
+    }
+
+    static async Task SignalAsync(Commands.Program program, string signal)
+    {
+        using var kill = System.Diagnostics.Process.Start("kill", [signal, $"{program.Id}"]);
+        await kill.WaitForExitAsync();
     }
 
     static Task FlowAsync(TestNode node, long rows = 300)
