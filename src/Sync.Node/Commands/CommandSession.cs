@@ -52,12 +52,7 @@ sealed class CommandSession(IReadOnlyDictionary<string, string> environment, str
         return (loaded, result.Warnings);
     }
 
-    /// <summary>As <see cref="Load"/>, for commands that compare whole tables, which they can't do in a Redis Cluster.</summary>
-    /// <exception cref="SyncException">Also when it asks for a Redis Cluster.</exception>
-    public (SyncConfig Config, IReadOnlyList<ConfigIssue> Warnings) LoadSingle(ParseResult parsed, string command)
-    {
-        var result = Load(parsed);
-        return !result.Config.Redis.IsCluster ? result : throw new SyncException(ExitCode.RedisUnsuitable,
-            $"{result.Config.Source}: actorsync {command} does not work with a Redis Cluster (redis.nodes) yet; actorsync snapshot --table T copies a table again.");
-    }
+    /// <summary>What a Redis Cluster can't do yet is refused, not ignored.</summary>
+    public static SyncException NotInCluster(SyncConfig config, string command) => new(ExitCode.RedisUnsuitable,
+        $"{config.Source}: actorsync {command} does not work with a Redis Cluster (redis.nodes) yet; actorsync snapshot --table T copies a table again.");
 }

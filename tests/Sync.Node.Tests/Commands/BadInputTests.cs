@@ -141,7 +141,7 @@ public sealed class BadInputTests(CommandServers servers) : IAsyncLifetime
         (await place.Configure(redis: ", tls: { rootCert: missing-ca.pem }").RunAsync(command.Split(' '))).ShouldSay(ExitCode.Tls, "missing-ca.pem");
 
     [Theory]
-    [InlineData("verify")]
+    [InlineData("verify --repair")]
     [InlineData("resync --all")]
     public async Task What_a_cluster_can_not_do_yet_should_be_refused_not_ignored(string command)
     {

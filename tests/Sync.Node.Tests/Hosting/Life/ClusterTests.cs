@@ -199,6 +199,25 @@ public sealed class ClusterTests(Servers servers)
         (await cluster.KeysAsync("a:*")).Length.ShouldBe(292);
     }
 
+    [Fact]
+    public async Task Verify_should_look_at_every_master()
+    {
+        using var cluster = await ClusterServers.StartAsync();
+        await using var stage = await OpenAsync(cluster, "create table a(id int primary key, n int); insert into a select i, i from generate_series(1, 300) i", """
+              - a: { commands: [["SET", "a:{id}", "{n}"], ["SADD", "all", "{id}"]] }
+            """);
+        var node = await stage.StartAsync();
+        await stage.CaughtUpAsync(node);
+        var config = Pipeline.Load(stage.Config(4, servers.Postgres.Port, 0));
+        var options = new Sync.Node.Verification.VerifyOptions(null, 1_000_000, false, 100);
+        (await new Sync.Node.Verification.Verifier(config, null, TimeProvider.System).RunAsync(options, CancellationToken.None)).Drift.ShouldBe(0);
+        for (int i = 1; i <= 9; i++) await cluster.ExecAsync("SET", $"a:{i}", "x");
+        for (int i = 1001; i <= 1009; i++) await cluster.ExecAsync("SET", $"a:{i}", "x");
+        await cluster.ExecAsync("SREM", "all", "50");
+        var report = await new Sync.Node.Verification.Verifier(config, null, TimeProvider.System).RunAsync(options, CancellationToken.None);
+        (report.Tables[0].Different, report.Tables[0].Extra, report.Tables[0].Missing).ShouldBe((9L, 9L, 1L));
+    }
+
     async Task<Stage> OpenAsync(ClusterServers cluster, string schema, string tables)
     {
         var stage = await Stage.OpenAsync(servers, schema, tables);
