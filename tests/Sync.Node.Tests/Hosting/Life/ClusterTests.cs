@@ -12,9 +12,8 @@ public sealed class ClusterTests(Servers servers)
     [Fact]
     public async Task Rows_over_several_slots_should_be_exact_over_restarts_with_other_workers()
     {
-        using var cluster = await ClusterServers.StartAsync();
-        await using var stage = await OpenAsync(cluster, Bookings.Schema, Bookings.Tables);
-        await using var bookings = new Bookings(stage);
+        await using var scene = await OpenAsync();
+        var (cluster, stage, bookings) = scene;
         bookings.Start();
         foreach (int workers in (int[])[4, 3, 1, 4])
         {
@@ -33,9 +32,8 @@ public sealed class ClusterTests(Servers servers)
     [Fact]
     public async Task A_node_that_is_killed_again_and_again_should_lose_and_repeat_nothing()
     {
-        using var cluster = await ClusterServers.StartAsync();
-        await using var stage = await OpenAsync(cluster, Bookings.Schema, Bookings.Tables);
-        await using var bookings = new Bookings(stage);
+        await using var scene = await OpenAsync();
+        var (cluster, stage, bookings) = scene;
         bookings.Start();
         using var folder = new Sandbox();
         File.WriteAllText(folder.File("config.yaml"), stage.Config(3, stage.Postgres.Port, 0) + "\nhttp: { enabled: false }\n");
@@ -54,9 +52,8 @@ public sealed class ClusterTests(Servers servers)
     [Fact]
     public async Task Slots_that_move_under_load_should_lose_and_repeat_nothing()
     {
-        using var cluster = await ClusterServers.StartAsync();
-        await using var stage = await OpenAsync(cluster, Bookings.Schema, Bookings.Tables);
-        await using var bookings = new Bookings(stage);
+        await using var scene = await OpenAsync();
+        var (cluster, stage, bookings) = scene;
         var node = await stage.StartAsync();
         bookings.Start();
         await FlowAsync(node);
@@ -86,9 +83,8 @@ public sealed class ClusterTests(Servers servers)
     [Fact]
     public async Task A_master_that_is_killed_and_replaced_should_lose_and_repeat_nothing()
     {
-        using var cluster = await ClusterServers.StartAsync(replicas: 1);
-        await using var stage = await OpenAsync(cluster, Bookings.Schema, Bookings.Tables);
-        await using var bookings = new Bookings(stage);
+        await using var scene = await OpenAsync(replicas: 1);
+        var (cluster, stage, bookings) = scene;
         var node = await stage.StartAsync();
         bookings.Start();
         await FlowAsync(node);
@@ -103,9 +99,8 @@ public sealed class ClusterTests(Servers servers)
     [Fact]
     public async Task A_master_that_restarts_and_connections_that_are_cut_should_lose_and_repeat_nothing()
     {
-        using var cluster = await ClusterServers.StartAsync();
-        await using var stage = await OpenAsync(cluster, Bookings.Schema, Bookings.Tables);
-        await using var bookings = new Bookings(stage);
+        await using var scene = await OpenAsync();
+        var (cluster, stage, bookings) = scene;
         var node = await stage.StartAsync();
         bookings.Start();
         await FlowAsync(node);
@@ -125,9 +120,8 @@ public sealed class ClusterTests(Servers servers)
     [Fact]
     public async Task A_frozen_node_that_was_replaced_should_write_nothing_when_it_wakes_up()
     {
-        using var cluster = await ClusterServers.StartAsync();
-        await using var stage = await OpenAsync(cluster, Bookings.Schema, Bookings.Tables);
-        await using var bookings = new Bookings(stage);
+        await using var scene = await OpenAsync();
+        var (cluster, stage, bookings) = scene;
         using var folder = new Sandbox();
         File.WriteAllText(folder.File("config.yaml"), stage.Config(4, stage.Postgres.Port, 0) + "\nhttp: { enabled: false }\n");
         using var frozen = Commands.Program.Start(folder, null, "run");
@@ -152,9 +146,8 @@ public sealed class ClusterTests(Servers servers)
     [Fact]
     public async Task A_poison_row_should_wait_for_its_retry_and_hold_up_nobody_else()
     {
-        using var cluster = await ClusterServers.StartAsync();
-        await using var stage = await OpenAsync(cluster, Bookings.Schema, Bookings.Tables);
-        await using var bookings = new Bookings(stage);
+        await using var scene = await OpenAsync();
+        var (cluster, stage, bookings) = scene;
         var node = await stage.StartAsync();
         await cluster.ExecAsync("SET", "list:3", "in the way");
         await bookings.BookAsync(500);
@@ -218,6 +211,12 @@ public sealed class ClusterTests(Servers servers)
         (report.Tables[0].Different, report.Tables[0].Extra, report.Tables[0].Missing).ShouldBe((9L, 9L, 1L));
     }
 
+    async Task<Scene> OpenAsync(int replicas = 0)
+    {
+        var cluster = await ClusterServers.StartAsync(replicas: replicas);
+        return new Scene(cluster, await OpenAsync(cluster, Bookings.Schema, Bookings.Tables));
+    }
+
     async Task<Stage> OpenAsync(ClusterServers cluster, string schema, string tables)
     {
         var stage = await Stage.OpenAsync(servers, schema, tables);
@@ -235,5 +234,20 @@ public sealed class ClusterTests(Servers servers)
     {
         long before = node.Status.Tables[0].Rows;
         return node.UntilAsync(() => node.Status.Tables[0].Rows > before + rows, "rows should flow");
+    }
+
+    /// <summary>A Cluster, a stage that writes to it, and its load.</summary>
+    sealed class Scene(ClusterServers cluster, Stage stage) : IAsyncDisposable
+    {
+        readonly Bookings bookings = new(stage);
+
+        public void Deconstruct(out ClusterServers servers, out Stage where, out Bookings load) => (servers, where, load) = (cluster, stage, bookings);
+
+        public async ValueTask DisposeAsync()
+        {
+            await bookings.DisposeAsync();
+            await stage.DisposeAsync();
+            cluster.Dispose();
+        }
     }
 }
