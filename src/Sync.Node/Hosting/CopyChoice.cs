@@ -12,8 +12,10 @@ namespace Sync.Node.Hosting;
 static class CopyChoice
 {
     public static async Task<IReadOnlyList<TableRuntime>> WhileStreamingAsync(
-        PumpContext context, Source source, IReadOnlyDictionary<string, SnapshotMark> marks, CancellationToken cancellationToken)
+        PumpContext context, Source source, IReadOnlyDictionary<string, SnapshotMark> marks, bool wasLost, CancellationToken cancellationToken)
     {
+        // The first start: nobody reads yet, and standing still is faster.
+        if (marks.Count == 0 && !wasLost) return [];
         // A copy that broke off goes on as it began.
         TableRuntime[] missing = [.. context.Tables.All.Where(t => t.Plan is not null && !t.IsStopped && !(marks.TryGetValue(t.Name, out var mark) && mark.State != SnapshotState.Stopped))];
         if (missing.Length == 0 || source.Slot.Created || context.Config.Snapshot.AbortOnError || context.Config.Redis.IsCluster || source.Facts.VersionNumber < ResyncTable.FirstVersion) return [];

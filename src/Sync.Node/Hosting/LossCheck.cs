@@ -19,7 +19,8 @@ sealed class LossCheck(WriterContext writer, Source source)
     /// <param name="positions">What it holds.</param>
     /// <param name="stamped">What the master of a Cluster that knows least was told; null when there is no Cluster, or none was told anything yet.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public async Task CloseAsync(SinkSession session, LanePositions positions, Lsn? stamped, CancellationToken cancellationToken)
+    /// <returns>Whether Redis has lost what PostgreSQL does not have in the slot any more.</returns>
+    public async Task<bool> CloseAsync(SinkSession session, LanePositions positions, Lsn? stamped, CancellationToken cancellationToken)
     {
         var begin = source.Slot.Facts.ConfirmedFlushLsn;
         string slot = source.Slot.Facts.Name;
@@ -31,7 +32,7 @@ sealed class LossCheck(WriterContext writer, Source source)
                 writer.Log.Rewound(positions.Highest.ToString(), writer.Stats.Highest.ToString());
                 writer.Stats.ForgetHighest();
             }
-            return;
+            return false;
         }
         var marks = await writer.Snapshots.LoadAsync(session.Connection, cancellationToken);
         // A slot of the user's own may have been made long before our first start; one of ours was made by a start before this one.
@@ -45,6 +46,7 @@ sealed class LossCheck(WriterContext writer, Source source)
         writer.Stats.ForgetHighest();
         foreach (string table in marks.Keys) await writer.Snapshots.MarkStoppedAsync(session.Connection, table, begin, cancellationToken);
         if (begin > positions.Confirmed) await writer.Progress.ConfirmAsync(session.Connection, begin, cancellationToken);
+        return isLoss;
     }
 
     void Lost(SinkSession session, string slot, Lsn begin, LanePositions positions)

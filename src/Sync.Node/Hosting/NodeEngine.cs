@@ -51,6 +51,9 @@ sealed class NodeEngine
     /// <summary>Re-syncs; null while nothing streams.</summary>
     public ResyncDesk? Resyncs { get; private set; }
 
+    /// <summary>Whether Redis had lost its content when the engine began.</summary>
+    bool WasLost { get; init; }
+
     /// <summary>The server that is written to.</summary>
     public string Redis { get; }
     public Lsn Confirmed => context.Tracker.Confirmed;
@@ -83,7 +86,7 @@ sealed class NodeEngine
         var positions = await writer.Progress.BeginAsync(connection, system, writer.Fence, soft);
         var (cluster, held) = await ClusterAsync(writer, source, session, soft);
         writer = writer with { Cluster = cluster };
-        await new LossCheck(writer, source).CloseAsync(session, positions, held?.Confirmed, soft);
+        bool wasLost = await new LossCheck(writer, source).CloseAsync(session, positions, held?.Confirmed, soft);
         var marks = await writer.Snapshots.LoadAsync(connection, soft);
         var parkedKeys = await writer.DeadLetters.LoadParkedKeysAsync(connection, soft);
         writer.Stats.SetDeadLetters(await writer.DeadLetters.CountAsync(connection, soft));
@@ -92,7 +95,7 @@ sealed class NodeEngine
         var context = Assemble(writer, tables, source, positions, replay, parkedKeys.Keys);
         foreach (var table in tables.All)
             table.Floor = marks.TryGetValue(table.Name, out var mark) && mark.State == SnapshotState.Done ? mark.Lsn : Lsn.None;
-        var engine = new NodeEngine(context, shared.Recent, cluster is null ? connection.Endpoint : string.Join(", ", cluster.Map.Masters), marks, soft, hard);
+        var engine = new NodeEngine(context, shared.Recent, cluster is null ? connection.Endpoint : string.Join(", ", cluster.Map.Masters), marks, soft, hard) { WasLost = wasLost };
         engine.writers = Task.WhenAll(context.Writers.Select(w => Task.Run(() => engine.WatchAsync(w.RunAsync(engine.writing.Token)), CancellationToken.None)));
         if (config.Redis.Sentinel is not null)
         {
@@ -147,7 +150,7 @@ sealed class NodeEngine
         var mode = options.SnapshotOnly ? SnapshotMode.OnetimeOnly : context.Config.Snapshot.Mode;
         if (mode != SnapshotMode.Never)
         {
-            if (mode == SnapshotMode.Onetime && options.OnlyTable is null) copies = await CopyChoice.WhileStreamingAsync(context, source, marks, reading.Token);
+            if (mode == SnapshotMode.Onetime && options.OnlyTable is null) copies = await CopyChoice.WhileStreamingAsync(context, source, marks, WasLost, reading.Token);
             await EmptyStoppedAsync();
             await new SnapshotRun(context, source, board).RunAsync(
                 table => options.OnlyTable == table.Name || (options.OnlyTable is null && IsNotCopied(table) && !copies.Contains(table)), reading.Token);

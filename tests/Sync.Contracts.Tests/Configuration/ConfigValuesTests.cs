@@ -107,7 +107,7 @@ public class ConfigValuesTests
     {
         var config = Given.Config(Given.Head + Given.Table);
         var model = new SyncConfig();
-        Describe(config).ShouldBe(Describe(model with { Source = "config.yaml", Tables = config.Tables, Postgres = model.Postgres with { Repl = config.Postgres.Repl } }));
+        Describe(config).ShouldBe(Describe(model with { Source = "config.yaml", Tables = config.Tables, Postgres = model.Postgres with { Repl = config.Postgres.Repl }, Redis = model.Redis with { Tag = "shop" } }));
         config.Postgres.Repl.ShouldBe(new ReplicationOptions { Pub = "shop", Slot = "shop" });
     }
 
