@@ -26,6 +26,14 @@ sealed class ContestantProcess : IDisposable
 
     public static ContestantProcess Start(ProcessStartInfo info) => new(Process.Start(info)!);
 
+    /// <summary>Waits until it has ended without an error.</summary>
+    public async Task FinishAsync(CancellationToken cancellationToken)
+    {
+        await process.StandardOutput.ReadToEndAsync(cancellationToken);
+        await process.WaitForExitAsync(cancellationToken);
+        if (process.ExitCode != 0) throw Failed();
+    }
+
     /// <summary>The line that ends a drain.</summary>
     public async Task<string> FinishLineAsync(CancellationToken cancellationToken)
     {

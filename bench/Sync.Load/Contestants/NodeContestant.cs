@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Sync.Load.Hosting;
-using Sync.Load.Workloads;
 
 namespace Sync.Load.Contestants;
 
@@ -10,15 +9,19 @@ sealed class NodeContestant(NodeVariant? variant = null) : Contestant
 {
     public override string Name => variant?.Name ?? "actorsync";
 
-    public override ProcessStartInfo Start(Stage stage, Workload workload, string slot, string folder)
+    public override ProcessStartInfo Start(Drain drain)
     {
-        var start = Start(stage, workload.Publication, slot, workload.Tables, folder, workload.Rows);
+        var start = Start(drain.Stage, drain.Workload.Publication, drain.Slot, drain.Workload.Tables, drain.Folder, drain.Workload.ChangeSets);
         foreach (var (name, value) in variant?.Environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         return start;
     }
 
-    /// <summary>Reports after <paramref name="rows"/> rows; with 0 it only runs, until its standard input is closed.</summary>
-    public static ProcessStartInfo Start(Stage stage, string publication, string slot, string tables, string folder, int rows)
+    /// <summary>Reports after <paramref name="changeSets"/> change sets; with 0 it only runs, until its standard input is closed.</summary>
+    public static ProcessStartInfo Start(Stage stage, string publication, string slot, string tables, string folder, int changeSets, string snapshot = "{ mode: never }") =>
+        CommandLine("dotnet", typeof(NodeContestant).Assembly.Location, NodeChild.Command, WriteConfig(stage, publication, slot, tables, folder, snapshot), $"{changeSets}");
+
+    /// <summary>Writes a node's configuration and names the file.</summary>
+    public static string WriteConfig(Stage stage, string publication, string slot, string tables, string folder, string snapshot = "{ mode: never }")
     {
         string config = Path.Combine(folder, "config.yaml");
         File.WriteAllText(config, $$"""
@@ -27,11 +30,11 @@ sealed class NodeContestant(NodeVariant? variant = null) : Contestant
               repl: { pub: {{publication}}, slot: {{slot}}, owner: user }
             redis:
               conn: { host: 127.0.0.1, port: {{stage.Redis.Port}} }
-            snapshot: { mode: never }
+            snapshot: {{snapshot}}
             tables:
             {{tables.ReplaceLineEndings("\n")}}
             """);
-        return Dotnet(typeof(NodeContestant).Assembly.Location, NodeChild.Command, config, $"{rows}");
+        return config;
     }
 
     public override NodeFigures? Read(string line) => JsonSerializer.Deserialize<NodeFigures>(line);

@@ -44,14 +44,16 @@ static class NodeChild
         int[] collectionsBefore = Collections();
         while (Applied(host) < rows / 2) await timer.WaitForNextTickAsync();
         double cpuAtHalf = CpuSeconds();
+        long bytesAtHalf = GC.GetTotalAllocatedBytes();
         long rowsAtHalf = Applied(host);
         while (Applied(host) < rows) await timer.WaitForNextTickAsync();
-        double warm = (CpuSeconds() - cpuAtHalf) / Math.Max(1, rows - rowsAtHalf) * 1e6;
+        long bytesAtEnd = GC.GetTotalAllocatedBytes();
+        double warmRows = Math.Max(1, rows - rowsAtHalf), warm = (CpuSeconds() - cpuAtHalf) / warmRows * 1e6;
         int[] collections = Collections();
         // Streaming shows a little after the first row; what was allocated per row until then is what it was afterwards.
         double share = (double)rows / Math.Max(1, rows - rowsBefore);
         Console.WriteLine(JsonSerializer.Serialize(new NodeFigures(
-            rows, (long)((GC.GetTotalAllocatedBytes() - bytesBefore) * share),
+            rows, (long)((bytesAtEnd - bytesBefore) * share), (bytesAtEnd - bytesAtHalf) / warmRows,
             collections[0] - collectionsBefore[0], collections[1] - collectionsBefore[1], collections[2] - collectionsBefore[2], warm)));
     }
 

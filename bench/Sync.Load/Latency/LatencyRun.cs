@@ -25,7 +25,7 @@ static class LatencyRun
         using var folder = new Sandbox();
         using var deadline = new CancellationTokenSource(duration + patience);
         const string tables = """- public.pulse: { commands: [["SET", "pulse", "{beat}"]] }""";
-        using var process = ContestantProcess.Start(NodeContestant.Start(stage, publication, slot, tables, folder.Path, rows: 0));
+        using var process = ContestantProcess.Start(NodeContestant.Start(stage, publication, slot, tables, folder.Path, changeSets: 0));
         await using (var control = await stage.Postgres.OpenAsync())
             await DrainRun.WalsenderAsync(control, slot, process, deadline.Token);
 

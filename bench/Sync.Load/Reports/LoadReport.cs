@@ -15,9 +15,9 @@ sealed class LoadReport(Machine machine, int repeat)
     /// <summary>Load average at the end; a run on an idle machine of two cores ends below 4 or so.</summary>
     public double LoadAfter { get; set; }
 
-    /// <summary>One result per contestant, in which each figure is the median over its drains.</summary>
+    /// <summary>One result per workload and contestant, in which each figure is the median over its drains.</summary>
     public IReadOnlyList<DrainResult> Medians =>
-        [.. Drains.GroupBy(d => (d.Workload, d.Contestant)).OrderBy(g => Drains.FindIndex(d => d.Contestant == g.Key.Contestant)).Select(g => MedianOf([.. g]))];
+        [.. Drains.GroupBy(d => (d.Workload, d.Contestant)).OrderBy(g => Drains.FindIndex(d => (d.Workload, d.Contestant) == g.Key)).Select(g => MedianOf([.. g]))];
 
     static DrainResult MedianOf(DrainResult[] drains) => drains[0] with
     {
@@ -28,7 +28,7 @@ sealed class LoadReport(Machine machine, int repeat)
         ClientStartupCpuSeconds = Median(drains, d => d.ClientStartupCpuSeconds),
         PeakMemoryBytes = (long)Median(drains, d => d.PeakMemoryBytes),
         Node = drains[0].Node is null ? null : new NodeFigures(
-            drains[0].Rows, (long)Median(drains, d => d.Node!.BytesAllocated),
+            drains[0].Rows, (long)Median(drains, d => d.Node!.BytesAllocated), Median(drains, d => d.Node!.WarmBytesAllocated),
             (int)Median(drains, d => d.Node!.Gen0), (int)Median(drains, d => d.Node!.Gen1), (int)Median(drains, d => d.Node!.Gen2),
             Median(drains, d => d.Node!.WarmCpuPerMillion)),
         Difference = drains.Select(d => d.Difference).FirstOrDefault(d => d is not null),
