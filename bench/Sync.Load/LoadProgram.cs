@@ -16,11 +16,7 @@ static class LoadProgram
         Console.WriteLine(report.Machine.ToLine());
         if (options.Parts.HasFlag(LoadParts.Drain))
             foreach (string name in options.Workloads) await DrainAsync(stage, Workload.Named(name, options.Rows), options, report);
-        if (options.Parts.HasFlag(LoadParts.Latency))
-        {
-            report.Latency = await LatencyRun.MeasureAsync(stage, TimeSpan.FromSeconds(options.LatencySeconds));
-            Console.WriteLine(report.Latency.ToLine());
-        }
+        if (options.Parts.HasFlag(LoadParts.Latency)) await WatchAsync(stage, options, report);
         report.LoadAfter = Machine.LoadNow();
         Console.WriteLine($"Load average after the run {report.LoadAfter:F1}");
         var broken = Judgement.Of(report);
@@ -46,5 +42,17 @@ static class LoadProgram
         }
         Console.WriteLine();
         Console.Write(DrainTable.Of([.. report.Medians.Where(m => m.Workload == workload.Name)]));
+    }
+
+    static async Task WatchAsync(Stage stage, LoadOptions options, LoadReport report)
+    {
+        Console.WriteLine($"\nLatency, commit to visible, {options.LatencySeconds} s each");
+        Console.WriteLine(LatencyTable.Head);
+        foreach (var scenario in LatencyScenario.All)
+        {
+            var result = await LatencyRun.MeasureAsync(stage, scenario, TimeSpan.FromSeconds(options.LatencySeconds));
+            report.Latencies.Add(result);
+            Console.WriteLine(LatencyTable.Row(result));
+        }
     }
 }

@@ -2,35 +2,35 @@ using System.Buffers.Text;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Sync.Load.Latency;
 
-/// <summary>
-/// Looks at one counter in Redis again and again, about every 50 µs plus the round trip, and notes when each value was first seen. It sleeps
-/// in between, because a spinning thread would take a core from those who are measured.
-/// </summary>
+/// <summary>Looks at the counters of all tables in Redis again and again, about every 50 µs plus the round trip, and notes when each beat was first seen whole.</summary>
 sealed class RedisWatcher : IDisposable
 {
-    const uint napMicroseconds = 50;
-    const int timerSlack = 29;
+    static readonly TimeSpan nap = TimeSpan.FromMicroseconds(50);
 
     readonly Socket socket = new(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
     readonly byte[] request;
-    readonly byte[] reply = new byte[64];
+    readonly byte[] reply = new byte[1024];
+    readonly LatencyScenario scenario;
+    readonly long[] counters;
     readonly int beats;
     readonly TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
     long looks, lookingTicks;
 
     /// <param name="port">Of a Redis on the loopback address.</param>
-    /// <param name="key">Holds the number of the last beat, from 1.</param>
-    /// <param name="beats">The last number to wait for.</param>
-    public RedisWatcher(int port, string key, int beats)
+    /// <param name="scenario">How many tables there are, and how many rows a beat has.</param>
+    /// <param name="beats">How many beats to wait for.</param>
+    public RedisWatcher(int port, LatencyScenario scenario, int beats)
     {
+        this.scenario = scenario;
         this.beats = beats;
+        counters = new long[scenario.Tables];
         SeenAt = new long[beats];
-        request = Encoding.ASCII.GetBytes($"*2\r\n$3\r\nGET\r\n${key.Length}\r\n{key}\r\n");
+        string keys = string.Concat(Enumerable.Range(0, scenario.Tables).Select(LatencyScenario.Counter).Select(key => $"${key.Length}\r\n{key}\r\n"));
+        request = Encoding.ASCII.GetBytes($"*{scenario.Tables + 1}\r\n$4\r\nMGET\r\n{keys}");
         socket.Connect(IPAddress.Loopback, port);
     }
 
@@ -48,16 +48,20 @@ sealed class RedisWatcher : IDisposable
     {
         try
         {
-            // Linux rounds naps of a thread up by its timer slack, 50 µs by default (prctl(2), PR_SET_TIMERSLACK, in ns).
-            _ = Prctl(timerSlack, 1000, 0, 0, 0);
+            Nap.BePrecise();
+            int[] next = [.. Enumerable.Range(0, scenario.Tables)];
             long begin = Stopwatch.GetTimestamp();
-            for (long seen = 0; seen < beats; looks++)
+            for (int left = beats; left > 0; looks++)
             {
-                long value = Look();
+                Look();
                 long now = Stopwatch.GetTimestamp();
-                // Values that were overwritten between two looks have become visible by now as well.
-                for (; seen < value; seen++) SeenAt[seen] = now;
-                _ = Sleep(napMicroseconds);
+                for (int table = 0; table < next.Length; table++)
+                {
+                    long whole = counters[table] / scenario.RowsPerTransaction;
+                    // Beats of a table are a round apart; what happened between two looks has become visible by now as well.
+                    for (; next[table] < beats && next[table] / scenario.Tables < whole; next[table] += scenario.Tables, left--) SeenAt[next[table]] = now;
+                }
+                Nap.For(nap);
             }
             lookingTicks = Stopwatch.GetTimestamp() - begin;
             done.TrySetResult();
@@ -68,28 +72,40 @@ sealed class RedisWatcher : IDisposable
         }
     }
 
-    long Look()
+    void Look()
     {
         socket.Send(request);
         int length = 0;
-        while (true)
+        do
         {
             int received = socket.Receive(reply, length, reply.Length - length, SocketFlags.None);
             if (received == 0) throw new EndOfStreamException("Redis closed the connection.");
             length += received;
-            var whole = reply.AsSpan(0, length);
-            if (whole.StartsWith("$-1\r\n"u8)) return 0;
-            int line = whole.IndexOf("\r\n"u8);
-            if (line < 0 || !whole[(line + 2)..].EndsWith("\r\n"u8)) continue;
-            return Utf8Parser.TryParse(whole[(line + 2)..^2], out long value, out _) ? value : throw new InvalidDataException("The counter in Redis is no number.");
         }
+        while (!TryRead(reply.AsSpan(0, length)));
+    }
+
+    /// <summary>Takes the counters out of the reply; false when it is not whole yet.</summary>
+    bool TryRead(ReadOnlySpan<byte> rest)
+    {
+        if (!TryLine(ref rest, out _)) return false;
+        for (int table = 0; table < counters.Length; table++)
+        {
+            if (!TryLine(ref rest, out var head)) return false;
+            if (head.SequenceEqual("$-1"u8)) continue;
+            if (!TryLine(ref rest, out var text)) return false;
+            if (!Utf8Parser.TryParse(text, out counters[table], out _)) throw new InvalidDataException("A counter in Redis is no number.");
+        }
+        return true;
+    }
+
+    static bool TryLine(ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> line)
+    {
+        int end = rest.IndexOf("\r\n"u8);
+        line = end < 0 ? default : rest[..end];
+        if (end >= 0) rest = rest[(end + 2)..];
+        return end >= 0;
     }
 
     public void Dispose() => socket.Dispose();
-
-    [DllImport("libc", EntryPoint = "usleep")]
-    static extern int Sleep(uint microseconds);
-
-    [DllImport("libc", EntryPoint = "prctl")]
-    static extern int Prctl(int option, nuint value, nuint third, nuint fourth, nuint fifth);
 }

@@ -8,6 +8,8 @@ static class Judgement
     const long longRows = 2_000_000;
     const double mostMemoryMb = 150, mostBytesPerRow = 16;
     const double leastOfFloor = 0.8, leastOfNodeJs = 4, leastOfPython = 6, mostOfServers = 0.25;
+    const double slowestP50Ms = 0.7, slowestP99Ms = 3;
+    const int mostJudgedRate = 2000;
 
     /// <summary>A sentence for each demand that was not met.</summary>
     public static List<string> Of(LoadReport report)
@@ -20,7 +22,10 @@ static class Judgement
                 $"{drain.Workload}, {drain.Contestant}: peak RSS of {drain.PeakMemoryBytes / 1e6:F0} MB, below {mostMemoryMb} MB is demanded");
         }
         foreach (var node in report.Medians.Where(m => m is { Node: not null, Rows: >= longRows })) Judge(node, [.. report.Medians.Where(m => m.Workload == node.Workload)]);
-        if (report.Latency is { } latency) Demand(latency.P99Ms < 20, $"latency: p99 of {latency.P99Ms:F1} ms");
+        foreach (var latency in report.Latencies.Where(l => l.Scenario is { BusyCore: false, RowsPerSecond: <= mostJudgedRate }))
+            Demand(latency is { P50Ms: < slowestP50Ms, P99Ms: < slowestP99Ms },
+                $"latency at {latency.Scenario.RowsPerSecond:N0} rows/s, {latency.Scenario.Tables} tables: p50 {latency.P50Ms:F2} ms and p99 {latency.P99Ms:F2} ms, "
+                + $"below {slowestP50Ms} and {slowestP99Ms} are demanded");
         return broken;
 
         void Demand(bool held, string sentence)

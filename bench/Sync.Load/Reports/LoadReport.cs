@@ -10,7 +10,7 @@ sealed class LoadReport(Machine machine, int repeat)
     public Machine Machine => machine;
     public int Repeat => repeat;
     public List<DrainResult> Drains { get; } = [];
-    public LatencyResult? Latency { get; set; }
+    public List<LatencyResult> Latencies { get; } = [];
 
     /// <summary>Load average at the end; a run on an idle machine of two cores ends below 4 or so.</summary>
     public double LoadAfter { get; set; }
