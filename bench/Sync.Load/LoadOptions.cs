@@ -17,7 +17,8 @@ public sealed record LoadOptions
           drain       How fast a backlog is moved, beside other programs. With latency what is measured when nothing is named.
           latency     Commit to visible at 200, 2,000 and 10,000 rows a second, one and several tables, idle and with a busy core.
           snapshot    How fast a table is copied with 1, 2 and 4 workers, beside COPY and redis-cli --pipe.
-          growth      What a row costs as keys, workers, tables, rows and transactions grow; draws docs/benchmarks/*.svg.
+          growth      What a row costs as keys, workers, tables, rows and transactions grow, as tables and drawings.
+          micro       The steps of a row's way alone, by BenchmarkDotNet; a word of its own, what follows is for it.
 
           --workload users|wide|json|shop|all
                                  Whose backlog is drained (default users).
@@ -28,6 +29,7 @@ public sealed record LoadOptions
           --variant NAME=SETTINGS
                                  One more contestant: our node with these environment variables (NAME=VALUE, separated by commas),
                                  such as --variant one=ACTORSYNC_FLUSHWORKERS=1,DOTNET_TieredPGO=0. May be given several times.
+          --plots FOLDER         Where growth draws (default docs/benchmarks).
           --json FILE            Writes all runs, medians and the machine's shape to FILE.
 
         The exit code is 0 when every drain ended with the right content in Redis and what docs/benchmarks.md demands was held, otherwise 1.
@@ -54,6 +56,9 @@ public sealed record LoadOptions
 
     public IReadOnlyList<NodeVariant> Variants { get; init; } = [];
 
+    /// <summary>Where the drawings of growth go.</summary>
+    public string PlotFolder { get; init; } = Repository.At("docs", "benchmarks");
+
     /// <summary>Where the figures go as JSON; null for nowhere.</summary>
     public string? JsonFile { get; init; }
 
@@ -79,6 +84,7 @@ public sealed record LoadOptions
                 "--contestants" => options with { Contestants = value.Split(',') },
                 "--latency-seconds" => options with { LatencySeconds = Number(name, value, 1) },
                 "--variant" => options with { Variants = [.. options.Variants, NodeVariant.Parse(value)] },
+                "--plots" => options with { PlotFolder = Path.GetFullPath(value) },
                 "--json" => options with { JsonFile = Path.GetFullPath(value) },
                 _ => throw Wrong($"{name} {value} is unknown"),
             };

@@ -1,7 +1,10 @@
 using Sync.Contracts;
 using Sync.Load.Contestants;
+using Sync.Load.Growth;
 using Sync.Load.Latency;
+using Sync.Load.Measuring;
 using Sync.Load.Reports;
+using Sync.Load.Snapshots;
 using Sync.Load.Workloads;
 
 namespace Sync.Load;
@@ -17,6 +20,8 @@ static class LoadProgram
         if (options.Parts.HasFlag(LoadParts.Drain))
             foreach (string name in options.Workloads) await DrainAsync(stage, Workload.Named(name, options.Rows), options, report);
         if (options.Parts.HasFlag(LoadParts.Latency)) await WatchAsync(stage, options, report);
+        if (options.Parts.HasFlag(LoadParts.Snapshot)) await CopyAsync(stage, options, report);
+        if (options.Parts.HasFlag(LoadParts.Growth)) await GrowAsync(stage, options, report);
         report.LoadAfter = Machine.LoadNow();
         Console.WriteLine($"Load average after the run {report.LoadAfter:F1}");
         var broken = Judgement.Of(report);
@@ -53,6 +58,46 @@ static class LoadProgram
             var result = await LatencyRun.MeasureAsync(stage, scenario, TimeSpan.FromSeconds(options.LatencySeconds));
             report.Latencies.Add(result);
             Console.WriteLine(LatencyTable.Row(result));
+        }
+    }
+
+    static async Task CopyAsync(Stage stage, LoadOptions options, LoadReport report)
+    {
+        await using var snapshots = await SnapshotRun.PrepareAsync(stage, options.Rows);
+        Console.WriteLine($"\nSnapshot of {snapshots.Rows:N0} rows of users");
+        for (int round = 0; round < options.Repeat; round++)
+        {
+            foreach (int workers in SnapshotRun.Workers) Add(await snapshots.CopyAsync(workers));
+            Add(await snapshots.PipeAsync());
+        }
+        Console.WriteLine();
+        Console.Write(SnapshotTable.Of(report.SnapshotMedians));
+
+        void Add(SnapshotResult result)
+        {
+            report.Snapshots.Add(result);
+            Console.WriteLine(SnapshotTable.Line(result));
+        }
+    }
+
+    static async Task GrowAsync(Stage stage, LoadOptions options, LoadReport report)
+    {
+        foreach (var series in GrowthSeries.All(options.Rows))
+        {
+            Console.WriteLine($"\n{series.Title}");
+            Console.WriteLine(GrowthTable.Head(series));
+            var points = new List<(double X, DrainResult Drain)>();
+            foreach (var point in series.Points)
+            {
+                await using var backlog = await Backlog.PrepareAsync(stage, point.Workload, ["pgoutput"]);
+                var drain = await new NodeContestant(point.Variant).MeasureAsync(stage, backlog);
+                points.Add((point.X, drain));
+                report.Drains.Add(drain);
+                Console.WriteLine(GrowthTable.Row(point, drain));
+            }
+            Directory.CreateDirectory(options.PlotFolder);
+            string file = Path.Combine(options.PlotFolder, $"{series.Name}.svg");
+            await File.WriteAllTextAsync(file, GrowthPlot.Of(series, points));
         }
     }
 }

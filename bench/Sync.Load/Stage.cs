@@ -22,6 +22,9 @@ sealed class Stage : IAsyncDisposable
     /// <summary>The folder of PostgreSQL's own client programs.</summary>
     public required string PostgresPrograms { get; init; }
 
+    /// <summary>The server process that all sessions are children of.</summary>
+    public int PostmasterPid => int.Parse(File.ReadLines(Path.Combine(Postgres.DataFolder, "postmaster.pid")).First());
+
     /// <summary>Whether the output plugin wal2json can be used.</summary>
     public required bool HasWal2Json { get; init; }
 

@@ -46,7 +46,7 @@ abstract class Contestant
     public virtual Task<DrainResult> MeasureAsync(Stage stage, Backlog backlog) => DrainRun.MeasureAsync(stage, backlog, this);
 
     /// <summary>A command line whose input and output belong to us.</summary>
-    protected static ProcessStartInfo CommandLine(string program, params string[] arguments) => new(program, arguments)
+    public static ProcessStartInfo CommandLine(string program, params string[] arguments) => new(program, arguments)
     {
         RedirectStandardInput = true,
         RedirectStandardOutput = true,

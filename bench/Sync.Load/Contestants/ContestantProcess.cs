@@ -26,12 +26,12 @@ sealed class ContestantProcess : IDisposable
 
     public static ContestantProcess Start(ProcessStartInfo info) => new(Process.Start(info)!);
 
-    /// <summary>Waits until it has ended without an error.</summary>
-    public async Task FinishAsync(CancellationToken cancellationToken)
+    /// <summary>Waits until it has ended without an error, and gives what it wrote.</summary>
+    public async Task<string> FinishAsync(CancellationToken cancellationToken)
     {
-        await process.StandardOutput.ReadToEndAsync(cancellationToken);
+        string output = await process.StandardOutput.ReadToEndAsync(cancellationToken);
         await process.WaitForExitAsync(cancellationToken);
-        if (process.ExitCode != 0) throw Failed();
+        return process.ExitCode == 0 ? output : throw Failed();
     }
 
     /// <summary>The line that ends a drain.</summary>

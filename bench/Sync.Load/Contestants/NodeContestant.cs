@@ -17,8 +17,15 @@ sealed class NodeContestant(NodeVariant? variant = null) : Contestant
     }
 
     /// <summary>Reports after <paramref name="changeSets"/> change sets; with 0 it only runs, until its standard input is closed.</summary>
-    public static ProcessStartInfo Start(Stage stage, string publication, string slot, string tables, string folder, int changeSets, string snapshot = "{ mode: never }") =>
-        CommandLine("dotnet", typeof(NodeContestant).Assembly.Location, NodeChild.Command, WriteConfig(stage, publication, slot, tables, folder, snapshot), $"{changeSets}");
+    public static ProcessStartInfo Start(Stage stage, string publication, string slot, string tables, string folder, int changeSets) =>
+        CommandLine("dotnet", typeof(NodeContestant).Assembly.Location, NodeChild.Command, WriteConfig(stage, publication, slot, tables, folder), $"{changeSets}");
+
+    /// <summary>Copies the tables first, and reports when <paramref name="rows"/> rows are in Redis.</summary>
+    public static ProcessStartInfo StartCopy(Stage stage, string publication, string slot, string tables, string folder, int rows, int workers)
+    {
+        string config = WriteConfig(stage, publication, slot, tables, folder, $"{{ mode: onetime, parallelWorkers: {workers} }}");
+        return CommandLine("dotnet", typeof(NodeContestant).Assembly.Location, NodeChild.Command, config, $"{rows}", "copy");
+    }
 
     /// <summary>Writes a node's configuration and names the file.</summary>
     public static string WriteConfig(Stage stage, string publication, string slot, string tables, string folder, string snapshot = "{ mode: never }")

@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
@@ -15,7 +16,7 @@ namespace Sync.Load.Hosting;
 /// </summary>
 static class NodeChild
 {
-    /// <summary>The first argument that makes this program a node: <c>node CONFIG ROWS</c>.</summary>
+    /// <summary>The first argument that makes this program a node: <c>node CONFIG ROWS</c>, with a fourth one when the rows come from the table and not from the WAL.</summary>
     public const string Command = "node";
 
     static readonly TimeSpan poll = TimeSpan.FromMilliseconds(20);
@@ -28,11 +29,22 @@ static class NodeChild
         using var stop = new CancellationTokenSource();
         var run = Task.Run(() => host.RunAsync(stop.Token));
         var closed = Task.Run(() => Console.In.ReadToEnd());
-        if (rows > 0) await Task.WhenAny(run, closed, DrainAsync(host, rows));
+        if (rows > 0) await Task.WhenAny(run, closed, arguments.Length > 2 ? CopyAsync(host, rows) : DrainAsync(host, rows));
         await Task.WhenAny(run, closed);
         await stop.CancelAsync();
         await run;
         return (int)ExitCode.Ok;
+    }
+
+    /// <summary>Waits until the table's rows are in Redis and says so.</summary>
+    static async Task CopyAsync(SingleHost host, int rows)
+    {
+        using var timer = new PeriodicTimer(poll);
+        while (host.Status.State is not (NodeState.Snapshotting or NodeState.Streaming)) await timer.WaitForNextTickAsync();
+        double cpuBefore = CpuSeconds();
+        var clock = Stopwatch.StartNew();
+        while (Applied(host) < rows) await timer.WaitForNextTickAsync();
+        Console.WriteLine(JsonSerializer.Serialize(new CopyFigures(clock.Elapsed.TotalSeconds, CpuSeconds() - cpuBefore)));
     }
 
     /// <summary>Waits until the rows are in Redis and says so.</summary>
@@ -66,3 +78,8 @@ static class NodeChild
     static Dictionary<string, string> EnvironmentVariables() =>
         Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().ToDictionary(e => (string)e.Key, e => (string?)e.Value ?? "");
 }
+
+/// <summary>What our node tells of itself when it has copied a table.</summary>
+/// <param name="Seconds">From the begin of the copy to Redis' answer for the last row.</param>
+/// <param name="CpuSeconds">What it used meanwhile.</param>
+public sealed record CopyFigures(double Seconds, double CpuSeconds);

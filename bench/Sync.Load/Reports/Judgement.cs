@@ -1,4 +1,5 @@
 using Sync.Load.Measuring;
+using Sync.Load.Workloads;
 
 namespace Sync.Load.Reports;
 
@@ -21,7 +22,8 @@ static class Judgement
             Demand(drain.Node is null || drain.PeakMemoryBytes / 1e6 < mostMemoryMb,
                 $"{drain.Workload}, {drain.Contestant}: peak RSS of {drain.PeakMemoryBytes / 1e6:F0} MB, below {mostMemoryMb} MB is demanded");
         }
-        foreach (var node in report.Medians.Where(m => m is { Node: not null, Rows: >= longRows })) Judge(node, [.. report.Medians.Where(m => m.Workload == node.Workload)]);
+        foreach (var copy in report.Snapshots.Where(s => s.Difference is not null)) broken.Add($"snapshot, {copy.Contestant}: {copy.Difference}");
+        foreach (var node in report.Medians.Where(m => m is { Node: not null, Rows: >= longRows } && Workload.Names.Contains(m.Workload))) Judge(node, [.. report.Medians.Where(m => m.Workload == node.Workload)]);
         foreach (var latency in report.Latencies.Where(l => l.Scenario is { BusyCore: false, RowsPerSecond: <= mostJudgedRate }))
             Demand(latency is { P50Ms: < slowestP50Ms, P99Ms: < slowestP99Ms },
                 $"latency at {latency.Scenario.RowsPerSecond:N0} rows/s, {latency.Scenario.Tables} tables: p50 {latency.P50Ms:F2} ms and p99 {latency.P99Ms:F2} ms, "

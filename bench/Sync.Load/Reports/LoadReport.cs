@@ -1,6 +1,7 @@
 using Sync.Load.Contestants;
 using Sync.Load.Latency;
 using Sync.Load.Measuring;
+using Sync.Load.Snapshots;
 
 namespace Sync.Load.Reports;
 
@@ -11,6 +12,7 @@ sealed class LoadReport(Machine machine, int repeat)
     public int Repeat => repeat;
     public List<DrainResult> Drains { get; } = [];
     public List<LatencyResult> Latencies { get; } = [];
+    public List<SnapshotResult> Snapshots { get; } = [];
 
     /// <summary>Load average at the end; a run on an idle machine of two cores ends below 4 or so.</summary>
     public double LoadAfter { get; set; }
@@ -18,6 +20,18 @@ sealed class LoadReport(Machine machine, int repeat)
     /// <summary>One result per workload and contestant, in which each figure is the median over its drains.</summary>
     public IReadOnlyList<DrainResult> Medians =>
         [.. Drains.GroupBy(d => (d.Workload, d.Contestant)).OrderBy(g => Drains.FindIndex(d => (d.Workload, d.Contestant) == g.Key)).Select(g => MedianOf([.. g]))];
+
+    /// <summary>The same for the snapshots.</summary>
+    public IReadOnlyList<SnapshotResult> SnapshotMedians => [.. Snapshots.GroupBy(s => s.Contestant).Select(g => MedianOf([.. g]))];
+
+    static SnapshotResult MedianOf(SnapshotResult[] copies) => copies[0] with
+    {
+        Seconds = Median(copies, c => c.Seconds),
+        PostgresCpuSeconds = Median(copies, c => c.PostgresCpuSeconds),
+        RedisCpuSeconds = Median(copies, c => c.RedisCpuSeconds),
+        ClientCpuSeconds = Median(copies, c => c.ClientCpuSeconds),
+        Difference = copies.Select(c => c.Difference).FirstOrDefault(d => d is not null),
+    };
 
     static DrainResult MedianOf(DrainResult[] drains) => drains[0] with
     {
@@ -34,9 +48,9 @@ sealed class LoadReport(Machine machine, int repeat)
         Difference = drains.Select(d => d.Difference).FirstOrDefault(d => d is not null),
     };
 
-    static double Median(DrainResult[] drains, Func<DrainResult, double> figure)
+    static double Median<T>(T[] results, Func<T, double> figure)
     {
-        double[] sorted = [.. drains.Select(figure).Order()];
+        double[] sorted = [.. results.Select(figure).Order()];
         int middle = sorted.Length / 2;
         return sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
     }

@@ -42,6 +42,9 @@ abstract class RowsWorkload : Workload
 
     public override int Rows => 2 * count + count / 5;
 
+    /// <summary>Rows that the first of <see cref="Changes"/> inserts.</summary>
+    public int Inserts => count;
+
     public override string KeyCount => $"select {count - count / 5}::bigint";
 
     public override string Publication => $"{Name}_pub";
