@@ -33,7 +33,7 @@ sealed class CommitWriter(NpgsqlConnection connection, LatencyScenario scenario,
 
     NpgsqlCommand Update(int table)
     {
-        var command = new NpgsqlCommand($"update {LatencyScenario.Counter(table)} set beat = beat + 1", connection);
+        var command = new NpgsqlCommand($"update {LatencyScenario.Table(table)} set beat = beat + 1", connection);
         command.Prepare();
         return command;
     }

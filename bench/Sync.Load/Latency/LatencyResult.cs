@@ -1,6 +1,6 @@
 namespace Sync.Load.Latency;
 
-/// <summary>From sending COMMIT to PostgreSQL to the first look at Redis that shows all rows of the transaction, in milliseconds.</summary>
+/// <summary>From sending COMMIT to PostgreSQL to a client of Redis having heard of all rows of the transaction, in milliseconds.</summary>
 sealed record LatencyResult
 {
     public required LatencyScenario Scenario { get; init; }
@@ -13,9 +13,6 @@ sealed record LatencyResult
     public required double P99Ms { get; init; }
     public required double P999Ms { get; init; }
     public required double MaxMs { get; init; }
-
-    /// <summary>Mean time between two looks, which is how fine this measures.</summary>
-    public required double ResolutionMs { get; init; }
 
     /// <summary>Median time of the COMMIT alone, which is part of all of them.</summary>
     public required double CommitMs { get; init; }

@@ -6,7 +6,7 @@ using Sync.Testing;
 namespace Sync.Load.Latency;
 
 /// <summary>
-/// Commits at a steady rate and watches Redis from another thread. The rate does not wait for Redis: a slow answer delays nobody's commit, so
+/// Commits at a steady rate and listens to Redis from another thread. The rate does not wait for Redis: a slow answer delays nobody's commit, so
 /// that a pause shows in every transaction it hit.
 /// </summary>
 static class LatencyRun
@@ -18,7 +18,7 @@ static class LatencyRun
     public static async Task<LatencyResult> MeasureAsync(Stage stage, LatencyScenario scenario, TimeSpan duration)
     {
         await stage.RedisClient.CommandAsync("FLUSHALL", "SYNC");
-        string[] tables = [.. Enumerable.Range(0, scenario.Tables).Select(LatencyScenario.Counter)];
+        string[] tables = [.. Enumerable.Range(0, scenario.Tables).Select(LatencyScenario.Table)];
         foreach (string table in tables)
         {
             await stage.ExecuteAsync($"create table {table}(id int primary key, beat bigint not null)");
@@ -26,38 +26,39 @@ static class LatencyRun
         }
         await stage.ExecuteAsync($"create publication {publication} for table {string.Join(", ", tables)}");
         await stage.ExecuteAsync($"select pg_create_logical_replication_slot('{slot}', 'pgoutput')");
-        var result = await WatchAsync(stage, scenario, duration, tables);
+        var result = await ListenAsync(stage, scenario, duration, tables);
         await stage.ExecuteAsync($"select pg_drop_replication_slot('{slot}')");
         await stage.ExecuteAsync($"drop publication {publication}");
         await stage.ExecuteAsync($"drop table {string.Join(", ", tables)}");
         return result;
     }
 
-    static async Task<LatencyResult> WatchAsync(Stage stage, LatencyScenario scenario, TimeSpan duration, string[] tables)
+    static async Task<LatencyResult> ListenAsync(Stage stage, LatencyScenario scenario, TimeSpan duration, string[] tables)
     {
         using var folder = new Sandbox();
         using var deadline = new CancellationTokenSource(duration + patience);
-        // Every row change adds one, so that the counter tells when a transaction is there with all its rows.
-        string mapping = string.Join('\n', tables.Select(table => $$"""- public.{{table}}: { update: { commands: [["INCRBY", "{{table}}", "1"]] } }"""));
+        // The message is sent in the transaction that writes the row, and arrives when both are visible.
+        string mapping = string.Join('\n', tables.Select((table, i) =>
+            $$"""- public.{{table}}: { update: { commands: [["SET", "{{table}}:{id}", "{beat}"], ["PUBLISH", "{{LatencyScenario.Channel}}", "{{i}}:{beat}"]] } }"""));
         using var process = ContestantProcess.Start(NodeContestant.Start(stage, publication, slot, mapping, folder.Path, changeSets: 0));
         await using (var control = await stage.Postgres.OpenAsync())
             await DrainRun.WalsenderAsync(control, slot, process, deadline.Token);
 
         using var busy = scenario.BusyCore ? new BusyCore() : null;
         int warmUp = warmUpSeconds * scenario.TransactionsPerSecond, beats = warmUp + (int)(duration.TotalSeconds * scenario.TransactionsPerSecond);
-        using var watcher = new RedisWatcher(stage.Redis.Port, scenario, beats);
+        using var listener = new RedisListener(stage.Redis.Port, scenario, beats);
         await using var connection = await stage.Postgres.OpenAsync();
         var writer = new CommitWriter(connection, scenario, beats);
-        watcher.Start();
+        await listener.StartAsync();
         await writer.RunAsync();
-        await watcher.WaitAsync(deadline.Token);
+        await listener.WaitAsync(deadline.Token);
         await process.EndAsync(deadline.Token);
-        return Result(scenario, writer, watcher, warmUp, beats);
+        return Result(scenario, writer, listener, warmUp, beats);
     }
 
-    static LatencyResult Result(LatencyScenario scenario, CommitWriter writer, RedisWatcher watcher, int warmUp, int beats)
+    static LatencyResult Result(LatencyScenario scenario, CommitWriter writer, RedisListener listener, int warmUp, int beats)
     {
-        double[] latencies = [.. Enumerable.Range(warmUp, beats - warmUp).Select(beat => Ms(watcher.SeenAt[beat] - writer.SentAt[beat])).Order()];
+        double[] latencies = [.. Enumerable.Range(warmUp, beats - warmUp).Select(beat => Ms(listener.SeenAt[beat] - writer.SentAt[beat])).Order()];
         double[] commits = [.. Enumerable.Range(warmUp, beats - warmUp).Select(beat => Ms(writer.CommittedAt[beat] - writer.SentAt[beat])).Order()];
         return new LatencyResult
         {
@@ -69,7 +70,6 @@ static class LatencyRun
             P99Ms = LatencyResult.Percentile(latencies, 99),
             P999Ms = LatencyResult.Percentile(latencies, 99.9),
             MaxMs = latencies[^1],
-            ResolutionMs = watcher.ResolutionMs,
             CommitMs = LatencyResult.Percentile(commits, 50),
         };
     }

@@ -18,6 +18,8 @@ sealed record LatencyScenario(int RowsPerSecond, int Tables, bool BusyCore)
 
     public int TransactionsPerSecond => RowsPerSecond / RowsPerTransaction;
 
-    /// <summary>The counter in Redis to which every row change of a table adds one.</summary>
-    public static string Counter(int table) => $"pulse_{table}";
+    /// <summary>Where every row change tells of itself.</summary>
+    public const string Channel = "pulse";
+
+    public static string Table(int table) => $"pulse_{table}";
 }
