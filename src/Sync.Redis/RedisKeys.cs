@@ -29,4 +29,7 @@ public sealed class RedisKeys(string slot)
 
     /// <summary>A hash: what became of retries, by id of the dead letter.</summary>
     public string Retries { get; } = $"{Prefix}{{{slot}}}:dlq:retries";
+
+    /// <summary>A hash: how far the re-sync of each table is.</summary>
+    public string Resync { get; } = $"{Prefix}{{{slot}}}:resync";
 }

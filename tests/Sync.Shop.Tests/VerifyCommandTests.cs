@@ -10,7 +10,7 @@ namespace Sync.Shop.Tests;
 /// <summary><c>actorsync verify</c> on the shop, whose mapping has a bit of everything: what it may compare and what it must not.</summary>
 public class VerifyCommandTests(ShopServers shop) : IClassFixture<ShopServers>
 {
-    static readonly VerifyOptions options = new(Table: null, RowsPerSecond: 1_000_000, Examples: 100);
+    static readonly VerifyOptions options = new(Table: null, RowsPerSecond: 1_000_000, Repair: false, Examples: 100);
 
     [Fact]
     public async Task Busy_shop_should_be_clean_and_its_drift_should_be_found()

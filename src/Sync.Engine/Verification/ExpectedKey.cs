@@ -48,7 +48,10 @@ public sealed class ExpectedKey(byte[] key)
     public KeyContent Content { get; internal set; }
 
     /// <summary>The string; null when only its being there is known.</summary>
-    public byte[]? Text { get; internal set; }
+    public byte[]? Text { get; private set; }
+
+    /// <summary>The string that the row would write now; what stands there may be an earlier one when <see cref="Text"/> is null.</summary>
+    public byte[]? Written { get; private set; }
 
     public IReadOnlyList<ExpectedPart> Parts => parts;
 
@@ -64,10 +67,14 @@ public sealed class ExpectedKey(byte[] key)
     /// <summary>Whether it may have come to the end of its life.</summary>
     public bool MayHaveEnded { get; internal set; }
 
-    internal void Become(KeyContent content, byte[]? text = null)
+    /// <param name="content">What it is.</param>
+    /// <param name="written">The string that is written.</param>
+    /// <param name="isVague">Whether another string may stand there as well.</param>
+    internal void Become(KeyContent content, byte[]? written = null, bool isVague = false)
     {
         Content = content;
-        Text = text;
+        Text = isVague ? null : written;
+        Written = written;
         parts.Clear();
         LifeMs = 0;
         MayHaveEnded = false;
@@ -78,6 +85,9 @@ public sealed class ExpectedKey(byte[] key)
         LifeMs = Math.Max(0, ms);
         MayHaveEnded = true;
     }
+
+    /// <summary>Asks for it to be there: that it may have come to the end of its life is no excuse.</summary>
+    internal void Insist() => MayHaveEnded = false;
 
     internal void Put(byte[] name, byte[] value, PartRule rule)
     {

@@ -45,7 +45,7 @@ sealed class StateModel(RowExpectation result, IReadOnlySet<string> written)
                 Set(command, name, a);
                 break;
             case "MSET":
-                for (int i = 1; i + 1 < a.Length; i += 2) Key(command, a[i]).Become(KeyContent.Text, command.IsVague(i) ? null : a[i + 1]);
+                for (int i = 1; i + 1 < a.Length; i += 2) Key(command, a[i]).Become(KeyContent.Text, a[i + 1], command.IsVague(i));
                 break;
             case "HSET":
                 var hash = Part(command, a[1], KeyContent.Hash);
@@ -96,7 +96,7 @@ sealed class StateModel(RowExpectation result, IReadOnlySet<string> written)
             else if (option == "KEEPTTL") keeps = true;
             else if (option is "EX" or "PX" && i + 1 < a.Length) lifeMs = Number(a[++i]) is { } number ? (option == "EX" ? 1000 : 1) * number : -1;
         }
-        key.Become(KeyContent.Text, onlyFirst || vague ? null : value);
+        key.Become(KeyContent.Text, value, onlyFirst || vague);
         if (lifeMs != 0 || keeps) key.Live(onlyFirst ? 0 : lifeMs);
     }
 

@@ -26,7 +26,11 @@ public enum DifferenceKind
 /// <param name="Key">The key.</param>
 /// <param name="Part">Field, member or path; null when it concerns the key as a whole.</param>
 /// <param name="What">What differs, in words, with values cut short.</param>
-public sealed record StateDifference(DifferenceKind Kind, byte[] Key, byte[]? Part, string What);
+public sealed record StateDifference(DifferenceKind Kind, byte[] Key, byte[]? Part, string What)
+{
+    /// <summary>Whether the key holds something of another type, so that nothing can be put into it.</summary>
+    public bool IsWrongType { get; init; }
+}
 
 /// <summary>What to ask Redis about an expected key, and what its answers mean. Pure.</summary>
 public static class StateReads
@@ -66,7 +70,8 @@ public static class StateReads
         foreach (var reply in replies[..asked])
             if (reply.Error is { } error)
             {
-                found.Add(Different(expected, null, error.StartsWith("WRONGTYPE", StringComparison.Ordinal) ? "the key is of another type" : $"Redis says: {error}"));
+                bool isWrongType = error.StartsWith("WRONGTYPE", StringComparison.Ordinal);
+                found.Add(Different(expected, null, isWrongType ? "the key is of another type" : $"Redis says: {error}") with { IsWrongType = isWrongType });
                 return found;
             }
         switch (expected.Content)

@@ -50,7 +50,9 @@ public sealed class VerificationPlan
         new(plan, new VerificationCompiler(plan, uniqueColumns), others);
 
     /// <summary>What Redis must hold because of a row.</summary>
-    public RowExpectation Expect(in RowChange present)
+    /// <param name="present">The row as it is.</param>
+    /// <param name="insists">Whether what may have come to the end of its life has to be there nevertheless.</param>
+    public RowExpectation Expect(in RowChange present, bool insists = false)
     {
         var result = new RowExpectation();
         scratch.Clear();
@@ -77,6 +79,8 @@ public sealed class VerificationPlan
             }
         }
         model.End();
+        if (insists)
+            foreach (var key in result.Keys) key.Insist();
         return result;
     }
 

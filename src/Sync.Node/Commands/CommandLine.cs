@@ -58,6 +58,7 @@ public static class CommandLine
             StatusCommand.Create(session),
             DeadLetterCommand.Create(session),
             VerifyCommand.Create(session),
+            ResyncCommand.Create(session),
             DemoVerb.Create(),
             VersionCommand.Create(session),
         };

@@ -61,7 +61,15 @@ sealed class NodeClient : IDisposable
 
     /// <exception cref="SyncException">Nobody answers, or the node refuses.</exception>
     public async Task<T> PostAsync<T>(string path, object body, CancellationToken cancellationToken) where T : class =>
-        (await SendAsync<T>(new HttpRequestMessage(HttpMethod.Post, path) { Content = JsonContent.Create(body, body.GetType(), options: HttpJson.Options) }, false, cancellationToken))!;
+        (await SendAsync<T>(Post(path, body), false, cancellationToken))!;
+
+    /// <summary>Null when the node knows no such request, as one of an earlier version.</summary>
+    /// <exception cref="SyncException">Nobody answers, or the node refuses.</exception>
+    public Task<T?> TryPostAsync<T>(string path, object body, CancellationToken cancellationToken) where T : class =>
+        SendAsync<T>(Post(path, body), true, cancellationToken);
+
+    static HttpRequestMessage Post(string path, object body) =>
+        new(HttpMethod.Post, path) { Content = JsonContent.Create(body, body.GetType(), options: HttpJson.Options) };
 
     public void Dispose() => http.Dispose();
 

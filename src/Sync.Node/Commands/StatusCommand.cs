@@ -38,7 +38,7 @@ static class StatusCommand
 
     public static Option<string?> UrlOption() => new("--url") { Description = "The node's HTTP address; without it the configuration's.", HelpName = "URL" };
 
-    static Uri AddressOf(ParseResult parsed, Option<string?> url, CommandSession session)
+    public static Uri AddressOf(ParseResult parsed, Option<string?> url, CommandSession session)
     {
         if (parsed.GetValue(url) is { } given) return NodeClient.ParseUrl(given);
         var (config, _) = session.Load(parsed);

@@ -29,6 +29,7 @@ static class StatusText
         Row("retries", $"{status.Retries:N0}{(status.OpenCircuits > 0 ? $", {status.OpenCircuits} writers that Redis keeps refusing" : "")}");
         Row("dead letters", $"{status.DeadLetters:N0}{(status.DeadLetters > 0 ? ", see actorsync dlq list" : "")}");
         if (status.Snapshot is { } copy) Row("copying", $"{SnapshotBar.Line(copy, 200)}");
+        foreach (var resync in status.Resyncs.Where(r => !r.IsOver)) Row("re-sync", $"{ResyncText.Line(resync)}");
         if (status.LastError.Length > 0) Row("last error", $"{status.LastError}");
         if (status.Tables.Count > 0) Tables(text, status);
         return text.ToString();

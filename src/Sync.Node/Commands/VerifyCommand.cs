@@ -26,15 +26,17 @@ static class VerifyCommand
             HelpName = "N",
             DefaultValueFactory = _ => DefaultExamples,
         };
+        var repair = new Option<bool>("--repair") { Description = "Have the running node mend what differs, and look again." };
         var json = new Option<bool>("--json") { Description = "As JSON." };
         var url = StatusCommand.UrlOption();
         var command = new TaughtCommand("verify",
             "Compares PostgreSQL and Redis, also while a node streams: missing, different and extra keys. Ends with 50 when there are any.",
             "actorsync verify                                  # every table; changes nothing",
             "actorsync verify --table public.orders --rate 500 # one table, gently",
+            "actorsync verify --repair                         # the running node mends what differs",
             "actorsync verify --json | jq '.tables[] | {table, missing, different, extra}'")
         {
-            table, rate, examples, json, url,
+            table, rate, examples, repair, json, url,
         };
         command.SetAction(async (parsed, _) =>
         {
@@ -42,7 +44,7 @@ static class VerifyCommand
             var (config, _) = session.LoadSupported(parsed);
             var options = new VerifyOptions(
                 parsed.GetValue(table) is { } name ? RunCommand.Configured(name, config) : null,
-                Within("--rate", parsed.GetValue(rate), 1, 10_000_000), Within("--examples", parsed.GetValue(examples), 0, MostExamples));
+                Within("--rate", parsed.GetValue(rate), 1, 10_000_000), parsed.GetValue(repair), Within("--examples", parsed.GetValue(examples), 0, MostExamples));
             var address = parsed.GetValue(url) is { } given ? NodeClient.ParseUrl(given) : NodeClient.UrlOf(config.Http);
             var report = await new Verifier(config, address, session.Time).RunAsync(options, signals.Token);
             if (parsed.GetValue(json)) session.Out.WriteLine(JsonSerializer.Serialize(report, HttpJson.Indented));

@@ -40,6 +40,7 @@ static class VerifyText
         Say(table.Unsettled, "kept changing");
         Say(table.Contested, "contested by other tables");
         Say(table.Untraceable, "not traceable to one row");
+        Say(table.Repaired, "repaired");
         Say(table.NotVerifiable.Count, table.NotVerifiable.Count == 1 ? "command not verifiable" : "commands not verifiable");
         return string.Join(", ", words);
     }

@@ -46,6 +46,15 @@ sealed partial class HostLog(ILogger logger)
     [LoggerMessage(Level = LogLevel.Information, Message = "{Table} {Why}: {Keys} keys removed")]
     public partial void KeysRemoved(string table, string why, long keys);
 
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Table}: re-sync begins {Where}")]
+    public partial void ResyncBegun(string table, string where);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Table}: re-synced, {Rows} rows, {Mended} keys mended, {Removed} removed")]
+    public partial void Resynced(string table, long rows, long mended, long removed);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Table}: the re-sync failed: {Error}")]
+    public partial void ResyncFailed(string table, string error);
+
     [LoggerMessage(Level = LogLevel.Information, Message = "{Rows} rows applied, {Rate:F0}/s, lag {LagMs:F1} ms and {LagBytes} B, {DeadLetters} dead letters")]
     public partial void Statistics(long rows, double rate, double lagMs, long lagBytes, long deadLetters);
 

@@ -6,6 +6,8 @@ using Sync.Contracts.Configuration;
 using Sync.Engine.DeadLetters;
 using Sync.Engine.Ordering;
 using Sync.Engine.Progress;
+using Sync.Engine.Resync;
+using Sync.Node.Resync;
 using Sync.Postgres.Rows;
 using Sync.Postgres.Streaming;
 using Sync.Redis.Errors;
@@ -24,15 +26,18 @@ sealed class NodeEngine
 
     readonly PumpContext context;
     readonly Dictionary<string, SnapshotMark> marks;
+    readonly RecentTransactions recent;
     readonly CancellationTokenSource reading, writing;
     readonly CancellationTokenSource watching = new();
     MasterWatch? masterWatch;
+    IReadOnlyList<TableRuntime> copies = [];
     Task writers = Task.CompletedTask, master = Task.CompletedTask;
     Exception? failure;
 
-    NodeEngine(PumpContext context, string redis, Dictionary<string, SnapshotMark> marks, CancellationToken soft, CancellationToken hard)
+    NodeEngine(PumpContext context, RecentTransactions recent, string redis, Dictionary<string, SnapshotMark> marks, CancellationToken soft, CancellationToken hard)
     {
         this.context = context;
+        this.recent = recent;
         Redis = redis;
         this.marks = marks;
         reading = CancellationTokenSource.CreateLinkedTokenSource(soft);
@@ -41,6 +46,9 @@ sealed class NodeEngine
     }
 
     public DeadLetterDesk DeadLetters { get; }
+
+    /// <summary>Re-syncs; null while nothing streams.</summary>
+    public ResyncDesk? Resyncs { get; private set; }
 
     /// <summary>The server that is written to.</summary>
     public string Redis { get; }
@@ -80,7 +88,7 @@ sealed class NodeEngine
         var context = Assemble(writer, tables, source, positions, parkedKeys.Keys);
         foreach (var table in tables.All)
             table.Floor = marks.TryGetValue(table.Name, out var mark) && mark.State == SnapshotState.Done ? mark.Lsn : Lsn.None;
-        var engine = new NodeEngine(context, connection.Endpoint, marks, soft, hard);
+        var engine = new NodeEngine(context, shared.Recent, connection.Endpoint, marks, soft, hard);
         engine.writers = Task.WhenAll(context.Writers.Select(w => Task.Run(() => engine.WatchAsync(w.RunAsync(engine.writing.Token)), CancellationToken.None)));
         if (config.Redis.Sentinel is not null)
         {
@@ -118,15 +126,16 @@ sealed class NodeEngine
         }
     }
 
-    /// <summary>Copies what has to be copied. True when that was all there is to do.</summary>
+    /// <summary>Copies what has to be copied before anything streams. True when that was all there is to do.</summary>
     public async Task<bool> CopyAsync(Source source, HostOptions options, StatusBoard board)
     {
         var mode = options.SnapshotOnly ? SnapshotMode.OnetimeOnly : context.Config.Snapshot.Mode;
         if (mode != SnapshotMode.Never)
         {
+            if (mode == SnapshotMode.Onetime && options.OnlyTable is null) copies = await CopyChoice.WhileStreamingAsync(context, source, marks, reading.Token);
             await EmptyStoppedAsync();
             await new SnapshotRun(context, source, board).RunAsync(
-                table => options.OnlyTable == table.Name || (options.OnlyTable is null && IsNotCopied(table)), reading.Token);
+                table => options.OnlyTable == table.Name || (options.OnlyTable is null && IsNotCopied(table) && !copies.Contains(table)), reading.Token);
         }
         // Its transaction would hold back VACUUM for as long as we stream.
         await source.ReleaseSnapshotAsync();
@@ -136,7 +145,7 @@ sealed class NodeEngine
     /// <summary>A table that was stopped, or whose changes were lost, missed deletes: what was made of its rows goes before they are copied anew.</summary>
     async Task EmptyStoppedAsync()
     {
-        foreach (var table in context.Tables.All.Where(t => t.Plan is not null && !t.IsStopped && marks.TryGetValue(t.Name, out var mark) && mark.State == SnapshotState.Stopped))
+        foreach (var table in context.Tables.All.Where(t => t.Plan is not null && !t.IsStopped && !copies.Contains(t) && marks.TryGetValue(t.Name, out var mark) && mark.State == SnapshotState.Stopped))
             await context.Writers[0].RunBehindAsync((session, ct) => TruncateSweep.RunAsync(session.Connection, table, context, "is copied anew", ct), reading.Token);
     }
 
@@ -155,10 +164,15 @@ sealed class NodeEngine
             ReceiveTimeout = config.Postgres.ReceiveTimeout,
             StatusInterval = config.Postgres.StandByTimeout,
         }, reading.Token);
-        var pump = new StreamPump(context, stream, source.Catalog, rows);
+        var feed = new ResyncFeed(recent);
+        var desk = new ResyncDesk(context, source, feed);
+        await desk.OpenAsync(copies, writing.Token);
+        var pump = new StreamPump(context, stream, source.Catalog, rows, feed);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(reading.Token);
         var reporter = new StreamReporter(context, stream, source, board);
         var reports = Task.WhenAll(reporter.RunAsync(ended.Token), reporter.ConfirmAsync(ended.Token));
+        var resyncs = WatchAsync(desk.RunAsync(ended.Token));
+        Resyncs = desk;
         // When a writer has failed nobody makes room for what is being handed over.
         using var handing = CancellationTokenSource.CreateLinkedTokenSource(writing.Token);
         await using var failed = reading.Token.Register(() => { if (Failure is not null) handing.Cancel(); });
@@ -171,7 +185,9 @@ sealed class NodeEngine
         }
         finally
         {
+            Resyncs = null;
             await ended.CancelAsync();
+            await resyncs;
             await reports;
             await pump.LeaveAsync();
         }

@@ -1,3 +1,5 @@
+using Sync.Node.Resync;
+
 namespace Sync.Node.Hosting;
 
 /// <summary>What the node is doing.</summary>
@@ -63,7 +65,10 @@ public sealed record NodeStatus
     public IReadOnlyList<TableStatus> Tables { get; init; } = [];
     public SnapshotStatus? Snapshot { get; init; }
 
-    /// <summary>Whether <c>/healthz/ready</c> says yes: streaming, Redis reachable.</summary>
+    /// <summary>Re-syncs that are under way, and the last one of each table.</summary>
+    public IReadOnlyList<ResyncStatus> Resyncs { get; init; } = [];
+
+    /// <summary>Whether <c>/healthz/ready</c> says yes: streaming, Redis reachable, no table without its copy.</summary>
     public bool Ready { get; init; }
 }
 
@@ -110,4 +115,13 @@ public interface INodeAdmin
 
     /// <summary>Gives up parked changes: of one entry id, of one ordering key, or all when both are null. Returns how many.</summary>
     Task<int> DropDeadLettersAsync(string? id, byte[]? key, CancellationToken cancellationToken);
+
+    /// <summary>Begins to re-sync a table, or all of them when null, from the first row. Returns all re-syncs.</summary>
+    Task<IReadOnlyList<ResyncStatus>> StartResyncAsync(string? table, int rowsPerSecond, CancellationToken cancellationToken);
+
+    /// <summary>Holds, goes on with, or gives up the re-sync of a table, or all of them when null. Returns all re-syncs.</summary>
+    Task<IReadOnlyList<ResyncStatus>> OrderResyncAsync(string? table, ResyncOrder order, CancellationToken cancellationToken);
+
+    /// <summary>Compares rows and places with Redis, and mends what differs.</summary>
+    Task<RepairReply> RepairAsync(RepairRequest request, CancellationToken cancellationToken);
 }

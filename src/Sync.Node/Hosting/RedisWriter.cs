@@ -59,10 +59,14 @@ sealed class RedisWriter
 
     /// <summary>Runs an action behind everything queued so far and waits for it. What it throws for a user to mend reaches the caller, not the writer.</summary>
     /// <exception cref="ChannelClosedException">The writer has ended, or ends before it comes to the action.</exception>
-    public Task RunBehindAsync(Func<SinkSession, CancellationToken, ValueTask> action, CancellationToken cancellationToken)
+    public async Task RunBehindAsync(Func<SinkSession, CancellationToken, ValueTask> action, CancellationToken cancellationToken) =>
+        await await PostAsync(action, cancellationToken);
+
+    /// <summary>Queues an action behind everything queued so far; the task it gives is that of its end, as <see cref="RunBehindAsync"/> waits for.</summary>
+    public Task<Task> PostAsync(Func<SinkSession, CancellationToken, ValueTask> action, CancellationToken cancellationToken)
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        return WaitBehindAsync(WriterWork.Do(async (current, ct) =>
+        return PostAsync(WriterWork.Do(async (current, ct) =>
         {
             try
             {
@@ -79,19 +83,24 @@ sealed class RedisWriter
 
     /// <summary>Waits until everything queued so far is in Redis.</summary>
     /// <exception cref="ChannelClosedException">The writer has ended, or ends before.</exception>
-    public Task DrainedAsync(CancellationToken cancellationToken)
+    public async Task DrainedAsync(CancellationToken cancellationToken)
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        return WaitBehindAsync(WriterWork.Do((_, _) =>
+        await await PostAsync(WriterWork.Do((_, _) =>
         {
             done.TrySetResult();
             return ValueTask.CompletedTask;
         }), done, cancellationToken);
     }
 
-    async Task WaitBehindAsync(WriterWork work, TaskCompletionSource done, CancellationToken cancellationToken)
+    async Task<Task> PostAsync(WriterWork work, TaskCompletionSource done, CancellationToken cancellationToken)
     {
         await SendAsync(work, cancellationToken);
+        return WaitAsync(done, cancellationToken);
+    }
+
+    async Task WaitAsync(TaskCompletionSource done, CancellationToken cancellationToken)
+    {
         await Task.WhenAny(done.Task, ended.Task).WaitAsync(cancellationToken);
         if (!done.Task.IsCompleted) throw new ChannelClosedException();
         await done.Task;

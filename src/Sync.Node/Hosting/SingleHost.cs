@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Engine.Retry;
+using Sync.Node.Resync;
 using Sync.Postgres.Streaming;
 using Sync.Redis.Errors;
 using Sync.Redis.Sink;
@@ -51,16 +52,27 @@ public sealed class SingleHost : INodeAdmin, IAsyncDisposable
     public NodeStatus Status => board.Status;
 
     public Task<(int Applied, int Failed)> RetryDeadLettersAsync(byte[]? key, bool force, CancellationToken cancellationToken) =>
-        AtDeskAsync(desk => desk.RetryAsync(key, force, cancellationToken));
+        AtEngineAsync(engine => engine.DeadLetters.RetryAsync(key, force, cancellationToken));
 
     public Task<int> DropDeadLettersAsync(string? id, byte[]? key, CancellationToken cancellationToken) =>
-        AtDeskAsync(desk => desk.DropAsync(id, key, cancellationToken));
+        AtEngineAsync(engine => engine.DeadLetters.DropAsync(id, key, cancellationToken));
 
-    async Task<T> AtDeskAsync<T>(Func<DeadLetterDesk, Task<T>> work)
+    public Task<IReadOnlyList<ResyncStatus>> StartResyncAsync(string? table, int rowsPerSecond, CancellationToken cancellationToken) =>
+        AtEngineAsync(engine => Resyncs(engine).StartAsync(table, rowsPerSecond, cancellationToken));
+
+    public Task<IReadOnlyList<ResyncStatus>> OrderResyncAsync(string? table, ResyncOrder order, CancellationToken cancellationToken) =>
+        AtEngineAsync(engine => Resyncs(engine).OrderAsync(table, order, cancellationToken));
+
+    public Task<RepairReply> RepairAsync(RepairRequest request, CancellationToken cancellationToken) =>
+        AtEngineAsync(engine => Resyncs(engine).RepairAsync(request, cancellationToken));
+
+    static ResyncDesk Resyncs(NodeEngine engine) => engine.Resyncs ?? throw NotWorking();
+
+    async Task<T> AtEngineAsync<T>(Func<NodeEngine, Task<T>> work)
     {
         try
         {
-            return await work((board.Engine ?? throw NotWorking()).DeadLetters);
+            return await work(board.Engine ?? throw NotWorking());
         }
         catch (ChannelClosedException)
         {

@@ -56,6 +56,7 @@ sealed class StatusBoard(SyncConfig config, NodeStats stats, TimeProvider time)
             var applied = engine?.Confirmed ?? Lsn.None;
             long oldest = engine?.OldestCommitTicks ?? 0;
             int circuits = engine?.OpenCircuits ?? 0;
+            var resyncs = engine?.Resyncs?.Status ?? [];
             lock (gate)
             {
                 var end = received > walEnd ? received : walEnd;
@@ -81,7 +82,8 @@ sealed class StatusBoard(SyncConfig config, NodeStats stats, TimeProvider time)
                     OpenCircuits = circuits,
                     Tables = stats.Tables,
                     Snapshot = snapshot,
-                    Ready = state == NodeState.Streaming && circuits == 0,
+                    Resyncs = resyncs,
+                    Ready = state == NodeState.Streaming && circuits == 0 && !resyncs.Any(r => r is { IsCopy: true, IsOver: false }),
                 };
             }
         }

@@ -1,8 +1,8 @@
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Contracts.Rows;
-using Sync.Engine.Batching;
 using Sync.Engine.Mapping;
+using Sync.Node.Resync;
 using Sync.Postgres.Catalog;
 using Sync.Postgres.PgOutput;
 using Sync.Postgres.Rows;
@@ -15,7 +15,7 @@ namespace Sync.Node.Hosting;
 /// are full and whenever the stream is drained. Everything that has to wait for other lanes (a row that moves between workers, a TRUNCATE)
 /// waits here, so that the writers know nothing of it. One pump per connection; the positions outlive it.
 /// </summary>
-sealed class StreamPump : IBatchOwner
+sealed class StreamPump
 {
     readonly PumpContext context;
     readonly ReplicationStream stream;
@@ -24,24 +24,22 @@ sealed class StreamPump : IBatchOwner
     readonly KeyOccupants occupants = new();
     readonly PgOutputDecoder decoder = new();
     readonly MappedChange mapped = new();
-    readonly BatchAssembler assembler;
-    readonly TimeSpan flushInterval;
+    readonly StreamOutlet outlet;
+    readonly ResyncFeed resync;
     Lsn commitLsn;
     DateTime commitTime;
     uint transaction;
     ulong rowsInTransaction;
-    long lastFlush;
-    uint messagesRead;
     Task<ReadOnlyMemory<byte>>? pending;
 
-    public StreamPump(PumpContext context, ReplicationStream stream, CatalogReader catalog, RowReader rows)
+    public StreamPump(PumpContext context, ReplicationStream stream, CatalogReader catalog, RowReader rows, ResyncFeed resync)
     {
         this.context = context;
         this.stream = stream;
         this.rows = rows;
-        tables = new StreamTables(context, catalog, rows);
-        flushInterval = context.Config.FlushInterval;
-        assembler = new BatchAssembler(context.Config.FlushWorkers, new BatchLimits(context.Config.FlushBufferSize), context.Tracker, context.Pool.Rent);
+        this.resync = resync;
+        tables = new StreamTables(context, catalog, rows, resync);
+        outlet = new StreamOutlet(context);
     }
 
     /// <summary>
@@ -60,7 +58,7 @@ sealed class StreamPump : IBatchOwner
             {
                 var next = stream.NextAsync();
                 if (!next.IsCompleted) ReportSkipped();
-                if (assembler.HasOpen && (!next.IsCompleted || IsFlushDue())) await FlushAllAsync(hard);
+                if (outlet.HasOpen && (!next.IsCompleted || outlet.IsFlushDue())) await outlet.FlushAllAsync(hard);
                 ReadOnlyMemory<byte> message;
                 if (next.IsCompleted) message = await next;
                 else
@@ -76,13 +74,10 @@ sealed class StreamPump : IBatchOwner
         finally
         {
             // What was read whole is in open batches and positioned; it goes out whether or not the connection lives.
-            await FlushAllAsync(hard);
+            await outlet.FlushAllAsync(hard);
             ReportSkipped();
         }
     }
-
-    /// <summary>While PostgreSQL keeps sending, a partial batch waits no longer than flushInterval; looking at the clock for each row would cost more than the row.</summary>
-    bool IsFlushDue() => (++messagesRead & 63) == 0 && context.Time.GetElapsedTime(lastFlush) > flushInterval;
 
     /// <summary>Ends a read that was under way when the pump was asked to stop; the stream can be disposed afterwards.</summary>
     public async Task LeaveAsync()
@@ -103,13 +98,16 @@ sealed class StreamPump : IBatchOwner
             case PgOutputMessageKind.Begin:
                 (commitLsn, commitTime, transaction) = (decoder.CommitLsn, decoder.CommitTimeUtc, decoder.TransactionId);
                 rowsInTransaction = 0;
+                resync.Recent.Add(transaction);
                 occupants.Clear();
                 break;
             case PgOutputMessageKind.Commit:
-                context.Tracker.Committed(assembler.Sequence, decoder.EndLsn);
+                context.Tracker.Committed(outlet.Sequence, decoder.EndLsn);
                 break;
             case PgOutputMessageKind.Relation: return tables.BindAsync(decoder.Table!, transaction, cancellationToken);
             case PgOutputMessageKind.Truncate: return TruncateAsync([.. decoder.Truncated], cancellationToken);
+            case PgOutputMessageKind.Message:
+                return resync.Take(decoder.MessagePrefix(message.Span), decoder.MessageContent(message.Span)) is { } chunk ? HandOverAsync(chunk, cancellationToken) : ValueTask.CompletedTask;
         }
         return ValueTask.CompletedTask;
     }
@@ -118,6 +116,7 @@ sealed class StreamPump : IBatchOwner
     {
         ulong step = 2 * rowsInTransaction++;
         if (tables.Find(decoder.RelationOid) is not { } table) return ValueTask.CompletedTask;
+        if (resync.IsWatching) Watch(table, kind, message.Span);
         if (table.Plan is not { } plan) return tables.WithoutPlanAsync(table, commitLsn, cancellationToken);
         var position = new Position(commitLsn, step);
         if (commitLsn < table.Floor) return BelowFloorAsync(table, plan, kind, message, position, cancellationToken);
@@ -125,10 +124,23 @@ sealed class StreamPump : IBatchOwner
         var outcome = plan.Map(change, mapped);
         if (outcome == MapOutcome.Mapped && mapped is { Parts: 1, SkippedCommands: 0, IsOrderUnknown: false } && !plan.Relation.IsKeyDeferrable)
         {
-            int worker = AddPart(table, 0, kind, position, poison: null);
-            return worker < 0 ? ValueTask.CompletedTask : FlushAsync(worker, cancellationToken);
+            int worker = outlet.Add(mapped, 0, table, kind, position, commitTime.Ticks, poison: null);
+            return worker < 0 ? ValueTask.CompletedTask : outlet.FlushAsync(worker, cancellationToken);
         }
         return FinishRowAsync(outcome, table, plan, kind, message, position, cancellationToken);
+    }
+
+    void Watch(TableRuntime table, ChangeKind kind, ReadOnlySpan<byte> message)
+    {
+        if (table.Plan is { } plan) resync.Note(table.Index, Change(plan.Relation, kind, message, Position.None));
+        else resync.Spoil(table.Index);
+    }
+
+    /// <summary>What was read elsewhere takes its place in the order: behind everything that came so far, before everything that follows.</summary>
+    async ValueTask HandOverAsync(ResyncChunk chunk, CancellationToken cancellationToken)
+    {
+        await outlet.FlushAllAsync(cancellationToken);
+        await chunk.HandOverAsync(context, outlet.SettleAsync, cancellationToken);
     }
 
     RowChange Change(Relation relation, ChangeKind kind, ReadOnlySpan<byte> message, Position position, bool isReread = false, RowTuple reread = default) => Change(
@@ -167,7 +179,7 @@ sealed class StreamPump : IBatchOwner
     async ValueTask AddPartsAsync(
         TableRuntime table, ChangeKind kind, Position position, string? poison, MappedChange? occupant, CancellationToken cancellationToken)
     {
-        if (mapped.IsOrderUnknown) await SettleAsync(cancellationToken);
+        if (mapped.IsOrderUnknown) await outlet.SettleAsync(cancellationToken);
         int previous = -1;
         for (int part = 0; part < mapped.Parts; part++)
         {
@@ -176,43 +188,17 @@ sealed class StreamPump : IBatchOwner
             // The second half of a move must not overtake the first, nor anything before it in the lane the row leaves.
             if (previous >= 0 && previous != worker)
             {
-                await FlushAsync(previous, cancellationToken);
+                await outlet.FlushAsync(previous, cancellationToken);
                 await context.Writers[previous].DrainedAsync(cancellationToken);
             }
-            int full = AddPart(table, part, kind, at, part == mapped.Parts - 1 ? poison : null);
-            if (part == 0 && occupant is not null) full = Math.Max(full, AddOccupant(occupant, table, at));
-            if (full >= 0) await FlushAsync(full, cancellationToken);
+            int full = outlet.Add(mapped, part, table, kind, at, commitTime.Ticks, part == mapped.Parts - 1 ? poison : null);
+            // The row that has the key goes out with the batch in which the key has just ended, so that both become visible at once.
+            if (part == 0 && occupant is not null) full = Math.Max(full, outlet.Add(occupant, 0, table, ChangeKind.Insert, at, commitTime.Ticks, poison: null));
+            if (full >= 0) await outlet.FlushAsync(full, cancellationToken);
             previous = worker;
         }
         // The row's next life may begin under any ordering key.
-        if (mapped.IsOrderUnknown && kind == ChangeKind.Delete) await SettleAsync(cancellationToken);
-    }
-
-    /// <summary>Adds the row that has the key to the batch in which the key has just ended, so that both become visible at once.</summary>
-    int AddOccupant(MappedChange occupant, TableRuntime table, Position position)
-    {
-        int lane = context.Router.LaneOf(occupant.Key(0));
-        if (context.Applied.Covers(lane, position)) return -1;
-        int worker = context.Router.WorkerOf(lane);
-        bool full = assembler.Add(worker, position, occupant.CommandBytes(0), occupant.CommandCount(0), occupant.Key(0), table.Index, ChangeKind.Insert, commitTime.Ticks);
-        return full ? worker : -1;
-    }
-
-    /// <summary>Returns the worker whose batch is full now, or -1.</summary>
-    int AddPart(TableRuntime table, int part, ChangeKind kind, Position position, string? poison)
-    {
-        var key = mapped.Key(part);
-        int lane = context.Router.LaneOf(key);
-        if (context.Applied.Covers(lane, position))
-        {
-            table.Skipped++;
-            return -1;
-        }
-        int worker = context.Router.WorkerOf(lane);
-        if (poison is not null) assembler.AddPoison(worker, position, key, table.Index, kind, commitTime.Ticks, poison);
-        else if (mapped.CommandCount(part) > 0)
-            return assembler.Add(worker, position, mapped.CommandBytes(part), mapped.CommandCount(part), key, table.Index, kind, commitTime.Ticks) ? worker : -1;
-        return -1;
+        if (mapped.IsOrderUnknown && kind == ChangeKind.Delete) await outlet.SettleAsync(cancellationToken);
     }
 
     /// <summary>Maps the row again with the values that PostgreSQL did not send. A row that can't be read again is poison.</summary>
@@ -274,7 +260,9 @@ sealed class StreamPump : IBatchOwner
         foreach (uint oid in oids)
         {
             var position = new Position(commitLsn, 2 * rowsInTransaction++);
-            if (tables.Find(oid) is not { } table || commitLsn < table.Floor) continue;
+            if (tables.Find(oid) is not { } table) continue;
+            resync.Spoil(table.Index);
+            if (commitLsn < table.Floor) continue;
             if (table.Plan is not { } plan)
             {
                 await tables.WithoutPlanAsync(table, commitLsn, cancellationToken);
@@ -286,7 +274,7 @@ sealed class StreamPump : IBatchOwner
                 if (plan.TruncateMode == TruncateMode.Unset) context.Log.TruncateIgnored(table.Name);
                 continue;
             }
-            await SettleAsync(cancellationToken);
+            await outlet.SettleAsync(cancellationToken);
             // A lane that has passed this position proves that the truncate was done before: rows behind it waited for it.
             if (Enumerable.Range(0, context.Applied.Count).Any(lane => context.Applied.Covers(lane, position))) continue;
             if (plan.TruncateMode == TruncateMode.Commands) await TruncateByCommandsAsync(table, plan, position, cancellationToken);
@@ -299,28 +287,7 @@ sealed class StreamPump : IBatchOwner
         var change = new RowChange { Relation = plan.Relation, Kind = ChangeKind.Truncate, Position = position, TransactionId = transaction, CommitTimeUtc = commitTime };
         if (plan.Map(change, mapped) != MapOutcome.Mapped) return;
         await AddPartsAsync(table, ChangeKind.Truncate, position, null, null, cancellationToken);
-        await SettleAsync(cancellationToken);
-    }
-
-    /// <summary>Waits until everything read so far is in Redis.</summary>
-    async ValueTask SettleAsync(CancellationToken cancellationToken)
-    {
-        await FlushAllAsync(cancellationToken);
-        foreach (var writer in context.Writers) await writer.DrainedAsync(cancellationToken);
-    }
-
-    async ValueTask FlushAllAsync(CancellationToken cancellationToken)
-    {
-        lastFlush = context.Time.GetTimestamp();
-        if (!assembler.HasOpen) return;
-        for (int worker = 0; worker < context.Writers.Count; worker++) await FlushAsync(worker, cancellationToken);
-    }
-
-    async ValueTask FlushAsync(int worker, CancellationToken cancellationToken)
-    {
-        if (assembler.Take(worker) is not { } batch) return;
-        await context.Gate.EnterAsync(batch.Count, batch.Bytes, cancellationToken);
-        await context.Writers[worker].SendAsync(WriterWork.Of(batch, this), cancellationToken);
+        await outlet.SettleAsync(cancellationToken);
     }
 
     void ReportSkipped()
@@ -332,13 +299,5 @@ sealed class StreamPump : IBatchOwner
             context.Metrics.RowsSkipped.Add(table.Skipped, new KeyValuePair<string, object?>("table", table.Name));
             table.Skipped = 0;
         }
-    }
-
-    public void Applied(int worker, Batch batch)
-    {
-        context.Count(batch);
-        context.Gate.Leave(batch.Count, batch.Bytes);
-        context.Pool.Return(batch);
-        context.Tracker.Applied(worker);
     }
 }

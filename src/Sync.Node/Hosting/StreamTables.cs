@@ -1,4 +1,5 @@
 using Sync.Contracts;
+using Sync.Node.Resync;
 using Sync.Postgres.Catalog;
 using Sync.Postgres.PgOutput;
 using Sync.Postgres.Rows;
@@ -9,7 +10,7 @@ namespace Sync.Node.Hosting;
 /// Which configured table each relation of one stream is. A new version of a relation compiles its table's plan anew; a table that no longer
 /// compiles is stopped alone, and not before a row comes that its copy does not show. Belongs to the reader.
 /// </summary>
-sealed class StreamTables(PumpContext context, CatalogReader catalog, RowReader rows)
+sealed class StreamTables(PumpContext context, CatalogReader catalog, RowReader rows, ResyncFeed resync)
 {
     readonly Dictionary<uint, TableRuntime?> relations = [];
 
@@ -24,6 +25,8 @@ sealed class StreamTables(PumpContext context, CatalogReader catalog, RowReader 
         // The transaction may have made the column's type or the primary key itself.
         await rows.SeeAsync(transaction, cancellationToken);
         var relation = await catalog.CompleteAsync(decoded, cancellationToken);
+        // Rows may have been read with the columns it had before.
+        resync.Spoil(table.Index);
         context.Log.Issues(context.Tables.Bind(table, relation));
     }
 

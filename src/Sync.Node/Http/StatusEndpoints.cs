@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Sync.Contracts;
 using Sync.Node.Hosting;
+using Sync.Node.Resync;
 using Sync.Node.Telemetry;
 
 namespace Sync.Node.Http;
@@ -22,6 +23,15 @@ sealed class StatusEndpoints(INodeAdmin admin, IDeadLetterReader deadLetters, Pr
         app.MapGet("/api/dlq/{id}", ShowAsync);
         app.MapPost("/api/dlq/retry", RetryAsync);
         app.MapPost("/api/dlq/drop", DropAsync);
+        app.MapGet("/api/resync", () => Results.Json(new ResyncReply(admin.Status.Resyncs), HttpJson.Options));
+        app.MapPost("/api/resync", ResyncAsync);
+        foreach (var order in Enum.GetValues<ResyncOrder>())
+            app.MapPost($"/api/resync/{order.ToString().ToLowerInvariant()}", async (ResyncRequest request, CancellationToken cancellationToken) =>
+                request.Rate is not null ? Bad("rate is set when a re-sync begins")
+                    : Results.Json(new ResyncReply(await admin.OrderResyncAsync(request.Table, order, cancellationToken)), HttpJson.Options));
+        app.MapPost("/api/repair", async (RepairRequest request, CancellationToken cancellationToken) =>
+            request.Table is null || request.Rows is null || request.Remove is null ? Bad("say table, rows and remove")
+                : Results.Json(await admin.RepairAsync(request, cancellationToken), HttpJson.Options));
         app.MapFallback(() => Problem(StatusCodes.Status404NotFound, "there is nothing here; / has the links"));
     }
 
@@ -39,6 +49,8 @@ sealed class StatusEndpoints(INodeAdmin admin, IDeadLetterReader deadLetters, Pr
             { Detail.Length: > 0 } => status.Detail,
             { Snapshot: { } copy } => string.Create(CultureInfo.InvariantCulture,
                 $"{copy.Table}, {copy.PercentDone:F0} %, table {copy.TablesDone + 1} of {copy.TablesTotal}"),
+            { OpenCircuits: 0 } when status.Resyncs.FirstOrDefault(r => r is { IsCopy: true, IsOver: false }) is { } copy => string.Create(CultureInfo.InvariantCulture,
+                $"{copy.Table} is being copied, {copy.Rows} rows so far"),
             { OpenCircuits: > 0 } => $"Redis keeps refusing {status.OpenCircuits} writer(s){(status.LastError.Length > 0 ? $": {status.LastError}" : "")}",
             _ => status.LastError,
         };
@@ -79,6 +91,13 @@ sealed class StatusEndpoints(INodeAdmin admin, IDeadLetterReader deadLetters, Pr
         byte[]? key = request.Key is { Length: > 0 } text ? Encoding.UTF8.GetBytes(text) : null;
         int dropped = await admin.DropDeadLettersAsync(request.Id, key, cancellationToken);
         return Results.Json(new DropReply(dropped), HttpJson.Options);
+    }
+
+    async Task<IResult> ResyncAsync(ResyncRequest request, CancellationToken cancellationToken)
+    {
+        int rate = request.Rate ?? ResyncStatus.DefaultRate;
+        if (rate is < 1 or > ResyncStatus.HighestRate) return Bad($"rate takes 1 to {ResyncStatus.HighestRate}");
+        return Results.Json(new ResyncReply(await admin.StartResyncAsync(request.Table, rate, cancellationToken)), HttpJson.Options);
     }
 
     static IResult Bad(string error) => Problem(StatusCodes.Status400BadRequest, error);

@@ -18,7 +18,7 @@ namespace Sync.Node.Http;
 /// </summary>
 public sealed class StatusServer : IAsyncDisposable
 {
-    const long LargestBody = 64 * 1024;
+    const long LargestBody = 1024 * 1024;
     static readonly TimeSpan patience = TimeSpan.FromSeconds(2);
 
     readonly WebApplication app;

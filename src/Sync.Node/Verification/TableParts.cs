@@ -21,6 +21,9 @@ sealed class TableParts(TableConfig config, Relation relation, VerificationPlan 
 
     public RowExpectation Expect(ReadRow row) => plan.Expect(Change(ChangeKind.Insert, row.Tuple));
 
+    /// <summary>The same, but a key that may have come to the end of its life has to be there.</summary>
+    public RowExpectation Insist(ReadRow row) => plan.Expect(Change(ChangeKind.Insert, row.Tuple), insists: true);
+
     /// <summary>The ordering key of a row that may not exist: of its columns only the primary key is known then.</summary>
     public byte[] OrderingKey(IReadOnlyList<string> key, ReadRow? row)
     {

@@ -10,7 +10,7 @@ namespace Sync.Node.Verification;
 /// is equal is equal. Only what differs is looked at again (<see cref="Settlement"/>). Memory is bounded by the chunk.
 /// </summary>
 sealed class TableVerifier(
-    TableParts table, RedisState redis, AppliedGate gate, VerifyOptions options, TableReport report, TimeProvider time)
+    TableParts table, RedisState redis, AppliedGate gate, RepairClient? repair, VerifyOptions options, TableReport report, TimeProvider time)
 {
     /// <summary>SCAN may give a place twice; so many that are too much are remembered, so as to count each once.</summary>
     const int MaxRemembered = 100_000;
@@ -85,8 +85,22 @@ sealed class TableVerifier(
         if (suspects.Count == 0) return;
         var (found, unsettled) = await settlement.RunAsync(suspects, cancellationToken);
         Count(unsettled, "unsettled", n => report.Unsettled += n);
-        Count(await SortAsync(found, cancellationToken));
+        var drift = await SortAsync(found, cancellationToken);
+        if (repair is null || drift.Count == 0)
+        {
+            Count(drift);
+            return;
+        }
+        await repair.RunAsync(table.Config.FullName, drift, cancellationToken);
+        int before = Keys(drift);
+        var (still, open) = await settlement.RunAsync(drift, cancellationToken);
+        still = await SortAsync(still, cancellationToken);
+        Count(open, "unsettled", n => report.Unsettled += n);
+        Count(still);
+        report.Repaired += Math.Max(0, before - Keys(still) - Keys(open));
     }
+
+    static int Keys(List<Suspect> suspects) => suspects.Sum(s => s.Differences.DistinctBy(d => Convert.ToHexString(d.Key)).Count());
 
     /// <summary>Puts aside what waits in the dead letters and what another writer may have done; the rest is drift.</summary>
     async Task<List<Suspect>> SortAsync(List<Suspect> found, CancellationToken cancellationToken)

@@ -3,8 +3,9 @@ namespace Sync.Node.Verification;
 /// <summary>What a comparison asks for.</summary>
 /// <param name="Table">Only this table, as <c>schema.table</c>; null for all.</param>
 /// <param name="RowsPerSecond">Rows read from PostgreSQL, and keys looked up, at most; 1 or more.</param>
+/// <param name="Repair">Whether the running node is asked to mend what differs.</param>
 /// <param name="Examples">Differences shown of each table, 0 to 1000.</param>
-sealed record VerifyOptions(string? Table, int RowsPerSecond, int Examples)
+sealed record VerifyOptions(string? Table, int RowsPerSecond, bool Repair, int Examples)
 {
     public const int DefaultRowsPerSecond = 10_000;
 
@@ -48,6 +49,9 @@ sealed record TableReport(string Table)
 
     /// <summary>Keys that can't be traced back to one row.</summary>
     public long Untraceable { get; set; }
+
+    /// <summary>Differences that were gone after the node had been asked to mend them.</summary>
+    public long Repaired { get; set; }
 
     /// <summary>Why nothing of the table could be compared; empty when something was.</summary>
     public string Skipped { get; init; } = "";

@@ -35,6 +35,27 @@ public sealed class RowChunks(PostgresPrimary primary, Relation relation, bool i
 
     readonly CopyTextReader reader = new(relation.Columns.Count + 1);
     NpgsqlConnection? connection;
+    bool isOneSnapshot;
+
+    /// <summary>
+    /// From here to <see cref="EndSnapshotAsync"/> all is read as it is at this one moment.
+    /// </summary>
+    /// <returns>Which transactions it shows, as pg_current_snapshot() writes it (PostgreSQL docs, "Transaction ID and Snapshot Information Functions").</returns>
+    /// <exception cref="SyncException">PostgreSQL refuses, or the connection is lost.</exception>
+    public async Task<string> BeginSnapshotAsync(CancellationToken ct)
+    {
+        await ExecuteAsync("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", ct).ConfigureAwait(false);
+        isOneSnapshot = true;
+        return (string)(await ExecuteAsync("SELECT pg_current_snapshot()::text", ct).ConfigureAwait(false))!;
+    }
+
+    /// <summary>Lets go of the moment, so that it holds back no vacuum.</summary>
+    /// <exception cref="SyncException">The connection is lost.</exception>
+    public async Task EndSnapshotAsync(CancellationToken ct)
+    {
+        isOneSnapshot = false;
+        await ExecuteAsync("ROLLBACK", ct).ConfigureAwait(false);
+    }
 
     /// <summary>The rows behind a key, in its order.</summary>
     /// <param name="after">The last key seen; null for the table's begin.</param>
@@ -76,6 +97,7 @@ public sealed class RowChunks(PostgresPrimary primary, Relation relation, bool i
         var sql = Select();
         string and = Filter(sql, " WHERE ", rowFilter);
         sql.Append(and).Append(KeyColumns()).Append(" IN (").AppendJoin(", ", keys.Select(Literals)).Append(')');
+        if (isOneSnapshot) await ExecuteAsync("SAVEPOINT keys", ct).ConfigureAwait(false);
         try
         {
             await CopyAsync(sql, found, long.MaxValue, ct).ConfigureAwait(false);
@@ -84,7 +106,23 @@ public sealed class RowChunks(PostgresPrimary primary, Relation relation, bool i
         catch (SyncException e) when (e.InnerException is PostgresException { SqlState: ['2', '2', ..] })
         {
             // Class 22 is "data exception": a text that the type does not take.
+            if (isOneSnapshot) await ExecuteAsync("ROLLBACK TO SAVEPOINT keys", ct).ConfigureAwait(false);
             return false;
+        }
+    }
+
+    async Task<object?> ExecuteAsync(string sql, CancellationToken ct)
+    {
+        try
+        {
+            connection ??= await CopyExport.OpenConnectionAsync(primary, ct).ConfigureAwait(false);
+            await using var command = new NpgsqlCommand(sql, connection);
+            return await command.ExecuteScalarAsync(ct).ConfigureAwait(false);
+        }
+        catch (NpgsqlException e)
+        {
+            await DisposeAsync().ConfigureAwait(false);
+            throw primary.Describe(e);
         }
     }
 
@@ -154,6 +192,7 @@ public sealed class RowChunks(PostgresPrimary primary, Relation relation, bool i
 
     public async ValueTask DisposeAsync()
     {
+        isOneSnapshot = false;
         if (connection is null) return;
         await connection.DisposeAsync().ConfigureAwait(false);
         connection = null;

@@ -125,7 +125,7 @@ public sealed class DeadLetterStore(RedisKeys keys, TimeProvider time)
         {
             if (await GetAsync(connection, id, cancellationToken) is not { } letter) continue;
             if (letter.IsOvertaken && !force)
-                return new ReplayResult(applied, new ReplayFailure(id, "a later change of its key was applied; drop it, or retry with --force"));
+                return new ReplayResult(applied, new ReplayFailure(id, "a later change of its key was applied; drop it and repair the row, or retry with --force"));
             if (!TryArguments(letter, out var arguments, out string error)) return new ReplayResult(applied, new ReplayFailure(id, error));
             var reply = await EvalAsync(connection, DeadLetterScripts.Replay, arguments, cancellationToken);
             long outcome = reply.Items[0].AsInt64();

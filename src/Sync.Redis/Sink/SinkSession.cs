@@ -167,6 +167,27 @@ public sealed class SinkSession : IBatchSink, IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Runs commands between two flights in one transaction, which like a flight is refused once another owner took over. Returns their replies, of which
+    /// some may be errors.
+    /// </summary>
+    /// <exception cref="RedisFencedException">Another owner took over, or the owner's token is gone; nothing was applied.</exception>
+    /// <exception cref="RedisTransientException">Nothing was applied, or nobody knows.</exception>
+    /// <exception cref="SyncException">Redis refuses one of the commands as such; nothing was applied.</exception>
+    public async ValueTask<IReadOnlyList<RespValue>> TransactAsync(RespCommands commands, CancellationToken cancellationToken)
+    {
+        var all = new RespCommands().Add("MULTI").Append(commands).Add("EXEC");
+        while (true)
+        {
+            await GuardAsync(cancellationToken);
+            var replies = await Connection.ExecutePipelineAsync(all, cancellationToken);
+            if (replies[^1].IsError)
+                foreach (var reply in replies) reply.OrThrow(connection.Endpoint, connection.User);
+            if (!replies[^1].IsNull) return replies[^1].Items;
+            await CheckHistoryAsync(cancellationToken);
+        }
+    }
+
     /// <summary>A server that took over another's data keeps its connections, and that data may hold our token but not all we wrote.</summary>
     async ValueTask CheckHistoryAsync(CancellationToken cancellationToken)
     {

@@ -35,7 +35,7 @@ public sealed class OperatingDocsTests
     [Fact]
     public void Every_command_should_be_documented()
     {
-        foreach (string command in (string[])["run", "snapshot", "validate", "init", "status", "dlq list", "verify", "demo", "version"]) text.ShouldContain($"| `actorsync {command}`");
+        foreach (string command in (string[])["run", "snapshot", "validate", "init", "status", "dlq list", "verify", "resync", "demo", "version"]) text.ShouldContain($"| `actorsync {command}`");
     }
 
     static string Root()

@@ -16,7 +16,7 @@ public sealed class UsageTests : IDisposable
     [InlineData("init", "PGPASSWORD=")]
     [InlineData("status", "jq .lagMs")]
     [InlineData("dlq", "actorsync dlq retry --key")]
-    [InlineData("verify", "actorsync verify --table public.orders")]
+    [InlineData("verify", "actorsync verify --repair")]
     [InlineData("demo", "--check --seconds")]
     [InlineData("version", "actorsync version")]
     public async Task Help_should_teach_by_example(string command, string example)
@@ -68,6 +68,7 @@ public sealed class UsageTests : IDisposable
     [InlineData("verify --rate 0", "--rate takes 1 to")]
     [InlineData("verify --examples 1001", "--examples takes 0 to 1000")]
     [InlineData("verify --table nope", "Table nope is not configured")]
+    [InlineData("verify --repair", "--repair asks the running node")]
     [InlineData("demo --seconds 0", "--seconds takes 1 to 3600")]
     [InlineData("init --redis localhost:70000", "--redis HOST:PORT")]
     [InlineData("init --tables a.b.c", "a.b.c")]

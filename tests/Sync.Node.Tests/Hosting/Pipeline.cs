@@ -97,12 +97,12 @@ sealed class Pipeline : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until everything committed so far is in Redis and confirmed.</summary>
+    /// <summary>Waits until everything committed so far is in Redis and confirmed, and every table has its copy.</summary>
     public async Task CaughtUpAsync()
     {
         var now = Lsn.Parse((string)(await ScalarAsync("select pg_current_wal_insert_lsn()::text"))!);
         await SqlAsync("select pg_logical_emit_message(true, 'test', 'behind')");
-        await UntilAsync(() => Task.FromResult(Lsn.Parse(Host.Status.Lsn.Applied) >= now), $"everything up to {now} should be applied");
+        await UntilAsync(() => Task.FromResult(Lsn.Parse(Host.Status.Lsn.Applied) >= now && Host.Status.Resyncs.All(r => r.IsOver || !r.IsCopy)), $"everything up to {now} should be applied");
     }
 
     public async Task StopNodeAsync()

@@ -110,7 +110,7 @@ public sealed class DeadLetterEndpointTests : IAsyncLifetime
     [Fact]
     public async Task Huge_body_should_be_refused()
     {
-        (await server.PostAsync("/api/dlq/retry", $$"""{"key":"{{new string('x', 100_000)}}"}""")).Status.ShouldBe(413);
+        (await server.PostAsync("/api/dlq/retry", $$"""{"key":"{{new string('x', 1_100_000)}}"}""")).Status.ShouldBe(413);
         server.Node.Asked.ShouldBeEmpty();
     }
 

@@ -4,6 +4,7 @@ using Sync.Contracts.Rows;
 using Sync.Engine.DeadLetters;
 using Sync.Node.Hosting;
 using Sync.Node.Http;
+using Sync.Node.Resync;
 
 namespace Sync.Node.Tests.Http;
 
@@ -52,6 +53,24 @@ sealed class FakeNode : INodeAdmin, IDeadLetterReader
     {
         Asked.Add($"drop id={id} key={(key is null ? "" : Encoding.UTF8.GetString(key))}");
         return Failure is null ? Task.FromResult(2) : throw Failure;
+    }
+
+    public Task<IReadOnlyList<ResyncStatus>> StartResyncAsync(string? table, int rowsPerSecond, CancellationToken cancellationToken)
+    {
+        Asked.Add($"resync {table ?? "all"} at {rowsPerSecond}");
+        return Failure is null ? Task.FromResult(Status.Resyncs) : throw Failure;
+    }
+
+    public Task<IReadOnlyList<ResyncStatus>> OrderResyncAsync(string? table, ResyncOrder order, CancellationToken cancellationToken)
+    {
+        Asked.Add($"{order.ToString().ToLowerInvariant()} {table ?? "all"}");
+        return Failure is null ? Task.FromResult(Status.Resyncs) : throw Failure;
+    }
+
+    public Task<RepairReply> RepairAsync(RepairRequest request, CancellationToken cancellationToken)
+    {
+        Asked.Add($"repair {request.Table}: {request.Rows.Count} rows, {string.Join(' ', request.Remove.Select(p => $"{p.Key}/{p.Part}"))}");
+        return Failure is null ? Task.FromResult(new RepairReply(1, 2, 0, "")) : throw Failure;
     }
 
     public Task<IReadOnlyList<DeadLetter>> ListAsync(string? after, int count, CancellationToken cancellationToken) =>

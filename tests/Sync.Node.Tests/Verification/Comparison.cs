@@ -6,7 +6,7 @@ namespace Sync.Node.Tests.Verification;
 /// <summary>Compares both ends of a pipeline as <c>actorsync verify</c> does, and says what it found in few words.</summary>
 static class Comparison
 {
-    public static readonly VerifyOptions Options = new(Table: null, RowsPerSecond: 10_000_000, Examples: 1000);
+    public static readonly VerifyOptions Options = new(Table: null, RowsPerSecond: 10_000_000, Repair: false, Examples: 1000);
 
     public static Task<VerifyReport> VerifyAsync(this Pipeline pipeline, VerifyOptions? options = null, Uri? url = null) =>
         new Verifier(Pipeline.Load(pipeline.Config), url, TimeProvider.System).RunAsync(options ?? Options, CancellationToken.None);

@@ -24,7 +24,7 @@ public static class ConfigKeys
             "exactly-once: Redis records the position reached in the transaction of the data, and refuses whoever was replaced; at-least-once: neither, so after a crash the last seconds are written again.")
             { Choices = ["exactly-once", "at-least-once"] },
         new("onRedisLoss", Choice, "resync",
-            "What to do when Redis lost changes that PostgreSQL no longer has: resync copies the tables again; stop ends the process, for somebody to look first.")
+            "What to do when Redis lost changes that PostgreSQL no longer has: resync re-reads the tables; stop ends the process, for somebody to look first.")
             { Choices = ["resync", "stop"] },
         Time("rewindWindow", "5s",
             "How long PostgreSQL keeps the WAL of what Redis has acknowledged: a Redis that falls back by less (a failover, a restart with appendfsync everysec) is caught up from there.")

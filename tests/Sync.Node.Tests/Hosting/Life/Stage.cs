@@ -101,7 +101,7 @@ sealed class Stage : IAsyncDisposable
     {
         var now = Lsn.Parse((await ScalarAsync<string>("select pg_current_wal_insert_lsn()::text"))!);
         await SqlAsync("select pg_logical_emit_message(true, 'test', 'behind')");
-        await node.UntilAsync(() => node.Status.State == NodeState.Streaming && Lsn.Parse(node.Status.Lsn.Applied) >= now, $"everything up to {now} should be applied");
+        await node.UntilAsync(() => node.Status.State == NodeState.Streaming && Lsn.Parse(node.Status.Lsn.Applied) >= now && node.Status.Resyncs.All(r => r.IsOver || !r.IsCopy), $"everything up to {now} should be applied");
     }
 
     public Task<string?> ConfirmedAsync() => ScalarAsync<string>($"select confirmed_flush_lsn::text from pg_replication_slots where slot_name = '{Slot}'");

@@ -1,0 +1,81 @@
+using Sync.Contracts;
+using Sync.Contracts.Rows;
+using Sync.Engine.Batching;
+using Sync.Engine.Mapping;
+
+namespace Sync.Node.Hosting;
+
+/// <summary>
+/// Where the reader of a stream puts what rows became: into one open batch per writer, which goes out when it is full or when asked for. Belongs
+/// to the reader.
+/// </summary>
+sealed class StreamOutlet(PumpContext context) : IBatchOwner
+{
+    readonly BatchAssembler assembler = new(
+        context.Config.FlushWorkers, new BatchLimits(context.Config.FlushBufferSize), context.Tracker, context.Pool.Rent);
+    readonly TimeSpan flushInterval = context.Config.FlushInterval;
+    long lastFlush;
+    uint looks;
+
+    /// <summary>The running number of the last change set.</summary>
+    public long Sequence => assembler.Sequence;
+
+    public bool HasOpen => assembler.HasOpen;
+
+    /// <summary>While PostgreSQL keeps sending, a partial batch waits no longer than flushInterval; looking at the clock for each row would cost more than the row.</summary>
+    public bool IsFlushDue() => (++looks & 63) == 0 && context.Time.GetElapsedTime(lastFlush) > flushInterval;
+
+    /// <summary>Adds one part of what a row became, unless Redis has it already. Returns the writer whose batch is full now, or -1.</summary>
+    /// <param name="mapped">The row's parts.</param>
+    /// <param name="part">Which of them.</param>
+    /// <param name="table">Whose row it is.</param>
+    /// <param name="kind">What happened to it.</param>
+    /// <param name="position">Of the part.</param>
+    /// <param name="commitTicks">When it was committed.</param>
+    /// <param name="poison">Why it can't be written; null when it can.</param>
+    public int Add(MappedChange mapped, int part, TableRuntime table, ChangeKind kind, Position position, long commitTicks, string? poison)
+    {
+        var key = mapped.Key(part);
+        int lane = context.Router.LaneOf(key);
+        if (context.Applied.Covers(lane, position))
+        {
+            table.Skipped++;
+            return -1;
+        }
+        int worker = context.Router.WorkerOf(lane);
+        if (poison is not null) assembler.AddPoison(worker, position, key, table.Index, kind, commitTicks, poison);
+        else if (mapped.CommandCount(part) > 0)
+            return assembler.Add(worker, position, mapped.CommandBytes(part), mapped.CommandCount(part), key, table.Index, kind, commitTicks) ? worker : -1;
+        return -1;
+    }
+
+    /// <summary>Waits until everything read so far is in Redis.</summary>
+    public async ValueTask SettleAsync(CancellationToken cancellationToken)
+    {
+        await FlushAllAsync(cancellationToken);
+        foreach (var writer in context.Writers) await writer.DrainedAsync(cancellationToken);
+    }
+
+    /// <summary>Everything read so far is on its way.</summary>
+    public async ValueTask FlushAllAsync(CancellationToken cancellationToken)
+    {
+        lastFlush = context.Time.GetTimestamp();
+        if (!assembler.HasOpen) return;
+        for (int worker = 0; worker < context.Writers.Count; worker++) await FlushAsync(worker, cancellationToken);
+    }
+
+    public async ValueTask FlushAsync(int worker, CancellationToken cancellationToken)
+    {
+        if (assembler.Take(worker) is not { } batch) return;
+        await context.Gate.EnterAsync(batch.Count, batch.Bytes, cancellationToken);
+        await context.Writers[worker].SendAsync(WriterWork.Of(batch, this), cancellationToken);
+    }
+
+    public void Applied(int worker, Batch batch)
+    {
+        context.Count(batch);
+        context.Gate.Leave(batch.Count, batch.Bytes);
+        context.Pool.Return(batch);
+        context.Tracker.Applied(worker);
+    }
+}
