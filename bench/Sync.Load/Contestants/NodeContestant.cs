@@ -20,21 +20,21 @@ sealed class NodeContestant(NodeVariant? variant = null) : Contestant
     public static ProcessStartInfo Start(Stage stage, string publication, string slot, string tables, string folder, int changeSets) =>
         CommandLine("dotnet", typeof(NodeContestant).Assembly.Location, NodeChild.Command, WriteConfig(stage, publication, slot, tables, folder), $"{changeSets}");
 
-    /// <summary>Copies the tables first, and reports when <paramref name="rows"/> rows are in Redis.</summary>
+    /// <summary>Makes its own slot, copies the tables, and reports when <paramref name="rows"/> rows are in Redis. With a slot that was there before, a table is copied while the stream goes on.</summary>
     public static ProcessStartInfo StartCopy(Stage stage, string publication, string slot, string tables, string folder, int rows, int workers)
     {
-        string config = WriteConfig(stage, publication, slot, tables, folder, $"{{ mode: onetime, parallelWorkers: {workers} }}");
+        string config = WriteConfig(stage, publication, slot, tables, folder, $"{{ mode: onetime, parallelWorkers: {workers} }}", "app");
         return CommandLine("dotnet", typeof(NodeContestant).Assembly.Location, NodeChild.Command, config, $"{rows}", "copy");
     }
 
     /// <summary>Writes a node's configuration and names the file.</summary>
-    public static string WriteConfig(Stage stage, string publication, string slot, string tables, string folder, string snapshot = "{ mode: never }")
+    public static string WriteConfig(Stage stage, string publication, string slot, string tables, string folder, string snapshot = "{ mode: never }", string owner = "user")
     {
         string config = Path.Combine(folder, "config.yaml");
         File.WriteAllText(config, $$"""
             postgres:
               conn: { host: 127.0.0.1, port: {{stage.Postgres.Port}}, database: postgres, user: postgres }
-              repl: { pub: {{publication}}, slot: {{slot}}, owner: user }
+              repl: { pub: {{publication}}, slot: {{slot}}, owner: {{owner}} }
             redis:
               conn: { host: 127.0.0.1, port: {{stage.Redis.Port}} }
             snapshot: {{snapshot}}

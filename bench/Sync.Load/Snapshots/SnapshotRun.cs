@@ -49,7 +49,6 @@ sealed partial class SnapshotRun : IAsyncDisposable
     public async Task<SnapshotResult> CopyAsync(int workers)
     {
         await stage.RedisClient.CommandAsync("FLUSHALL", "SYNC");
-        await stage.ExecuteAsync($"select pg_create_logical_replication_slot('{slot}', 'pgoutput')");
         using var folder = new Sandbox();
         var start = NodeContestant.StartCopy(stage, workload.Publication, slot, workload.Tables, folder.Path, Rows, workers);
         var result = await MeasureAsync($"actorsync, {workers} {(workers == 1 ? "worker" : "workers")}", start, async (process, patience) =>
@@ -85,6 +84,7 @@ sealed partial class SnapshotRun : IAsyncDisposable
         ProcessUsage.TryRead(stage.PostmasterPid, out var postgresBefore);
         using var process = ContestantProcess.Start(start);
         var figures = await wait(process, patience.Token);
+        await SessionsEndedAsync(patience.Token);
         ProcessUsage.TryRead(stage.RedisPid, out var redis);
         ProcessUsage.TryRead(stage.PostmasterPid, out var postgres);
         return new SnapshotResult
@@ -97,6 +97,13 @@ sealed partial class SnapshotRun : IAsyncDisposable
             ClientCpuSeconds = figures.CpuSeconds,
             Difference = await DifferenceAsync(),
         };
+    }
+
+    /// <summary>What a session has used is counted once the server has seen it end.</summary>
+    async Task SessionsEndedAsync(CancellationToken cancellationToken)
+    {
+        const string others = "select count(*) from pg_stat_activity where backend_type in ('client backend', 'walsender') and pid <> pg_backend_pid()";
+        while (await stage.Postgres.ScalarAsync<long>(others) > 0) await Task.Delay(10, cancellationToken);
     }
 
     async Task<string?> DifferenceAsync()
