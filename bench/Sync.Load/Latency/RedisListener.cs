@@ -7,8 +7,8 @@ using System.Text;
 namespace Sync.Load.Latency;
 
 /// <summary>
-/// Hears the message that every row sends in the transaction that writes it, and notes when all rows of a beat are there. It sleeps in between: one that
-/// looks again and again takes half a core from those who are measured.
+/// Hears the message that every row sends in the transaction that writes it, and notes when all rows of a beat are there. It sleeps in between:
+/// with a thread that looked every 0.1 ms this program used about 0.6 of a core, on the machine of those who are measured.
 /// </summary>
 sealed class RedisListener : IDisposable
 {
