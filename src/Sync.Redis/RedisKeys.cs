@@ -32,4 +32,7 @@ public sealed class RedisKeys(string slot)
 
     /// <summary>A hash: how far the re-sync of each table is.</summary>
     public string Resync { get; } = $"{Prefix}{{{slot}}}:resync";
+
+    /// <summary>In a Cluster, the progress of one hash slot: a hash in that very slot.</summary>
+    public string ProgressOf(int hashSlot) => $"{Prefix}{slot}:{{{Cluster.HashSlots.TagOf(hashSlot)}}}:progress";
 }

@@ -36,6 +36,9 @@ public sealed class RedisServer : IDisposable
 
     public int Port { get; private set; }
 
+    /// <summary>Whether it was started and neither killed nor stopped.</summary>
+    public bool IsRunning => process is not null;
+
     /// <summary>0 unless started with certificates.</summary>
     public int TlsPort { get; private set; }
 

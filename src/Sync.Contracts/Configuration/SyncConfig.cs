@@ -134,6 +134,12 @@ public sealed record RedisOptions
 
     /// <summary>Seeds of a Redis Cluster; empty for a single server.</summary>
     public IReadOnlyList<HostPort> Nodes { get; init; } = [];
+
+    /// <summary>Hash tag of the keys ActorSync keeps for itself, which are all in one hash slot of a Cluster: the replication slot's name.</summary>
+    public string Tag { get; init; } = "";
+
+    /// <summary>Whether it is a Redis Cluster.</summary>
+    public bool IsCluster => Nodes.Count > 0;
     public SentinelOptions? Sentinel { get; init; }
 }
 

@@ -52,18 +52,7 @@ sealed class CommandSession(IReadOnlyDictionary<string, string> environment, str
         return (loaded, result.Warnings);
     }
 
-    /// <summary>As <see cref="Load"/>, for commands that work with the servers; what is not built yet is refused, not ignored.</summary>
-    /// <exception cref="SyncException">Also when it asks for a Redis Cluster.</exception>
-    public (SyncConfig Config, IReadOnlyList<ConfigIssue> Warnings) LoadSupported(ParseResult parsed)
-    {
-        var result = Load(parsed);
-        return Unsupported(result.Config) is { } problem ? throw problem : result;
-    }
-
-    public static SyncException? Unsupported(SyncConfig config) => config.Redis switch
-    {
-        { Nodes.Count: > 0 } => new SyncException(ExitCode.RedisUnsuitable,
-            $"{config.Source}: redis.nodes asks for Redis Cluster, which is not supported yet: remove it and name a single server under redis.conn."),
-        _ => null,
-    };
+    /// <summary>What a Redis Cluster can't do yet is refused, not ignored.</summary>
+    public static SyncException NotInCluster(SyncConfig config, string command) => new(ExitCode.RedisUnsuitable,
+        $"{config.Source}: actorsync {command} does not work with a Redis Cluster (redis.nodes) yet; actorsync snapshot --table T copies a table again.");
 }

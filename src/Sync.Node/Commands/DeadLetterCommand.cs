@@ -133,7 +133,7 @@ static class DeadLetterCommand
         {
             using var signals = new StopSignals();
             var given = parsed.GetValue(url) is { } text ? NodeClient.ParseUrl(text) : null;
-            using var access = await DeadLetterAccess.OpenAsync(given, () => session.LoadSupported(parsed).Config, session.Time, signals.Token);
+            using var access = await DeadLetterAccess.OpenAsync(given, () => session.Load(parsed).Config, session.Time, signals.Token);
             return (int)await work(access, parsed, signals.Token);
         });
 }

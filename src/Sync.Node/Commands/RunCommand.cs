@@ -21,7 +21,7 @@ static class RunCommand
         command.SetAction(async (parsed, _) =>
         {
             using var signals = new StopSignals();
-            var (config, warnings) = session.LoadSupported(parsed);
+            var (config, warnings) = session.Load(parsed);
             return await RunNodeAsync(config, warnings, new HostOptions(), session, signals.Token);
         });
         return command;
@@ -39,7 +39,7 @@ static class RunCommand
         command.SetAction(async (parsed, _) =>
         {
             using var signals = new StopSignals();
-            var (config, warnings) = session.LoadSupported(parsed);
+            var (config, warnings) = session.Load(parsed);
             string? only = parsed.GetValue(table) is { } name ? Configured(name, config) : null;
             return await RunNodeAsync(config, warnings, new HostOptions(SnapshotOnly: true, only), session, signals.Token);
         });

@@ -29,13 +29,11 @@ static class ValidateCommand
             var (config, warnings) = session.Load(parsed);
             var report = new CheckReport();
             foreach (var warning in warnings) report.Warn(warning.ToString());
-            var unsupported = CommandSession.Unsupported(config);
-            if (unsupported is not null) report.Error(unsupported);
             var broken = Templates(config, report);
             if (parsed.GetValue(connect))
             {
                 ulong? system = await new PostgresChecks(config, broken, report, session.Time).RunAsync(signals.Token);
-                if (unsupported is null) await new RedisChecks(config, report, session.Time).RunAsync(system, signals.Token);
+                await new RedisChecks(config, report, session.Time).RunAsync(system, signals.Token);
             }
             foreach (var table in config.Tables.Where(t => !report.Shows(t.FullName))) Show(table, !broken.Contains(table), report);
             Truncates(config, report);
@@ -43,6 +41,7 @@ static class ValidateCommand
                 report.Warn($"rewindWindow is {config.RewindWindow.TotalSeconds:0.###} s, but a failover by Sentinels may take {shortestRewind.TotalSeconds:0} s to be noticed,"
                     + " and what only the old master holds is lost: set it to 5s or more");
             report.Note($"delivery of every table: {Guarantees.Of(config)}");
+            foreach (var table in config.Tables.Where(t => !broken.Contains(t) && config.Redis.IsCluster)) report.Note($"{table.FullName}: {Guarantees.Of(config, table)}");
             report.Write(config.Tables.Count, session.Out, session.Error, Terminal.HasColours);
             return (int)report.Outcome(parsed.GetValue(strict));
         });

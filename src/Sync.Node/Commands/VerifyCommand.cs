@@ -41,7 +41,8 @@ static class VerifyCommand
         command.SetAction(async (parsed, _) =>
         {
             using var signals = new StopSignals();
-            var (config, _) = session.LoadSupported(parsed);
+            var (config, _) = session.Load(parsed);
+            if (parsed.GetValue(repair) && config.Redis.IsCluster) throw CommandSession.NotInCluster(config, "verify --repair");
             var options = new VerifyOptions(
                 parsed.GetValue(table) is { } name ? RunCommand.Configured(name, config) : null,
                 Within("--rate", parsed.GetValue(rate), 1, 10_000_000), parsed.GetValue(repair), Within("--examples", parsed.GetValue(examples), 0, MostExamples));

@@ -1,4 +1,5 @@
 using Sync.Engine.DeadLetters;
+using Sync.Redis.Cluster;
 
 namespace Sync.Node.Hosting;
 
@@ -19,7 +20,10 @@ sealed class DeadLetterDesk(PumpContext context)
             var writer = WriterOf(parked);
             await writer.RunBehindAsync(async (session, ct) =>
             {
-                var result = await context.Writer.DeadLetters.ReplayAsync(session.Connection, parked, force, ct);
+                var store = context.Writer.DeadLetters;
+                var result = writer.Nodes is { } nodes
+                    ? await new ClusterReplay(nodes, store).RunAsync(session, parked, force, ct)
+                    : await store.ReplayAsync(session.Connection, parked, force, ct);
                 applied += result.Applied;
                 if (result.Failure is null) writer.Unpark(parked);
                 else failed++;

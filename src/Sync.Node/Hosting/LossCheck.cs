@@ -15,13 +15,17 @@ namespace Sync.Node.Hosting;
 /// </summary>
 sealed class LossCheck(WriterContext writer, Source source)
 {
-    public async Task CloseAsync(SinkSession session, LanePositions positions, CancellationToken cancellationToken)
+    /// <param name="session">To the server that holds our own keys.</param>
+    /// <param name="positions">What it holds.</param>
+    /// <param name="stamped">What the master of a Cluster that knows least was told; null when there is no Cluster, or none was told anything yet.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task CloseAsync(SinkSession session, LanePositions positions, Lsn? stamped, CancellationToken cancellationToken)
     {
         var begin = source.Slot.Facts.ConfirmedFlushLsn;
         string slot = source.Slot.Facts.Name;
-        if (positions.Confirmed >= begin && !source.Slot.Created)
+        if (positions.Confirmed >= begin && (stamped ?? begin) >= begin && !source.Slot.Created)
         {
-            if (writer.Config.Delivery == Delivery.ExactlyOnce && positions.Highest < writer.Stats.Highest)
+            if (writer.Cluster is null && writer.Config.Delivery == Delivery.ExactlyOnce && positions.Highest < writer.Stats.Highest)
             {
                 Count("redis_rewound");
                 writer.Log.Rewound(positions.Highest.ToString(), writer.Stats.Highest.ToString());

@@ -10,6 +10,7 @@ using Sync.Engine.Resync;
 using Sync.Node.Resync;
 using Sync.Postgres.Rows;
 using Sync.Postgres.Streaming;
+using Sync.Redis.Cluster;
 using Sync.Redis.Errors;
 using Sync.Redis.Sink;
 
@@ -80,15 +81,18 @@ sealed class NodeEngine
         if (connection.Server.EvictsKeys) writer.Log.Evicts(connection.Endpoint, connection.Server.EvictionPolicy);
         string system = source.Facts.SystemIdentifier.ToString(CultureInfo.InvariantCulture);
         var positions = await writer.Progress.BeginAsync(connection, system, writer.Fence, soft);
-        await new LossCheck(writer, source).CloseAsync(session, positions, soft);
+        var (cluster, held) = await ClusterAsync(writer, source, session, soft);
+        writer = writer with { Cluster = cluster };
+        await new LossCheck(writer, source).CloseAsync(session, positions, held?.Confirmed, soft);
         var marks = await writer.Snapshots.LoadAsync(connection, soft);
         var parkedKeys = await writer.DeadLetters.LoadParkedKeysAsync(connection, soft);
         writer.Stats.SetDeadLetters(await writer.DeadLetters.CountAsync(connection, soft));
         writer.EnsureDeadLettersFit();
-        var context = Assemble(writer, tables, source, positions, parkedKeys.Keys);
+        var replay = held is null ? null : new SlotReplay(held.Slots, HashSlots.Of(config.Redis.Tag), await writer.TruncatesAsync(connection, soft), parkedKeys.Keys);
+        var context = Assemble(writer, tables, source, positions, replay, parkedKeys.Keys);
         foreach (var table in tables.All)
             table.Floor = marks.TryGetValue(table.Name, out var mark) && mark.State == SnapshotState.Done ? mark.Lsn : Lsn.None;
-        var engine = new NodeEngine(context, shared.Recent, connection.Endpoint, marks, soft, hard);
+        var engine = new NodeEngine(context, shared.Recent, cluster is null ? connection.Endpoint : string.Join(", ", cluster.Map.Masters), marks, soft, hard);
         engine.writers = Task.WhenAll(context.Writers.Select(w => Task.Run(() => engine.WatchAsync(w.RunAsync(engine.writing.Token)), CancellationToken.None)));
         if (config.Redis.Sentinel is not null)
         {
@@ -98,7 +102,18 @@ sealed class NodeEngine
         return engine;
     }
 
-    static PumpContext Assemble(WriterContext writer, TableSet tables, Source source, LanePositions positions, IEnumerable<byte[]> parkedKeys)
+    /// <summary>Of a Redis Cluster: takes all masters over and reads how far each hash slot is.</summary>
+    static async Task<(ClusterView? View, ClusterPositions? Held)> ClusterAsync(WriterContext writer, Source source, SinkSession session, CancellationToken cancellationToken)
+    {
+        var config = writer.Config;
+        if (!config.Redis.IsCluster) return (null, null);
+        var view = await ClusterView.TakeOverAsync(config.Redis, config.WriteTimeout, writer.Time, writer.Keys, writer.Fence, cancellationToken);
+        await using var nodes = new ClusterConnections(view);
+        return (view, await ClusterProgress.LoadAsync(nodes, session, source.Slot.Facts.ConfirmedFlushLsn, config.FlushWorkers, cancellationToken));
+    }
+
+    static PumpContext Assemble(
+        WriterContext writer, TableSet tables, Source source, LanePositions positions, SlotReplay? replay, IReadOnlyCollection<byte[]> parkedKeys)
     {
         var config = writer.Config;
         var router = new LaneRouter(LanePositions.DefaultLanes, config.FlushWorkers);
@@ -109,7 +124,7 @@ sealed class NodeEngine
         var writers = parked.Select((keys, index) => new RedisWriter(index, writer, keys)).ToArray();
         var tracker = new ProgressTracker(config.FlushWorkers, source.Slot.Facts.ConfirmedFlushLsn);
         var gate = new FlowGate(maxQueuedBytes, config.MaxWriteQueueSize ?? int.MaxValue);
-        return new PumpContext(writer, writers, tables, router, applied, tracker, gate);
+        return new PumpContext(writer, writers, tables, router, applied, replay, tracker, gate);
     }
 
     /// <summary>A writer, or the watch of the master, ends early only when something is wrong that it can't mend; then nothing more is read.</summary>
@@ -146,7 +161,7 @@ sealed class NodeEngine
     async Task EmptyStoppedAsync()
     {
         foreach (var table in context.Tables.All.Where(t => t.Plan is not null && !t.IsStopped && !copies.Contains(t) && marks.TryGetValue(t.Name, out var mark) && mark.State == SnapshotState.Stopped))
-            await context.Writers[0].RunBehindAsync((session, ct) => TruncateSweep.RunAsync(session.Connection, table, context, "is copied anew", ct), reading.Token);
+            await context.Writers[0].RunBehindAsync((session, ct) => TruncateSweep.RunAsync(session, table, context, "is copied anew", ct), reading.Token);
     }
 
     bool IsNotCopied(TableRuntime table) => !table.IsStopped && (!marks.TryGetValue(table.Name, out var mark) || mark.State != SnapshotState.Done);

@@ -2,14 +2,17 @@ using Sync.Contracts.Configuration;
 using Sync.Engine.Batching;
 using Sync.Engine.Ordering;
 using Sync.Engine.Progress;
+using Sync.Redis.Cluster;
 
 namespace Sync.Node.Hosting;
 
 /// <summary>What reading and writing share for one replication connection: writers, positions, flow control and counters.</summary>
 sealed class PumpContext
 {
-    public PumpContext(WriterContext writer, IReadOnlyList<RedisWriter> writers, TableSet tables, LaneRouter router, AppliedPositions applied, ProgressTracker tracker, FlowGate gate)
+    public PumpContext(
+        WriterContext writer, IReadOnlyList<RedisWriter> writers, TableSet tables, LaneRouter router, AppliedPositions applied, SlotReplay? replay, ProgressTracker tracker, FlowGate gate)
     {
+        Replay = replay;
         Writer = writer;
         Writers = writers;
         Tables = tables;
@@ -32,6 +35,9 @@ sealed class PumpContext
 
     /// <summary>Belongs to the reader.</summary>
     public AppliedPositions Applied { get; }
+
+    /// <summary>What the hash slots of a Cluster hold already; null for a single server. Belongs to the reader.</summary>
+    public SlotReplay? Replay { get; }
     public ProgressTracker Tracker { get; }
     public FlowGate Gate { get; }
     public BatchPool Pool { get; }

@@ -7,6 +7,7 @@ using Sync.Engine.DeadLetters;
 using Sync.Engine.Ordering;
 using Sync.Engine.Progress;
 using Sync.Engine.Retry;
+using Sync.Redis.Cluster;
 using Sync.Redis.Errors;
 using Sync.Redis.Sink;
 
@@ -29,6 +30,7 @@ sealed class RedisWriter
     readonly List<WriterWork> underWay = [];
     readonly ParkedKeys parked;
     readonly Flight flight;
+    readonly ClusterSink? cluster;
     readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     SinkSession? session;
     RedisClientIdentity? previous;
@@ -41,6 +43,7 @@ sealed class RedisWriter
         this.parked = parked;
         parked.Keep();
         flight = new Flight(context.Filter, parked, context.RecordsPositions, new Position(new Lsn((ulong)context.Time.GetUtcNow().UtcTicks), 0));
+        if (context.Cluster is { } view) cluster = new ClusterSink(Nodes = new ClusterConnections(view), context.RecordsPositions);
         parkedField = FieldOf("parked");
         copyField = FieldOf("copy");
         progressField = Encoding.UTF8.GetBytes(LanePositions.WorkerField(context.Config.FlushWorkers, index));
@@ -50,6 +53,9 @@ sealed class RedisWriter
     byte[] FieldOf(string name) => Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{name}:{context.Config.FlushWorkers}:{Index}"));
 
     public int Index { get; }
+
+    /// <summary>Connections to all masters of a Cluster; null for a single server. Only for actions that this writer runs.</summary>
+    public ClusterConnections? Nodes { get; }
 
     /// <summary>Whether Redis has refused more often in a row than retryPolicy.maxRetries.</summary>
     public bool IsCircuitOpen => circuitOpen;
@@ -131,6 +137,7 @@ sealed class RedisWriter
             queue.Writer.TryComplete();
             ended.TrySetResult();
             if (session is not null) await session.DisposeAsync();
+            if (cluster is not null) await cluster.DisposeAsync();
         }
     }
 
@@ -261,8 +268,9 @@ sealed class RedisWriter
     async ValueTask<FlightResult> SendAsync(SinkSession current, CancellationToken cancellationToken)
     {
         var batches = flight.Held.Count == 0 ? flight.Batches : [.. flight.Batches, context.DeadLetters.ParkingBatch(flight.Held)];
-        var result = await current.WriteAsync(
-            batches, context.Keys.ProgressBytes, Field, context.RecordsPositions ? flight.Reached : Position.None, cancellationToken);
+        var result = cluster is not null
+            ? await cluster.WriteAsync(current, batches, Encoding.UTF8.GetString(Field), flight.Reached, cancellationToken)
+            : await current.WriteAsync(batches, context.Keys.ProgressBytes, Field, context.RecordsPositions ? flight.Reached : Position.None, cancellationToken);
         if (result.Failures.Count == 0 || result.Failures[^1].Batch < flight.Batches.Count) return result;
         throw new SyncException(ExitCode.RedisUnsuitable,
             $"Redis at {current.Connection.Endpoint} refused to keep a dead letter ({result.Failures[^1].Error}); check the key '{context.Keys.DeadLetters}' and its permissions.");

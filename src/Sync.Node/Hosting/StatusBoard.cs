@@ -70,7 +70,7 @@ sealed class StatusBoard(SyncConfig config, NodeStats stats, TimeProvider time)
                     Slot = config.Postgres.Repl.Slot,
                     Publication = config.Postgres.Repl.Pub,
                     Postgres = postgres,
-                    Redis = engine?.Redis ?? (config.Redis.Sentinel is null ? $"{config.Redis.Conn.Host}:{config.Redis.Conn.Port}" : ""),
+                    Redis = engine?.Redis ?? (config.Redis is { Sentinel: null, IsCluster: false } ? $"{config.Redis.Conn.Host}:{config.Redis.Conn.Port}" : ""),
                     Guarantee = Guarantees.Of(config),
                     Lsn = new LsnStatus(received.ToString(), applied.ToString(), reported.ToString()),
                     LagBytes = end > applied && applied != Lsn.None ? (long)(end.Value - applied.Value) : 0,

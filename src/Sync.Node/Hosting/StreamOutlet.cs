@@ -2,6 +2,7 @@ using Sync.Contracts;
 using Sync.Contracts.Rows;
 using Sync.Engine.Batching;
 using Sync.Engine.Mapping;
+using Sync.Redis.Cluster;
 
 namespace Sync.Node.Hosting;
 
@@ -43,9 +44,23 @@ sealed class StreamOutlet(PumpContext context) : IBatchOwner
             return -1;
         }
         int worker = context.Router.WorkerOf(lane);
+        if (context.Replay is { } replay && position <= replay.Highest) return AddRest(replay, mapped, part, table, kind, position, commitTicks, poison, lane);
         if (poison is not null) assembler.AddPoison(worker, position, key, table.Index, kind, commitTicks, poison);
         else if (mapped.CommandCount(part) > 0)
             return assembler.Add(worker, position, mapped.CommandBytes(part), mapped.CommandCount(part), key, table.Index, kind, commitTicks) ? worker : -1;
+        return -1;
+    }
+
+    /// <summary>The same for a change that a Cluster may have in part, because its keys are in several hash slots.</summary>
+    int AddRest(SlotReplay replay, MappedChange mapped, int part, TableRuntime table, ChangeKind kind, Position position, long commitTicks, string? poison, int lane)
+    {
+        var key = mapped.Key(part);
+        int worker = context.Router.WorkerOf(lane), count = 0;
+        bool isParked = replay.IsParked(key, lane, position);
+        var rest = isParked ? default : replay.Rest(lane, position, mapped.CommandBytes(part), out count);
+        if (!isParked && poison is not null) assembler.AddPoison(worker, position, key, table.Index, kind, commitTicks, poison);
+        else if (count > 0) return assembler.Add(worker, position, rest, count, key, table.Index, kind, commitTicks) ? worker : -1;
+        else if (mapped.CommandCount(part) > 0) table.Skipped++;
         return -1;
     }
 

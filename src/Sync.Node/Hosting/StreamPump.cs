@@ -278,9 +278,15 @@ sealed class StreamPump
             // A lane that has passed this position proves that the truncate was done before: rows behind it waited for it.
             if (Enumerable.Range(0, context.Applied.Count).Any(lane => context.Applied.Covers(lane, position))) continue;
             if (plan.TruncateMode == TruncateMode.Commands) await TruncateByCommandsAsync(table, plan, position, cancellationToken);
-            else await context.Writers[0].RunBehindAsync((session, ct) => TruncateSweep.RunAsync(session.Connection, table, context, "was truncated", ct), cancellationToken);
+            else if (context.Replay is null || position > context.Replay.Truncated) await SweepAsync(table, position, cancellationToken);
         }
     }
+
+    Task SweepAsync(TableRuntime table, Position position, CancellationToken cancellationToken) => context.Writers[0].RunBehindAsync(async (session, ct) =>
+    {
+        await TruncateSweep.RunAsync(session, table, context, "was truncated", ct);
+        if (context.Replay is not null) await context.Writer.TruncatedAsync(session.Connection, position, ct);
+    }, cancellationToken);
 
     async ValueTask TruncateByCommandsAsync(TableRuntime table, TablePlan plan, Position position, CancellationToken cancellationToken)
     {

@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using Npgsql;
 using Sync.Contracts;
 using Sync.Postgres.Streaming;
+using Sync.Redis.Cluster;
 
 namespace Sync.Node.Hosting;
 
@@ -92,6 +93,7 @@ sealed class StreamReporter(PumpContext context, ReplicationStream stream, Sourc
         await context.Writers[0].RunBehindAsync(async (session, ct) =>
         {
             if (context.Writer.FlightFence is null) await session.CheckOwnerAsync(context.Writer.Fence, ct);
+            if (context.Writers[0].Nodes is { } nodes) await ClusterProgress.StampAsync(nodes, session, applied, ct);
             await context.Writer.Progress.ConfirmAsync(session.Connection, applied, ct);
         }, cancellationToken);
         recorded = applied;

@@ -2,7 +2,10 @@ using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Engine.DeadLetters;
 using Sync.Redis;
+using Sync.Redis.Cluster;
+using Sync.Redis.Connections;
 using Sync.Redis.DeadLetters;
+using Sync.Redis.Errors;
 using Sync.Redis.Progress;
 using Sync.Redis.Sink;
 
@@ -23,10 +26,23 @@ sealed record WriterContext(SyncConfig Config, RedisKeys Keys, SyncMetrics Metri
     /// <summary>The history of the Redis the positions were read from. Another one may hold less than was acknowledged.</summary>
     public required string History { get; init; }
 
+    /// <summary>The Redis Cluster that is written to; null for a single server.</summary>
+    public ClusterView? Cluster { get; init; }
+
     public ProgressStore Progress { get; } = new(Keys);
     public SnapshotMarks Snapshots { get; } = new(Keys);
     public DeadLetterStore DeadLetters { get; } = new(Keys, Time);
     public FlightFilter Filter { get; } = new([.. Config.Tables.Select(t => t.FullName)]);
+
+    /// <summary>In a Cluster, the last TRUNCATE that was answered by removing keys.</summary>
+    public ValueTask<Position> TruncatesAsync(RespConnection connection, CancellationToken cancellationToken) =>
+        Progress.ReadFieldAsync(connection, truncatedField, cancellationToken);
+
+    /// <summary>Records it, before anything behind it is written.</summary>
+    public async ValueTask TruncatedAsync(RespConnection connection, Position position, CancellationToken cancellationToken) =>
+        (await connection.ExecuteAsync(cancellationToken, "HSET", Keys.Progress, truncatedField, position.ToString())).OrThrow(connection.Endpoint, connection.User);
+
+    static readonly byte[] truncatedField = "truncated"u8.ToArray();
 
     /// <summary>More and more dead letters hide that something is wrong with all of them; the log keeps what was not read yet.</summary>
     /// <exception cref="SyncException">There are as many as are allowed.</exception>

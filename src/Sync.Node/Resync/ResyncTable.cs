@@ -40,6 +40,8 @@ sealed class ResyncTable : IAsyncDisposable
     /// <exception cref="SyncException">The table can't be re-synced, and why.</exception>
     public static async Task<ResyncTable> OpenAsync(PumpContext context, Source source, ResyncFeed feed, TableRuntime table, CancellationToken cancellationToken)
     {
+        if (context.Config.Redis.IsCluster)
+            throw new SyncException(ExitCode.RedisUnsuitable, "A re-sync does not work with a Redis Cluster (redis.nodes) yet; actorsync snapshot --table T copies a table again.");
         if (source.Facts.VersionNumber < FirstVersion)
             throw new SyncException(ExitCode.Usage, $"A re-sync needs PostgreSQL 14 or later, which lets messages through the stream; this one is {source.Facts.Version}: use actorsync snapshot.");
         var opened = new ResyncTable(context, source, feed, table);

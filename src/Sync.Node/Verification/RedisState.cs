@@ -2,6 +2,7 @@ using System.Text;
 using Sync.Engine.DeadLetters;
 using Sync.Engine.Verification;
 using Sync.Redis;
+using Sync.Redis.Cluster;
 using Sync.Redis.Connections;
 using Sync.Redis.Errors;
 using Sync.Redis.Protocol;
@@ -19,17 +20,31 @@ sealed record FoundPlace(ExtraProbe Probe, byte[] Key, byte[]? Part)
 }
 
 /// <summary>Asks Redis what it holds; changes nothing. Not thread-safe.</summary>
-sealed class RedisState(RespConnection connection, RedisKeys keys)
+/// <param name="connection">To the server; in a Cluster to the master of our own keys.</param>
+/// <param name="keys">Our own keys.</param>
+/// <param name="cluster">Reads everything else of a Cluster; null for a single server.</param>
+sealed class RedisState(RespConnection connection, RedisKeys keys, ClusterReader? cluster = null)
 {
     const int ScanCount = 1000;
+
+    /// <summary>Runs commands of one key each, the key being the first argument.</summary>
+    async Task<RespValue[]> AskAsync(List<RedisArgument[]> commands, CancellationToken cancellationToken)
+    {
+        if (commands.Count == 0) return [];
+        if (cluster is not null)
+            return await cluster.ExecuteAsync([.. commands.Select(c => (HashSlots.Of(c[1].Bytes.Span), new RespCommands().Add(c)))], cancellationToken);
+        var pipeline = new RespCommands();
+        foreach (var command in commands) pipeline.Add(command);
+        return await connection.ExecutePipelineAsync(pipeline, cancellationToken);
+    }
 
     /// <summary>What differs from what rows ask for; one list for each expectation.</summary>
     public async Task<IReadOnlyList<StateDifference>[]> CompareAsync(IReadOnlyList<RowExpectation> expectations, CancellationToken cancellationToken)
     {
-        var commands = new RespCommands();
+        var commands = new List<RedisArgument[]>();
         foreach (var key in expectations.SelectMany(e => e.Keys))
             foreach (byte[][] command in StateReads.Commands(key)) commands.Add([.. command.Select(a => (RedisArgument)a)]);
-        var replies = commands.Count == 0 ? [] : await connection.ExecutePipelineAsync(commands, cancellationToken);
+        var replies = await AskAsync(commands, cancellationToken);
         int at = 0;
         var found = new IReadOnlyList<StateDifference>[expectations.Count];
         for (int i = 0; i < found.Length; i++)
@@ -58,13 +73,13 @@ sealed class RedisState(RespConnection connection, RedisKeys keys)
     public async Task<bool[]> AreThereAsync(IReadOnlyList<FoundPlace> places, CancellationToken cancellationToken)
     {
         if (places.Count == 0) return [];
-        var commands = new RespCommands();
+        var commands = new List<RedisArgument[]>();
         foreach (var place in places)
         {
-            if (place.Probe.Kind == PlaceKind.Key) commands.Add("EXISTS", place.Key);
-            else commands.Add(place.Probe.Kind switch { PlaceKind.HashField => "HEXISTS", PlaceKind.SetMember => "SISMEMBER", _ => "ZSCORE" }, place.Key, place.Part);
+            if (place.Probe.Kind == PlaceKind.Key) commands.Add(["EXISTS", place.Key]);
+            else commands.Add([place.Probe.Kind switch { PlaceKind.HashField => "HEXISTS", PlaceKind.SetMember => "SISMEMBER", _ => "ZSCORE" }, place.Key, place.Part!]);
         }
-        var replies = await connection.ExecutePipelineAsync(commands, cancellationToken);
+        var replies = await AskAsync(commands, cancellationToken);
         return [.. replies.Select(r => !r.IsError && !r.IsNull && (r.Kind != RespKind.Integer || r.AsInt64() > 0))];
     }
 
@@ -72,10 +87,17 @@ sealed class RedisState(RespConnection connection, RedisKeys keys)
     public async IAsyncEnumerable<IReadOnlyList<FoundPlace>> PlacesAsync(
         ExtraProbe probe, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        foreach (var server in cluster is null ? [connection] : await cluster.MastersAsync(cancellationToken))
+            await foreach (var places in PlacesAsync(server, probe, cancellationToken)) yield return places;
+    }
+
+    async IAsyncEnumerable<IReadOnlyList<FoundPlace>> PlacesAsync(
+        RespConnection server, ExtraProbe probe, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
         string cursor = "0";
         do
         {
-            var reply = (await connection.ExecuteAsync(cancellationToken, "SCAN", cursor, "MATCH", probe.Key.Pattern.Glob, "COUNT", ScanCount)).OrThrow(connection.Endpoint, connection.User);
+            var reply = (await server.ExecuteAsync(cancellationToken, "SCAN", cursor, "MATCH", probe.Key.Pattern.Glob, "COUNT", ScanCount)).OrThrow(server.Endpoint, server.User);
             cursor = reply.Items[0].AsString()!;
             byte[][] matching = [.. reply.Items[1].Items.Select(i => i.Bytes.ToArray()).Where(k => Matches(probe, k)).Distinct(KeyBytesComparer.Instance)];
             if (probe.Part is null) yield return [.. matching.Select(k => new FoundPlace(probe, k, null))];
@@ -94,7 +116,7 @@ sealed class RedisState(RespConnection connection, RedisKeys keys)
         string cursor = "0";
         do
         {
-            var reply = await connection.ExecuteAsync(cancellationToken, scan, key, cursor, "COUNT", ScanCount);
+            var reply = (await AskAsync([[scan, key, cursor, "COUNT", ScanCount]], cancellationToken))[0];
             // A key of another type is found where its rows are compared.
             if (reply.ErrorText.StartsWith("WRONGTYPE", StringComparison.Ordinal)) yield break;
             reply = reply.OrThrow(connection.Endpoint, connection.User);

@@ -4,6 +4,7 @@ using Sync.Contracts.Configuration;
 using Sync.Node.Commands;
 using Sync.Postgres.Connections;
 using Sync.Redis;
+using Sync.Redis.Cluster;
 using Sync.Redis.Connections;
 using Sync.Redis.Errors;
 
@@ -24,7 +25,8 @@ sealed class Verifier(SyncConfig config, Uri? url, TimeProvider time)
         try
         {
             await using var redis = await RedisMaster.ConnectAsync(config.Redis, config.WriteTimeout, time, cancellationToken);
-            return await CompareAsync(options, primary, redis, node, cancellationToken);
+            await using var cluster = config.Redis.IsCluster ? new ClusterReader(config.Redis, config.WriteTimeout, time) : null;
+            return await CompareAsync(options, primary, redis, cluster, node, cancellationToken);
         }
         catch (RedisTransientException e)
         {
@@ -46,13 +48,14 @@ sealed class Verifier(SyncConfig config, Uri? url, TimeProvider time)
                 $"The node at {node.Url.GetLeftPart(UriPartial.Authority)} works for slot {status.Slot}, not for {config.Postgres.Repl.Slot}: name the right one with --url.");
     }
 
-    async Task<VerifyReport> CompareAsync(VerifyOptions options, PostgresPrimary primary, RespConnection redis, NodeClient? node, CancellationToken cancellationToken)
+    async Task<VerifyReport> CompareAsync(
+        VerifyOptions options, PostgresPrimary primary, RespConnection redis, ClusterReader? cluster, NodeClient? node, CancellationToken cancellationToken)
     {
         var gate = new AppliedGate(config, primary, redis, node, time);
         await gate.OpenAsync(cancellationToken);
         var start = await gate.CurrentAsync(cancellationToken);
         await gate.WaitAsync(start, null, cancellationToken);
-        var state = new RedisState(redis, new RedisKeys(config.Postgres.Repl.Slot));
+        var state = new RedisState(redis, new RedisKeys(config.Postgres.Repl.Slot), cluster);
         var repair = options.Repair ? new RepairClient(node!) : null;
         var reports = new List<TableReport>();
         foreach (var (table, parts, why) in await TableOpener.OpenAllAsync(config, primary, cancellationToken))

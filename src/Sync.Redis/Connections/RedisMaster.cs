@@ -1,6 +1,7 @@
 using System.Globalization;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
+using Sync.Redis.Cluster;
 using Sync.Redis.Errors;
 using Sync.Redis.Protocol;
 
@@ -20,14 +21,16 @@ public static class RedisMaster
     static readonly TimeSpan longestQuestion = TimeSpan.FromSeconds(3);
 
     /// <summary>Connects; see <see cref="RespConnection.ConnectAsync"/>.</summary>
-    /// <param name="options">A single server, or Sentinels. User, password, database and TLS of the master are those of <c>conn</c>.</param>
+    /// <param name="options">A single server, Sentinels, or nodes of a Cluster: then it is the master of our own keys. User, password, database and TLS of the master are those of <c>conn</c>.</param>
     /// <param name="timeout">See <see cref="RespConnection.ConnectAsync"/>.</param>
     /// <param name="time">Clock of the time-outs.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="SyncException">Also when no Sentinel knows the master's name, or they refuse us.</exception>
     /// <exception cref="RedisTransientException">Also when no master can be found now.</exception>
     public static ValueTask<RespConnection> ConnectAsync(
-        RedisOptions options, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken) => options.Sentinel is null
+        RedisOptions options, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken) => options.IsCluster
+        ? ClusterNodes.ConnectAsync(options, timeout, time, cancellationToken)
+        : options.Sentinel is null
         ? RespConnection.ConnectAsync(options.Conn, timeout, time, cancellationToken)
         : ThroughSentinelsAsync(options, options.Sentinel, timeout, time, cancellationToken);
 

@@ -121,11 +121,11 @@ public sealed class DeadLetterStore(RedisKeys keys, TimeProvider time)
     public async ValueTask<ReplayResult> ReplayAsync(RespConnection connection, ReadOnlyMemory<byte> key, bool force, CancellationToken cancellationToken)
     {
         int applied = 0;
-        foreach (var (id, _) in ReplayOrder.Of(await PlacesAsync(connection, key, cancellationToken), place => place.Position))
+        foreach (string id in await InOrderAsync(connection, key, cancellationToken))
         {
             if (await GetAsync(connection, id, cancellationToken) is not { } letter) continue;
             if (letter.IsOvertaken && !force)
-                return new ReplayResult(applied, new ReplayFailure(id, "a later change of its key was applied; drop it and repair the row, or retry with --force"));
+                return new ReplayResult(applied, new ReplayFailure(id, Overtaken));
             if (!TryArguments(letter, out var arguments, out string error)) return new ReplayResult(applied, new ReplayFailure(id, error));
             var reply = await EvalAsync(connection, DeadLetterScripts.Replay, arguments, cancellationToken);
             long outcome = reply.Items[0].AsInt64();
@@ -134,6 +134,12 @@ public sealed class DeadLetterStore(RedisKeys keys, TimeProvider time)
         }
         return new ReplayResult(applied, null);
     }
+
+    internal const string Overtaken = "a later change of its key was applied; drop it and repair the row, or retry with --force";
+
+    /// <summary>The ids of a key's dead letters, in the order in which they are applied again.</summary>
+    internal async ValueTask<IReadOnlyList<string>> InOrderAsync(RespConnection connection, ReadOnlyMemory<byte> key, CancellationToken cancellationToken) =>
+        [.. ReplayOrder.Of(await PlacesAsync(connection, key, cancellationToken), place => place.Position).Select(place => place.Id)];
 
     /// <summary>The dead letters of a key, in the order of parking; without their commands, since there may be many.</summary>
     async ValueTask<List<(string Id, Position Position)>> PlacesAsync(RespConnection connection, ReadOnlyMemory<byte> key, CancellationToken cancellationToken)

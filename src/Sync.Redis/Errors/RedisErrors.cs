@@ -69,7 +69,10 @@ public static class RedisErrors
 
     /// <summary>What passes by itself, or by another server's taking over.</summary>
     internal static RedisTransientException Transient(string error, string endpoint) =>
-        new($"Redis at {endpoint} says: {Cause(error)}.", outcomeUnknown: false) { IsReplica = Cause(error).StartsWith("READONLY", StringComparison.Ordinal) };
+        new($"Redis at {endpoint} says: {Cause(error)}.", outcomeUnknown: false) { IsReplica = HasGone(Cause(error)) };
+
+    /// <summary>READONLY: a replica. The others: another node of a Cluster serves the keys now, or none does.</summary>
+    static bool HasGone(string cause) => cause.Split(' ', 2)[0] is "READONLY" or "MOVED" or "ASK" or "CLUSTERDOWN";
 
     /// <summary>Throws what <see cref="ToException"/> gives when the reply is an error, else hands it back.</summary>
     public static RespValue OrThrow(this RespValue value, string endpoint, string? user) =>

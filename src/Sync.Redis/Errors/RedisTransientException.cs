@@ -12,6 +12,6 @@ public sealed class RedisTransientException(string message, bool outcomeUnknown,
 {
     public bool OutcomeUnknown { get; } = outcomeUnknown;
 
-    /// <summary>The server is a replica (READONLY), perhaps since a failover: the next attempt should look for the master again.</summary>
+    /// <summary>The server does not take these writes any more (READONLY, MOVED), perhaps since a failover: the next attempt should look for the master again.</summary>
     public bool IsReplica { get; init; }
 }

@@ -36,6 +36,14 @@ public sealed class RespCommands
         return this;
     }
 
+    /// <summary>Appends commands that are RESP already.</summary>
+    public RespCommands AddRaw(ReadOnlySpan<byte> bytes, int count)
+    {
+        writer.Raw(bytes);
+        Count += count;
+        return this;
+    }
+
     /// <summary>Appends all commands of another pipeline.</summary>
     public RespCommands Append(RespCommands others)
     {

@@ -75,11 +75,11 @@ public sealed class SinkSession : IBatchSink, IAsyncDisposable
         RedisConnectionOptions options, TimeSpan timeout, TimeProvider time, RedisClientIdentity? previous, OwnerFence? fence,
         CancellationToken cancellationToken)
     {
-        return await BeginAsync(await RespConnection.ConnectAsync(options, timeout, time, cancellationToken), previous, fence, cancellationToken);
+        return await BeginAsync(await RespConnection.ConnectAsync(options, timeout, time, cancellationToken), false, previous, fence, cancellationToken);
     }
 
-    /// <summary>The same with the server that takes the writes now; see <see cref="RedisMaster"/>.</summary>
-    /// <param name="options">A single server, or Sentinels.</param>
+    /// <summary>The same with the server that takes the writes now; see <see cref="RedisMaster"/>. In a Cluster that is the master of our own keys.</summary>
+    /// <param name="options">A single server, Sentinels, or nodes of a Cluster.</param>
     /// <param name="timeout">See <see cref="RespConnection.ConnectAsync"/>.</param>
     /// <param name="time">Clock of the time-outs.</param>
     /// <param name="previous">The identity of the session this one replaces, if any.</param>
@@ -88,14 +88,14 @@ public sealed class SinkSession : IBatchSink, IAsyncDisposable
     /// <exception cref="RedisFencedException">It does not hold now.</exception>
     public static async ValueTask<SinkSession> OpenAsync(
         RedisOptions options, TimeSpan timeout, TimeProvider time, RedisClientIdentity? previous, OwnerFence? fence, CancellationToken cancellationToken) =>
-        await BeginAsync(await RedisMaster.ConnectAsync(options, timeout, time, cancellationToken), previous, fence, cancellationToken);
+        await BeginAsync(await RedisMaster.ConnectAsync(options, timeout, time, cancellationToken), options.IsCluster, previous, fence, cancellationToken);
 
     static async ValueTask<SinkSession> BeginAsync(
-        RespConnection connection, RedisClientIdentity? previous, OwnerFence? fence, CancellationToken cancellationToken)
+        RespConnection connection, bool isCluster, RedisClientIdentity? previous, OwnerFence? fence, CancellationToken cancellationToken)
     {
         try
         {
-            if (connection.Server.IsCluster)
+            if (connection.Server.IsCluster && !isCluster)
                 throw new SyncException(ExitCode.RedisUnsuitable,
                     $"Redis at {connection.Endpoint} is a node of a Redis Cluster, but redis.conn names a single server; list the nodes under redis.nodes.");
             await CheckTransactionsAsync(connection, cancellationToken);

@@ -54,7 +54,7 @@ public sealed class UnsuitableServerTests(CommandServers servers)
         using var cluster = await RedisServer.StartAsync("--cluster-enabled", "yes");
         using var place = await Workplace.CreateAsync(servers);
         place.Configure().Environment["ACTORSYNC_REDIS_CONN_PORT"] = $"{cluster.Port}";
-        (await place.RunAsync("validate", "--connect")).ShouldSay(ExitCode.RedisUnsuitable, "Redis Cluster", "not supported yet");
+        (await place.RunAsync("validate", "--connect")).ShouldSay(ExitCode.RedisUnsuitable, "is a node of a Redis Cluster", "redis.nodes");
     }
 
     [Fact]

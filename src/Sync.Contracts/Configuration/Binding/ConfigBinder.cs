@@ -14,11 +14,12 @@ static class ConfigBinder
         var tables = TableBinder.Bind(entries, context);
         if (entries.Count == 0 && top.Node("tables") is null or ListNode { Items.Count: 0 })
             context.Issues.Error(top.PositionOf("tables"), "'tables' must name at least one table");
+        var postgres = ConnectionBinder.Postgres(top.Section("postgres"), context);
         return new SyncConfig
         {
             Source = source,
-            Postgres = ConnectionBinder.Postgres(top.Section("postgres"), context),
-            Redis = ConnectionBinder.Redis(top.Section("redis"), context),
+            Postgres = postgres,
+            Redis = ConnectionBinder.Redis(top.Section("redis"), context) with { Tag = postgres.Repl.Slot },
             Snapshot = Snapshot(top.Section("snapshot"), entries, context),
             RetryPolicy = Retry(top.Section("retryPolicy"), context),
             Http = Http(top.Section("http")),

@@ -59,6 +59,8 @@ sealed class StoredDeadLetters(SyncConfig config, TimeProvider time) : IDeadLett
 
     async Task<T> WithLeaseAsync<T>(Func<RespConnection, Task<T>> work, CancellationToken cancellationToken)
     {
+        if (config.Redis.IsCluster)
+            throw new SyncException(ExitCode.CheckFailed, "No node answers, and dead letters of a Redis Cluster are retried and dropped by the running node: start one with actorsync run, or name its address with --url.");
         string slot = config.Postgres.Repl.Slot;
         await using var primary = await new PostgresConnector(config.Postgres.Conn).FindPrimaryAsync(cancellationToken);
         try

@@ -14,14 +14,15 @@ sealed class RedisChecks(SyncConfig config, CheckReport report, TimeProvider tim
     /// <param name="cancellationToken">Gives up.</param>
     public async Task RunAsync(ulong? system, CancellationToken cancellationToken)
     {
-        string at = config.Redis.Sentinel is { } sentinel
+        string at = config.Redis.IsCluster ? $"Cluster of {string.Join(", ", config.Redis.Nodes)}"
+            : config.Redis.Sentinel is { } sentinel
             ? $"master {sentinel.MasterName}, by Sentinel"
             : new HostPort(config.Redis.Conn.Host, config.Redis.Conn.Port).ToString();
         try
         {
             await using var connection = await RedisMaster.ConnectAsync(config.Redis, config.WriteTimeout, time, cancellationToken);
-            at = $"{connection.Server.Version} at {connection.Endpoint}, database {config.Redis.Conn.Database}"
-                + (config.Redis.Sentinel is null ? "" : $", {at}");
+            at = config.Redis.IsCluster ? $"{connection.Server.Version}, {at}; ActorSync's own keys at {connection.Endpoint}"
+                : $"{connection.Server.Version} at {connection.Endpoint}, database {config.Redis.Conn.Database}" + (config.Redis.Sentinel is null ? "" : $", {at}");
             Judge(connection);
             await ProgressAsync(connection, system, cancellationToken);
             report.Pass("Redis", at);
@@ -36,9 +37,9 @@ sealed class RedisChecks(SyncConfig config, CheckReport report, TimeProvider tim
     void Judge(RespConnection connection)
     {
         var server = connection.Server;
-        if (server.IsCluster)
+        if (server.IsCluster && !config.Redis.IsCluster)
             throw new SyncException(ExitCode.RedisUnsuitable,
-                $"Redis at {connection.Endpoint} is a node of a Redis Cluster, which is not supported yet: name a server with cluster-enabled no.");
+                $"Redis at {connection.Endpoint} is a node of a Redis Cluster, but redis.conn names a single server; list the nodes under redis.nodes.");
         if (server.Role == "slave")
             throw new SyncException(ExitCode.RedisUnsuitable,
                 $"Redis at {connection.Endpoint} is a replica, which takes no writes: name the master under redis.conn.");

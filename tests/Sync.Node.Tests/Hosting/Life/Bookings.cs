@@ -73,15 +73,21 @@ sealed class Bookings(Stage stage) : IAsyncDisposable
     public async Task ShouldBeExactAsync(RedisServer? server = null)
     {
         using var redis = await (server ?? stage.Redis).ClientAsync();
+        await ShouldBeExactAsync(redis.CommandAsync);
+    }
+
+    /// <summary>The same wherever commands go.</summary>
+    public async Task ShouldBeExactAsync(Func<string[], Task<object?>> redis)
+    {
         for (int account = 0; account < accounts; account++)
         {
             string ids = await stage.ScalarAsync<string>($"select coalesce(string_agg(id::text, ',' order by id), '') from booking where account = {account}") ?? "";
             long sum = await stage.ScalarAsync<long>($"select coalesce(sum(amount), 0) from booking where account = {account}");
-            string list = string.Join(',', ((object?[])(await redis.CommandAsync("LRANGE", $"list:{account}", "0", "-1"))!).Select(i => (string)i!));
-            string log = string.Join(',', ((object?[])(await redis.CommandAsync("XRANGE", $"log:{account}", "-", "+"))!).Select(e => (string)((object?[])((object?[])e!)[1]!)[1]!));
+            string list = string.Join(',', ((object?[])(await redis(["LRANGE", $"list:{account}", "0", "-1"]))!).Select(i => (string)i!));
+            string log = string.Join(',', ((object?[])(await redis(["XRANGE", $"log:{account}", "-", "+"]))!).Select(e => (string)((object?[])((object?[])e!)[1]!)[1]!));
             Difference(list, ids).ShouldBe("", $"list of account {account}");
             Difference(log, ids).ShouldBe("", $"log of account {account}");
-            long.Parse((string?)await redis.CommandAsync("GET", $"sum:{account}") ?? "0", CultureInfo.InvariantCulture).ShouldBe(sum, $"sum of account {account}");
+            long.Parse((string?)await redis(["GET", $"sum:{account}"]) ?? "0", CultureInfo.InvariantCulture).ShouldBe(sum, $"sum of account {account}");
         }
     }
 

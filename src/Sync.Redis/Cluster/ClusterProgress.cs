@@ -1,0 +1,94 @@
+using System.Globalization;
+using Sync.Contracts;
+using Sync.Engine.Progress;
+using Sync.Redis.Connections;
+using Sync.Redis.Errors;
+using Sync.Redis.Protocol;
+using Sync.Redis.Sink;
+
+namespace Sync.Redis.Cluster;
+
+/// <summary>What the progress hashes of all hash slots say.</summary>
+/// <param name="Slots">Positions by slot that changes may come again for.</param>
+/// <param name="Confirmed">What the master that knows least was told that PostgreSQL may forget; null when none was told anything yet.</param>
+public sealed record ClusterPositions(Dictionary<int, List<(int Workers, int Worker, Position Reached)>> Slots, Lsn? Confirmed);
+
+/// <summary>Reads the progress of all hash slots at start, and stamps every master with what PostgreSQL is told.</summary>
+public static class ClusterProgress
+{
+    const int AtOnce = 1000;
+
+    /// <summary>Reads all of them. Fields of earlier numbers of workers that can't matter any more are removed, so that there are never many.</summary>
+    /// <param name="connections">To all masters.</param>
+    /// <param name="control">Knows the owner's token.</param>
+    /// <param name="begin">Where the slot of PostgreSQL begins: no older change comes again.</param>
+    /// <param name="workers">How many there are from now on.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="SyncException">A hash holds something else than progress.</exception>
+    /// <exception cref="RedisTransientException">A master can't be asked now.</exception>
+    public static async ValueTask<ClusterPositions> LoadAsync(ClusterConnections connections, SinkSession control, Lsn begin, int workers, CancellationToken cancellationToken)
+    {
+        var slots = new Dictionary<int, List<(int, int, Position)>>();
+        var stamps = new List<Lsn>();
+        bool wasStamped = false;
+        foreach (var master in connections.View.Map.Masters)
+        {
+            var connection = await connections.ToAsync(master, control, cancellationToken);
+            var stamp = Lsn.None;
+            foreach (int[] some in Enumerable.Range(0, HashSlots.Count).Where(s => connections.View.Map.OwnerOf(s) == master).Chunk(AtOnce))
+            {
+                var asks = new RespCommands();
+                foreach (int slot in some) asks.Add("HGETALL", connections.View.Keys.ProgressOf(slot));
+                var replies = await connection.ExecutePipelineAsync(asks, cancellationToken);
+                var stale = new RespCommands();
+                for (int i = 0; i < some.Length; i++)
+                {
+                    var items = replies[i].OrThrow(connection.Endpoint, connection.User).Items;
+                    for (int f = 0; f + 1 < items.Count; f += 2)
+                    {
+                        string name = items[f].AsString()!, value = items[f + 1].AsString()!;
+                        if (name == LanePositions.ConfirmedField && Lsn.TryParse(value, out var confirmed)) stamp = confirmed > stamp ? confirmed : stamp;
+                        if (!TryWorker(name, out int count, out int worker)) continue;
+                        if (!Position.TryParse(value, out var reached)) throw Unreadable(connections.View.Keys.ProgressOf(some[i]), connection);
+                        if (reached.Commit >= begin)
+                        {
+                            if (!slots.TryGetValue(some[i], out var list)) slots[some[i]] = list = [];
+                            list.Add((count, worker, reached));
+                        }
+                        else if (count != workers) stale.Add("HDEL", connections.View.Keys.ProgressOf(some[i]), name);
+                    }
+                }
+                if (stale.Count > 0) await connection.ExecutePipelineAsync(stale, cancellationToken);
+            }
+            stamps.Add(stamp);
+            wasStamped |= stamp != Lsn.None;
+        }
+        return new ClusterPositions(slots, wasStamped ? stamps.Min() : null);
+    }
+
+    /// <summary>Tells every master what PostgreSQL is going to be told, in the first slot that it serves.</summary>
+    /// <exception cref="RedisTransientException">A master can't be told now.</exception>
+    public static async ValueTask StampAsync(ClusterConnections connections, SinkSession control, Lsn confirmed, CancellationToken cancellationToken)
+    {
+        var map = connections.View.Map;
+        foreach (var master in map.Masters)
+        {
+            int slot = map.FirstOf(master);
+            var stamp = new RespCommands().Add("HSET", connections.View.Keys.ProgressOf(slot), LanePositions.ConfirmedField, confirmed.ToString());
+            var connection = await connections.ToAsync(master, control, cancellationToken);
+            (await connections.ExecuteAsync(slot, stamp, control, cancellationToken)).OrThrow(connection.Endpoint, connection.User);
+        }
+    }
+
+    static bool TryWorker(string name, out int workers, out int worker)
+    {
+        string[] parts = name.Split(':');
+        workers = worker = 0;
+        return parts.Length == 3 && parts[0] == "w"
+            && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out workers) && workers > 0
+            && int.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out worker) && worker < workers;
+    }
+
+    static SyncException Unreadable(string key, RespConnection connection) => new(ExitCode.ForeignProgress,
+        $"The progress under '{key}' in Redis at {connection.Endpoint} can't be read: a field holds no position; use another slot name, or DEL that key to start anew.");
+}
