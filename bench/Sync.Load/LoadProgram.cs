@@ -1,32 +1,30 @@
 using Sync.Contracts;
 using Sync.Load.Contestants;
+using Sync.Load.Growth;
 using Sync.Load.Latency;
 using Sync.Load.Measuring;
 using Sync.Load.Reports;
+using Sync.Load.Snapshots;
 using Sync.Load.Workloads;
 
 namespace Sync.Load;
 
-/// <summary>One run: prepare the servers, let the contestants drain equal backlogs in turn, measure the latency, report and judge.</summary>
+/// <summary>One run: prepare the servers, measure what was asked for, report and judge.</summary>
 static class LoadProgram
 {
-    const long mostMemoryBytes = 200L * 1024 * 1024;
-    const double slowestP99Ms = 20;
-
     public static async Task<int> RunAsync(LoadOptions options)
     {
         await using var stage = await Stage.StartAsync();
         var report = new LoadReport(await Machine.DescribeAsync(stage), options.Repeat);
         Console.WriteLine(report.Machine.ToLine());
-        if (options.Drain) await DrainAsync(stage, new UsersWorkload(options.Rows), options, report);
-        if (options.LatencySeconds > 0)
-        {
-            report.Latency = await LatencyRun.MeasureAsync(stage, TimeSpan.FromSeconds(options.LatencySeconds));
-            Console.WriteLine(report.Latency.ToLine());
-        }
+        if (options.Parts.HasFlag(LoadParts.Drain))
+            foreach (string name in options.Workloads) await DrainAsync(stage, Workload.Named(name, options.Rows), options, report);
+        if (options.Parts.HasFlag(LoadParts.Latency)) await WatchAsync(stage, options, report);
+        if (options.Parts.HasFlag(LoadParts.Snapshot)) await CopyAsync(stage, options, report);
+        if (options.Parts.HasFlag(LoadParts.Growth)) await GrowAsync(stage, options, report);
         report.LoadAfter = Machine.LoadNow();
         Console.WriteLine($"Load average after the run {report.LoadAfter:F1}");
-        var broken = Judge(report);
+        var broken = Judgement.Of(report);
         foreach (string sentence in broken) Console.WriteLine($"NOT HELD: {sentence}");
         if (options.JsonFile is { } file) await JsonReport.WriteAsync(file, report);
         return (int)(broken.Count == 0 ? ExitCode.Ok : ExitCode.CheckFailed);
@@ -34,35 +32,72 @@ static class LoadProgram
 
     static async Task DrainAsync(Stage stage, Workload workload, LoadOptions options, LoadReport report)
     {
-        Console.WriteLine($"Workload {workload.Name}: writing a backlog of {workload.Rows:N0} row changes ...");
-        var backlog = await Backlog.PrepareAsync(stage, workload);
-        Contestant[] contestants = [new FloorContestant(), new NodeContestant(), .. options.Variants.Select(v => new NodeContestant(v))];
+        Console.WriteLine($"\nWorkload {workload.Name}: {workload.Rows:N0} row changes");
+        var contestants = Field.Of(stage, workload, options);
+        await using var backlog = await Backlog.PrepareAsync(stage, workload, [.. contestants.Select(c => c.Plugin).OfType<string>().Append("pgoutput").Distinct()]);
         for (int round = 0; round < options.Repeat; round++)
         {
             // Every other round in the opposite order, so that what the first drain warms up helps nobody in particular.
             foreach (var contestant in round % 2 == 0 ? contestants : contestants.Reverse())
             {
-                var result = await DrainRun.MeasureAsync(stage, backlog, contestant);
+                var result = await contestant.MeasureAsync(stage, backlog);
                 report.Drains.Add(result);
                 Console.WriteLine(DrainTable.Line(result));
             }
         }
-        await backlog.DropAsync();
         Console.WriteLine();
-        Console.Write(DrainTable.Of(report.Medians));
+        Console.Write(DrainTable.Of([.. report.Medians.Where(m => m.Workload == workload.Name)]));
     }
 
-    static List<string> Judge(LoadReport report)
+    static async Task WatchAsync(Stage stage, LoadOptions options, LoadReport report)
     {
-        var broken = new List<string>();
-        foreach (var drain in report.Drains)
+        Console.WriteLine($"\nLatency, commit to visible, {options.LatencySeconds} s each");
+        Console.WriteLine(LatencyTable.Head);
+        foreach (var scenario in LatencyScenario.All)
         {
-            if (drain.Difference is { } difference) broken.Add($"{drain.Contestant}: {difference}");
-            if (drain.Node is not null && drain.PeakMemoryBytes >= mostMemoryBytes)
-                broken.Add($"{drain.Contestant}: peak RSS of {drain.PeakMemoryBytes / 1e6:F0} MB, at most {mostMemoryBytes / 1e6:F0} MB are allowed");
+            var result = await LatencyRun.MeasureAsync(stage, scenario, TimeSpan.FromSeconds(options.LatencySeconds));
+            report.Latencies.Add(result);
+            Console.WriteLine(LatencyTable.Row(result));
         }
-        if (report.Latency is { } latency && latency.P99Ms >= slowestP99Ms)
-            broken.Add($"latency: p99 of {latency.P99Ms:F1} ms, at most {slowestP99Ms:F0} ms are allowed");
-        return broken;
+    }
+
+    static async Task CopyAsync(Stage stage, LoadOptions options, LoadReport report)
+    {
+        await using var snapshots = await SnapshotRun.PrepareAsync(stage, options.Rows);
+        Console.WriteLine($"\nSnapshot of {snapshots.Rows:N0} rows of users");
+        for (int round = 0; round < options.Repeat; round++)
+        {
+            foreach (int workers in SnapshotRun.Workers) Add(await snapshots.CopyAsync(workers));
+            Add(await snapshots.PipeAsync());
+        }
+        Console.WriteLine();
+        Console.Write(SnapshotTable.Of(report.SnapshotMedians));
+
+        void Add(SnapshotResult result)
+        {
+            report.Snapshots.Add(result);
+            Console.WriteLine(SnapshotTable.Line(result));
+        }
+    }
+
+    static async Task GrowAsync(Stage stage, LoadOptions options, LoadReport report)
+    {
+        foreach (var series in GrowthSeries.All(options.Rows))
+        {
+            Console.WriteLine($"\n{series.Title}");
+            Console.WriteLine(GrowthTable.Head(series));
+            var points = new List<(double X, DrainResult Drain)>();
+            foreach (var point in series.Points)
+            {
+                await using var backlog = await Backlog.PrepareAsync(stage, point.Workload, ["pgoutput"]);
+                var drain = await new NodeContestant(point.Variant).MeasureAsync(stage, backlog);
+                points.Add((point.X, drain));
+                report.Drains.Add(drain);
+                Console.WriteLine(GrowthTable.Row(point, drain));
+            }
+            Directory.CreateDirectory(options.PlotFolder);
+            string file = Path.Combine(options.PlotFolder, $"{series.Name}.svg");
+            await File.WriteAllTextAsync(file, GrowthPlot.Of(series, points));
+        }
     }
 }

@@ -2,10 +2,11 @@ using System.Runtime.InteropServices;
 using Sync.Contracts;
 using Sync.Load;
 using Sync.Load.Hosting;
+using Sync.Load.Latency;
 
 bool exiting = false;
 
-// One executable, two roles: the measuring program, and the node it measures in a process of its own.
+// One executable, several roles: the measuring program, the node it measures, and whatever else has to be a process of its own.
 try
 {
     // .NET 10 leaves these signals to the program; without an orderly exit the servers would outlive it.
@@ -13,6 +14,7 @@ try
     using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, Exit);
     using var hungUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Exit);
     if (args is [NodeChild.Command, ..]) return await NodeChild.RunAsync(args[1..]);
+    if (args is [BusyCore.Command]) return BusyCore.Spin();
     if (args is ["--help" or "-h", ..])
     {
         Console.WriteLine(LoadOptions.Help);

@@ -26,6 +26,14 @@ sealed class ContestantProcess : IDisposable
 
     public static ContestantProcess Start(ProcessStartInfo info) => new(Process.Start(info)!);
 
+    /// <summary>Waits until it has ended without an error, and gives what it wrote.</summary>
+    public async Task<string> FinishAsync(CancellationToken cancellationToken)
+    {
+        string output = await process.StandardOutput.ReadToEndAsync(cancellationToken);
+        await process.WaitForExitAsync(cancellationToken);
+        return process.ExitCode == 0 ? output : throw Failed();
+    }
+
     /// <summary>The line that ends a drain.</summary>
     public async Task<string> FinishLineAsync(CancellationToken cancellationToken)
     {

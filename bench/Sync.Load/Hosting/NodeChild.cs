@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
@@ -15,7 +16,7 @@ namespace Sync.Load.Hosting;
 /// </summary>
 static class NodeChild
 {
-    /// <summary>The first argument that makes this program a node: <c>node CONFIG ROWS</c>.</summary>
+    /// <summary>The first argument that makes this program a node: <c>node CONFIG ROWS</c>, with a fourth one when the rows come from the table and not from the WAL.</summary>
     public const string Command = "node";
 
     static readonly TimeSpan poll = TimeSpan.FromMilliseconds(20);
@@ -28,11 +29,22 @@ static class NodeChild
         using var stop = new CancellationTokenSource();
         var run = Task.Run(() => host.RunAsync(stop.Token));
         var closed = Task.Run(() => Console.In.ReadToEnd());
-        if (rows > 0) await Task.WhenAny(run, closed, DrainAsync(host, rows));
+        if (rows > 0) await Task.WhenAny(run, closed, arguments.Length > 2 ? CopyAsync(host, rows) : DrainAsync(host, rows));
         await Task.WhenAny(run, closed);
         await stop.CancelAsync();
         await run;
         return (int)ExitCode.Ok;
+    }
+
+    /// <summary>Waits until the table's rows are in Redis and says so.</summary>
+    static async Task CopyAsync(SingleHost host, int rows)
+    {
+        using var timer = new PeriodicTimer(poll);
+        while (host.Status.State is not (NodeState.Snapshotting or NodeState.Streaming)) await timer.WaitForNextTickAsync();
+        double cpuBefore = CpuSeconds();
+        var clock = Stopwatch.StartNew();
+        while (Applied(host) < rows) await timer.WaitForNextTickAsync();
+        Console.WriteLine(JsonSerializer.Serialize(new CopyFigures(clock.Elapsed.TotalSeconds, CpuSeconds() - cpuBefore)));
     }
 
     /// <summary>Waits until the rows are in Redis and says so.</summary>
@@ -44,14 +56,16 @@ static class NodeChild
         int[] collectionsBefore = Collections();
         while (Applied(host) < rows / 2) await timer.WaitForNextTickAsync();
         double cpuAtHalf = CpuSeconds();
+        long bytesAtHalf = GC.GetTotalAllocatedBytes();
         long rowsAtHalf = Applied(host);
         while (Applied(host) < rows) await timer.WaitForNextTickAsync();
-        double warm = (CpuSeconds() - cpuAtHalf) / Math.Max(1, rows - rowsAtHalf) * 1e6;
+        long bytesAtEnd = GC.GetTotalAllocatedBytes();
+        double warmRows = Math.Max(1, rows - rowsAtHalf), warm = (CpuSeconds() - cpuAtHalf) / warmRows * 1e6;
         int[] collections = Collections();
         // Streaming shows a little after the first row; what was allocated per row until then is what it was afterwards.
         double share = (double)rows / Math.Max(1, rows - rowsBefore);
         Console.WriteLine(JsonSerializer.Serialize(new NodeFigures(
-            rows, (long)((GC.GetTotalAllocatedBytes() - bytesBefore) * share),
+            rows, (long)((bytesAtEnd - bytesBefore) * share), (bytesAtEnd - bytesAtHalf) / warmRows,
             collections[0] - collectionsBefore[0], collections[1] - collectionsBefore[1], collections[2] - collectionsBefore[2], warm)));
     }
 
@@ -64,3 +78,8 @@ static class NodeChild
     static Dictionary<string, string> EnvironmentVariables() =>
         Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().ToDictionary(e => (string)e.Key, e => (string?)e.Value ?? "");
 }
+
+/// <summary>What our node tells of itself when it has copied a table.</summary>
+/// <param name="Seconds">From the begin of the copy to Redis' answer for the last row.</param>
+/// <param name="CpuSeconds">What it used meanwhile.</param>
+public sealed record CopyFigures(double Seconds, double CpuSeconds);

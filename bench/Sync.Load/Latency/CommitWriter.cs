@@ -3,8 +3,8 @@ using Npgsql;
 
 namespace Sync.Load.Latency;
 
-/// <summary>Commits one update a beat, on a thread of its own, at times fixed beforehand.</summary>
-sealed class CommitWriter(NpgsqlConnection connection, int perSecond, int beats)
+/// <summary>Commits one transaction a beat, on a thread of its own, at times fixed beforehand. The beats go round the tables.</summary>
+sealed class CommitWriter(NpgsqlConnection connection, LatencyScenario scenario, int beats)
 {
     /// <summary>When the COMMIT of a beat was sent; timestamps of <see cref="Stopwatch"/>.</summary>
     public long[] SentAt { get; } = new long[beats];
@@ -16,21 +16,25 @@ sealed class CommitWriter(NpgsqlConnection connection, int perSecond, int beats)
 
     void Run()
     {
-        using var update = new NpgsqlCommand("update pulse set beat = $1 where id = 1", connection) { Parameters = { new NpgsqlParameter<long>() } };
-        update.Prepare();
+        Nap.BePrecise();
+        NpgsqlCommand[] updates = [.. Enumerable.Range(0, scenario.Tables).Select(Update)];
         long begin = Stopwatch.GetTimestamp();
         for (int beat = 0; beat < beats; beat++)
         {
-            var due = TimeSpan.FromSeconds((double)beat / perSecond);
-            var wait = due - Stopwatch.GetElapsedTime(begin);
-            if (wait > TimeSpan.Zero) Thread.Sleep(wait);
-            // Beat 0 is value 1: the table began with 0.
-            ((NpgsqlParameter<long>)update.Parameters[0]).TypedValue = beat + 1;
+            Nap.For(TimeSpan.FromSeconds((double)beat / scenario.TransactionsPerSecond) - Stopwatch.GetElapsedTime(begin));
             using var transaction = connection.BeginTransaction();
-            update.ExecuteNonQuery();
+            updates[beat % updates.Length].ExecuteNonQuery();
             SentAt[beat] = Stopwatch.GetTimestamp();
             transaction.Commit();
             CommittedAt[beat] = Stopwatch.GetTimestamp();
         }
+        foreach (var update in updates) update.Dispose();
+    }
+
+    NpgsqlCommand Update(int table)
+    {
+        var command = new NpgsqlCommand($"update {LatencyScenario.Table(table)} set beat = beat + 1", connection);
+        command.Prepare();
+        return command;
     }
 }

@@ -12,43 +12,58 @@ namespace Sync.Load.Measuring;
 /// </summary>
 static class DrainRun
 {
-    static readonly TimeSpan longest = TimeSpan.FromMinutes(20);
+    /// <summary>How long a drain may take.</summary>
+    public static readonly TimeSpan Longest = TimeSpan.FromMinutes(20);
 
     public static async Task<DrainResult> MeasureAsync(Stage stage, Backlog backlog, Contestant contestant)
     {
         await stage.RedisClient.CommandAsync("FLUSHALL", "SYNC");
-        string slot = await backlog.NewSlotAsync();
+        string slot = contestant.Plugin is { } plugin ? await backlog.NewSlotAsync(plugin) : "";
         using var folder = new Sandbox();
-        using var patience = new CancellationTokenSource(longest);
+        using var patience = new CancellationTokenSource(Longest);
         await using var control = await stage.Postgres.OpenAsync();
-        using var process = ContestantProcess.Start(contestant.Start(stage, backlog.Workload, slot, folder.Path));
+        var drain = new Drain(stage, backlog, slot, folder.Path);
+        await contestant.PrepareAsync(drain);
+        using var process = ContestantProcess.Start(contestant.Start(drain));
 
-        int walsender = await WalsenderAsync(control, slot, process, patience.Token);
+        int walsender = slot.Length == 0 ? NoProcess : await WalsenderAsync(control, slot, process, patience.Token);
         var clock = Stopwatch.StartNew();
         using var usage = new UsageSampler(walsender, stage.RedisPid, process.Id);
-        string line = await process.FinishLineAsync(patience.Token);
+        string line = "";
+        if (contestant.EndsByItself) await process.FinishAsync(patience.Token);
+        else line = await process.FinishLineAsync(patience.Token);
         var elapsed = clock.Elapsed;
         usage.Stop();
-        await process.EndAsync(patience.Token);
+        if (!contestant.EndsByItself) await process.EndAsync(patience.Token);
 
-        var node = contestant.Read(line);
-        string? difference = await backlog.DifferenceAsync();
-        await stage.ExecuteAsync($"select pg_drop_replication_slot('{slot}')");
-        return new DrainResult
-        {
-            Workload = backlog.Workload.Name,
-            Contestant = contestant.Name,
-            Rows = backlog.Workload.Rows,
-            Seconds = elapsed.TotalSeconds,
-            WalsenderCpuSeconds = usage.CpuSeconds(0),
-            RedisCpuSeconds = usage.CpuSeconds(1),
-            ClientCpuSeconds = usage.CpuSeconds(2),
-            ClientStartupCpuSeconds = usage.CpuSecondsBefore(2),
-            PeakMemoryBytes = usage.PeakBytes(2),
-            Node = node,
-            Difference = difference,
-        };
+        string? difference = await backlog.DifferenceAsync(contestant.Check(backlog.Workload));
+        if (slot.Length > 0) await stage.ExecuteAsync($"select pg_drop_replication_slot('{slot}')");
+        return Result(contestant.Name, backlog.Workload, elapsed, usage, contestant.Read(line), difference);
     }
+
+    /// <summary>A process id that none has.</summary>
+    const int NoProcess = 0;
+
+    /// <param name="contestant">Its name.</param>
+    /// <param name="workload">What was drained.</param>
+    /// <param name="elapsed">How long it took.</param>
+    /// <param name="usage">Of PostgreSQL's sending process, Redis and the contestant, in this order.</param>
+    /// <param name="node">What our node told.</param>
+    /// <param name="difference">What was wrong; null for nothing.</param>
+    public static DrainResult Result(string contestant, Workload workload, TimeSpan elapsed, UsageSampler usage, NodeFigures? node, string? difference) => new()
+    {
+        Workload = workload.Name,
+        Contestant = contestant,
+        Rows = workload.Rows,
+        Seconds = elapsed.TotalSeconds,
+        WalsenderCpuSeconds = usage.CpuSeconds(0),
+        RedisCpuSeconds = usage.CpuSeconds(1),
+        ClientCpuSeconds = usage.CpuSeconds(2),
+        ClientStartupCpuSeconds = usage.CpuSecondsBefore(2),
+        PeakMemoryBytes = usage.PeakBytes(2),
+        Node = node,
+        Difference = difference,
+    };
 
     /// <summary>The process id of the walsender that works on the slot, as soon as there is one.</summary>
     public static async Task<int> WalsenderAsync(NpgsqlConnection control, string slot, ContestantProcess process, CancellationToken cancellationToken)

@@ -1,6 +1,7 @@
 using Sync.Load.Contestants;
 using Sync.Load.Latency;
 using Sync.Load.Measuring;
+using Sync.Load.Snapshots;
 
 namespace Sync.Load.Reports;
 
@@ -10,14 +11,27 @@ sealed class LoadReport(Machine machine, int repeat)
     public Machine Machine => machine;
     public int Repeat => repeat;
     public List<DrainResult> Drains { get; } = [];
-    public LatencyResult? Latency { get; set; }
+    public List<LatencyResult> Latencies { get; } = [];
+    public List<SnapshotResult> Snapshots { get; } = [];
 
     /// <summary>Load average at the end; a run on an idle machine of two cores ends below 4 or so.</summary>
     public double LoadAfter { get; set; }
 
-    /// <summary>One result per contestant, in which each figure is the median over its drains.</summary>
+    /// <summary>One result per workload and contestant, in which each figure is the median over its drains.</summary>
     public IReadOnlyList<DrainResult> Medians =>
-        [.. Drains.GroupBy(d => (d.Workload, d.Contestant)).OrderBy(g => Drains.FindIndex(d => d.Contestant == g.Key.Contestant)).Select(g => MedianOf([.. g]))];
+        [.. Drains.GroupBy(d => (d.Workload, d.Contestant)).OrderBy(g => Drains.FindIndex(d => (d.Workload, d.Contestant) == g.Key)).Select(g => MedianOf([.. g]))];
+
+    /// <summary>The same for the snapshots.</summary>
+    public IReadOnlyList<SnapshotResult> SnapshotMedians => [.. Snapshots.GroupBy(s => s.Contestant).Select(g => MedianOf([.. g]))];
+
+    static SnapshotResult MedianOf(SnapshotResult[] copies) => copies[0] with
+    {
+        Seconds = Median(copies, c => c.Seconds),
+        PostgresCpuSeconds = Median(copies, c => c.PostgresCpuSeconds),
+        RedisCpuSeconds = Median(copies, c => c.RedisCpuSeconds),
+        ClientCpuSeconds = Median(copies, c => c.ClientCpuSeconds),
+        Difference = copies.Select(c => c.Difference).FirstOrDefault(d => d is not null),
+    };
 
     static DrainResult MedianOf(DrainResult[] drains) => drains[0] with
     {
@@ -28,15 +42,15 @@ sealed class LoadReport(Machine machine, int repeat)
         ClientStartupCpuSeconds = Median(drains, d => d.ClientStartupCpuSeconds),
         PeakMemoryBytes = (long)Median(drains, d => d.PeakMemoryBytes),
         Node = drains[0].Node is null ? null : new NodeFigures(
-            drains[0].Rows, (long)Median(drains, d => d.Node!.BytesAllocated),
+            drains[0].Rows, (long)Median(drains, d => d.Node!.BytesAllocated), Median(drains, d => d.Node!.WarmBytesAllocated),
             (int)Median(drains, d => d.Node!.Gen0), (int)Median(drains, d => d.Node!.Gen1), (int)Median(drains, d => d.Node!.Gen2),
             Median(drains, d => d.Node!.WarmCpuPerMillion)),
         Difference = drains.Select(d => d.Difference).FirstOrDefault(d => d is not null),
     };
 
-    static double Median(DrainResult[] drains, Func<DrainResult, double> figure)
+    static double Median<T>(T[] results, Func<T, double> figure)
     {
-        double[] sorted = [.. drains.Select(figure).Order()];
+        double[] sorted = [.. results.Select(figure).Order()];
         int middle = sorted.Length / 2;
         return sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
     }

@@ -1,0 +1,54 @@
+using Sync.Load.Measuring;
+using Sync.Load.Workloads;
+
+namespace Sync.Load.Reports;
+
+/// <summary>What has to hold, checked against one run. Shares and costs are only judged where a drain is long enough for them to mean something.</summary>
+static class Judgement
+{
+    const long longRows = 2_000_000;
+    const double mostMemoryMb = 150, mostBytesPerRow = 16;
+    const double leastOfFloor = 0.8, leastOfNodeJs = 4, leastOfPython = 6, mostOfServers = 0.25;
+    const double slowestP50Ms = 0.7, slowestP99Ms = 3;
+    const int mostJudgedRate = 2000;
+
+    /// <summary>A sentence for each demand that was not met.</summary>
+    public static List<string> Of(LoadReport report)
+    {
+        var broken = new List<string>();
+        foreach (var drain in report.Drains)
+        {
+            if (drain.Difference is { } difference) broken.Add($"{drain.Workload}, {drain.Contestant}: {difference}");
+            Demand(drain.Node is null || drain.PeakMemoryBytes / 1e6 < mostMemoryMb,
+                $"{drain.Workload}, {drain.Contestant}: peak RSS of {drain.PeakMemoryBytes / 1e6:F0} MB, below {mostMemoryMb} MB is demanded");
+        }
+        foreach (var copy in report.Snapshots.Where(s => s.Difference is not null)) broken.Add($"snapshot, {copy.Contestant}: {copy.Difference}");
+        foreach (var node in report.Medians.Where(m => m is { Node: not null, Rows: >= longRows } && Workload.Names.Contains(m.Workload))) Judge(node, [.. report.Medians.Where(m => m.Workload == node.Workload)]);
+        foreach (var latency in report.Latencies.Where(l => l.Scenario is { BusyCore: false, RowsPerSecond: <= mostJudgedRate }))
+            Demand(latency is { P50Ms: < slowestP50Ms, P99Ms: < slowestP99Ms },
+                $"latency at {latency.Scenario.RowsPerSecond:N0} rows/s, {latency.Scenario.Tables} tables: p50 {latency.P50Ms:F2} ms and p99 {latency.P99Ms:F2} ms, "
+                + $"below {slowestP50Ms} and {slowestP99Ms} are demanded");
+        return broken;
+
+        void Demand(bool held, string sentence)
+        {
+            if (!held) broken.Add(sentence);
+        }
+
+        void Judge(DrainResult node, DrainResult[] field)
+        {
+            string who = $"{node.Workload}, {node.Contestant}";
+            Demand(node.Node!.WarmBytesAllocated <= mostBytesPerRow, $"{who}: {node.Node.WarmBytesAllocated:F1} bytes allocated per row, at most {mostBytesPerRow} are allowed");
+            double ours = node.ClientCpuSeconds, theirs = node.WalsenderCpuSeconds + node.RedisCpuSeconds;
+            if (node.Workload != "users")
+            {
+                Demand(ours < node.WalsenderCpuSeconds, $"{who}: {node.PerMillion(ours):F2} CPU seconds per million rows, the walsender's {node.PerMillion(node.WalsenderCpuSeconds):F2}");
+                return;
+            }
+            Demand(ours <= mostOfServers * theirs, $"{who}: CPU is {ours / theirs:F2} of walsender and Redis, at most {mostOfServers} is allowed");
+            foreach (var (name, least) in new[] { ("floor", leastOfFloor), ("Node.js", leastOfNodeJs), ("Python", leastOfPython) })
+                if (Array.Find(field, m => m.Contestant == name) is { } other)
+                    Demand(node.RowsPerSecond >= least * other.RowsPerSecond, $"{who}: {node.RowsPerSecond / other.RowsPerSecond:F2} times the rate of {name}, at least {least} is demanded");
+        }
+    }
+}
