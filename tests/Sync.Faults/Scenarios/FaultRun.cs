@@ -26,6 +26,7 @@ sealed class FaultRun(FaultOptions options, string folder)
     static readonly string[] never = [" is copied again", " is stopped: ", " the copy failed", " Redis fell back to ", "Unhandled exception"];
 
     readonly Dictionary<string, int> witnessed = [];
+    long spoilt, resyncs;
 
     public async Task<bool> RunAsync(CancellationToken cancellationToken)
     {
@@ -48,6 +49,8 @@ sealed class FaultRun(FaultOptions options, string folder)
                 injector.Count(FaultKind.PoisonKey);
                 await poison.RunAsync(cancellationToken);
             }
+            await using var drift = new DriftPlanter(site, options.Seed + checks);
+            drift.Start();
             for (var round = Stopwatch.StartNew(); round.Elapsed < longestRound && watch.Elapsed < length;)
             {
                 plan.MoveNext();
@@ -57,10 +60,13 @@ sealed class FaultRun(FaultOptions options, string folder)
             await writers.PauseAsync();
             var settling = Stopwatch.StartNew();
             bool settled = await site.SettleAsync();
+            double seconds = settling.Elapsed.TotalSeconds;
+            await drift.MendAsync();
+            (spoilt, resyncs) = (spoilt + drift.Spoilt, resyncs + drift.Begun);
             tally = await CheckAsync(site);
             checks++;
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"  {watch.Elapsed:mm\\:ss}  {injector.Total,4} faults  {tally.Changes,9} changes  caught up in {settling.Elapsed.TotalSeconds,4:0.0} s  lost {tally.Lost}  duplicated {tally.Duplicated}  reordered {tally.Reordered}  foreign {tally.Foreign}"));
+                $"  {watch.Elapsed:mm\\:ss}  {injector.Total,4} faults  {tally.Changes,9} changes  caught up in {seconds,4:0.0} s  lost {tally.Lost}  duplicated {tally.Duplicated}  reordered {tally.Reordered}  foreign {tally.Foreign}"));
             Witness(site);
             if (!settled || !tally.IsClean || site.Problems.Count > 0) break;
             writers.Resume();
@@ -106,6 +112,7 @@ sealed class FaultRun(FaultOptions options, string folder)
         Console.WriteLine();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"nodes: most memory {site.Nodes.Max(n => n.PeakBytes) / 1048576.0:0} MB, started again by their supervisor {site.Nodes.Sum(n => n.Restarts)} times; transactions refused by PostgreSQL or cut off {writers.Refused}"));
+        Console.WriteLine($"drift: {spoilt} keys spoilt in Redis, {resyncs} re-syncs begun meanwhile");
         Console.WriteLine($"nodes: {string.Join(", ", witnessed.Select(w => $"{w.Key} {w.Value}"))}");
         foreach (string example in tally.Examples) Console.WriteLine($"  {example}");
         foreach (string problem in site.Problems) Console.WriteLine($"  problem: {problem}");

@@ -178,6 +178,25 @@ sealed class NodeProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Asks it to do something; whether it will.</summary>
+    public async Task<bool> PostAsync(string path, string json)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"http://127.0.0.1:{HttpPort}{path}")
+        {
+            Content = new StringContent(json, System.Text.Encoding.UTF8, "application/json"),
+            Headers = { { "X-ActorSync", "1" } },
+        };
+        try
+        {
+            using var response = await http.SendAsync(request, end.Token);
+            return response.IsSuccessStatusCode;
+        }
+        catch (Exception e) when (e is HttpRequestException or TaskCanceledException or IOException)
+        {
+            return false;
+        }
+    }
+
     public async Task<string> StateAsync() => await StatusAsync() is { } status ? status.GetProperty("state").GetString()!.ToLowerInvariant() : "";
 
     public async ValueTask DisposeAsync()
