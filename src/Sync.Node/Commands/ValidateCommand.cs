@@ -12,6 +12,9 @@ static class ValidateCommand
     /// <summary>See docs/protocols/redis-sentinel.md, "What is not promised".</summary>
     static readonly TimeSpan shortestRewind = TimeSpan.FromSeconds(5);
 
+    /// <summary>Longer than cluster-node-timeout as Redis comes.</summary>
+    static readonly TimeSpan shortestClusterRewind = TimeSpan.FromSeconds(20);
+
     public static Command Create(CommandSession session)
     {
         var connect = new Option<bool>("--connect") { Description = "Compare with the live tables, publication, slot and Redis; changes nothing." };
@@ -40,6 +43,9 @@ static class ValidateCommand
             if (config.Redis.Sentinel is not null && config.RewindWindow < shortestRewind)
                 report.Warn($"rewindWindow is {config.RewindWindow.TotalSeconds:0.###} s, but a failover by Sentinels may take {shortestRewind.TotalSeconds:0} s to be noticed,"
                     + " and what only the old master holds is lost: set it to 5s or more");
+            if (config.Redis.IsCluster && config.RewindWindow < shortestClusterRewind)
+                report.Warn($"rewindWindow is {config.RewindWindow.TotalSeconds:0.###} s, but a master that is cut off takes writes for cluster-node-timeout, 15 s as Redis comes,"
+                    + " and a failover loses them: set it to 20s or more");
             report.Note($"delivery of every table: {Guarantees.Of(config)}");
             foreach (var table in config.Tables.Where(t => !broken.Contains(t) && config.Redis.IsCluster)) report.Note($"{table.FullName}: {Guarantees.Of(config, table)}");
             report.Write(config.Tables.Count, session.Out, session.Error, Terminal.HasColours);

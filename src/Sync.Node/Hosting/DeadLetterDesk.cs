@@ -58,6 +58,7 @@ sealed class DeadLetterDesk(PumpContext context)
         {
             var store = context.Writer.DeadLetters;
             var ids = new List<string>();
+            var replay = writer.Nodes is { } nodes ? new ClusterReplay(nodes, store) : null;
             bool others = false;
             for (string? after = null; ;)
             {
@@ -65,8 +66,13 @@ sealed class DeadLetterDesk(PumpContext context)
                 if (page.Count == 0) break;
                 foreach (var letter in page.Where(l => l.Key.Span.SequenceEqual(key)))
                 {
-                    if (wanted(letter)) ids.Add(letter.Id!);
-                    else others = true;
+                    if (!wanted(letter))
+                    {
+                        others = true;
+                        continue;
+                    }
+                    if (replay is not null) await replay.GiveUpAsync(session, letter, ct);
+                    ids.Add(letter.Id!);
                 }
                 after = page[^1].Id;
             }

@@ -91,7 +91,8 @@ sealed class NodeEngine
         var parkedKeys = await writer.DeadLetters.LoadParkedKeysAsync(connection, soft);
         writer.Stats.SetDeadLetters(await writer.DeadLetters.CountAsync(connection, soft));
         writer.EnsureDeadLettersFit();
-        var replay = held is null ? null : new SlotReplay(held.Slots, HashSlots.Of(config.Redis.Tag), await writer.TruncatesAsync(connection, soft), parkedKeys.Keys);
+        var replay = held is null ? null : new SlotReplay(
+            held, await writer.DeadLetters.SinceAsync(connection, source.Slot.Facts.ConfirmedFlushLsn, soft), await writer.TruncatesAsync(connection, soft));
         var context = Assemble(writer, tables, source, positions, replay, parkedKeys.Keys);
         foreach (var table in tables.All)
             table.Floor = marks.TryGetValue(table.Name, out var mark) && mark.State == SnapshotState.Done ? mark.Lsn : Lsn.None;

@@ -269,7 +269,7 @@ sealed class RedisWriter
     {
         var batches = flight.Held.Count == 0 ? flight.Batches : [.. flight.Batches, context.DeadLetters.ParkingBatch(flight.Held)];
         var result = cluster is not null
-            ? await cluster.WriteAsync(current, batches, Encoding.UTF8.GetString(Field), flight.Reached, cancellationToken)
+            ? await cluster.WriteAsync(current, batches, flight.Held.Count > 0, Encoding.UTF8.GetString(Field), flight.Reached, cancellationToken)
             : await current.WriteAsync(batches, context.Keys.ProgressBytes, Field, context.RecordsPositions ? flight.Reached : Position.None, cancellationToken);
         if (result.Failures.Count == 0 || result.Failures[^1].Batch < flight.Batches.Count) return result;
         throw new SyncException(ExitCode.RedisUnsuitable,

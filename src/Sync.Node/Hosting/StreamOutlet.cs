@@ -55,12 +55,11 @@ sealed class StreamOutlet(PumpContext context) : IBatchOwner
     int AddRest(SlotReplay replay, MappedChange mapped, int part, TableRuntime table, ChangeKind kind, Position position, long commitTicks, string? poison, int lane)
     {
         var key = mapped.Key(part);
-        int worker = context.Router.WorkerOf(lane), count = 0;
-        bool isParked = replay.IsParked(key, lane, position);
-        var rest = isParked ? default : replay.Rest(lane, position, mapped.CommandBytes(part), out count);
-        if (!isParked && poison is not null) assembler.AddPoison(worker, position, key, table.Index, kind, commitTicks, poison);
-        else if (count > 0) return assembler.Add(worker, position, rest, count, key, table.Index, kind, commitTicks) ? worker : -1;
-        else if (mapped.CommandCount(part) > 0) table.Skipped++;
+        int worker = context.Router.WorkerOf(lane), count;
+        var rest = replay.Rest(lane, position, mapped.CommandBytes(part), out count);
+        if (poison is not null && !replay.IsParked(position)) assembler.AddPoison(worker, position, key, table.Index, kind, commitTicks, poison);
+        else if (poison is null && count > 0) return assembler.Add(worker, position, rest, count, key, table.Index, kind, commitTicks) ? worker : -1;
+        else if (poison is not null || mapped.CommandCount(part) > 0) table.Skipped++;
         return -1;
     }
 

@@ -9,16 +9,22 @@ using Sync.Redis.Sink;
 namespace Sync.Redis.Cluster;
 
 /// <summary>What the progress hashes of all hash slots say.</summary>
-/// <param name="Slots">Positions by slot that changes may come again for.</param>
+/// <param name="Slots">Positions by slot and writer of that time.</param>
+/// <param name="Retried">Changes whose commands in a slot were retried from the dead letters, or given up.</param>
 /// <param name="Confirmed">What the master that knows least was told that PostgreSQL may forget; null when none was told anything yet.</param>
-public sealed record ClusterPositions(Dictionary<int, List<(int Workers, int Worker, Position Reached)>> Slots, Lsn? Confirmed);
+public sealed record ClusterPositions(
+    IReadOnlyDictionary<int, List<(int Workers, int Worker, Position Reached)>> Slots, IReadOnlySet<(int Slot, Position Position)> Retried, Lsn? Confirmed);
 
 /// <summary>Reads the progress of all hash slots at start, and stamps every master with what PostgreSQL is told.</summary>
 public static class ClusterProgress
 {
     const int AtOnce = 1000;
+    const string RetriedPrefix = "dlq:";
 
-    /// <summary>Reads all of them. Fields of earlier numbers of workers that can't matter any more are removed, so that there are never many.</summary>
+    /// <summary>Field that says how many commands of a dead letter were applied in a slot, for as long as its change may come again.</summary>
+    internal static string RetriedField(Position position, string id) => $"{RetriedPrefix}{position}:{id}";
+
+    /// <summary>Reads all of them. Fields that can't matter any more are removed, so that there are never many.</summary>
     /// <param name="connections">To all masters.</param>
     /// <param name="control">Knows the owner's token.</param>
     /// <param name="begin">Where the slot of PostgreSQL begins: no older change comes again.</param>
@@ -29,6 +35,7 @@ public static class ClusterProgress
     public static async ValueTask<ClusterPositions> LoadAsync(ClusterConnections connections, SinkSession control, Lsn begin, int workers, CancellationToken cancellationToken)
     {
         var slots = new Dictionary<int, List<(int, int, Position)>>();
+        var retried = new HashSet<(int, Position)>();
         var stamps = new List<Lsn>();
         bool wasStamped = false;
         foreach (var master in connections.View.Map.Masters)
@@ -48,6 +55,11 @@ public static class ClusterProgress
                     {
                         string name = items[f].AsString()!, value = items[f + 1].AsString()!;
                         if (name == LanePositions.ConfirmedField && Lsn.TryParse(value, out var confirmed)) stamp = confirmed > stamp ? confirmed : stamp;
+                        if (TryRetried(name, out var position))
+                        {
+                            if (position.Commit >= begin) retried.Add((some[i], position));
+                            else stale.Add("HDEL", connections.View.Keys.ProgressOf(some[i]), name);
+                        }
                         if (!TryWorker(name, out int count, out int worker)) continue;
                         if (!Position.TryParse(value, out var reached)) throw Unreadable(connections.View.Keys.ProgressOf(some[i]), connection);
                         if (reached.Commit >= begin)
@@ -63,7 +75,7 @@ public static class ClusterProgress
             stamps.Add(stamp);
             wasStamped |= stamp != Lsn.None;
         }
-        return new ClusterPositions(slots, wasStamped ? stamps.Min() : null);
+        return new ClusterPositions(slots, retried, wasStamped ? stamps.Min() : null);
     }
 
     /// <summary>Tells every master what PostgreSQL is going to be told, in the first slot that it serves.</summary>
@@ -78,6 +90,13 @@ public static class ClusterProgress
             var connection = await connections.ToAsync(master, control, cancellationToken);
             (await connections.ExecuteAsync(slot, stamp, control, cancellationToken)).OrThrow(connection.Endpoint, connection.User);
         }
+    }
+
+    static bool TryRetried(string name, out Position position)
+    {
+        position = Position.None;
+        string[] parts = name.Split(':');
+        return parts.Length == 3 && name.StartsWith(RetriedPrefix, StringComparison.Ordinal) && Position.TryParse(parts[1], out position);
     }
 
     static bool TryWorker(string name, out int workers, out int worker)

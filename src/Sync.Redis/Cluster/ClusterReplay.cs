@@ -8,7 +8,7 @@ namespace Sync.Redis.Cluster;
 
 /// <summary>
 /// Applies dead letters again where a script can't reach all keys: command by command, each by a script of its own hash slot that also notes there that this
-/// command of this dead letter ran. A retry that is cut off goes on behind it.
+/// command of this dead letter ran. A retry that is cut off goes on behind it, and a change that comes again later is known by it.
 /// </summary>
 public sealed class ClusterReplay(ClusterConnections nodes, DeadLetterStore store)
 {
@@ -32,20 +32,24 @@ public sealed class ClusterReplay(ClusterConnections nodes, DeadLetterStore stor
         {
             if (await store.GetAsync(control.Connection, id, cancellationToken) is not { } letter) continue;
             if (letter.IsOvertaken && !force) return new ReplayResult(applied, new ReplayFailure(id, DeadLetterStore.Overtaken));
-            string field = $"dlq:{id}";
-            var slots = new HashSet<int>();
+            string field = ClusterProgress.RetriedField(letter.Position, id);
             int number = 0;
             foreach (var (slot, bytes, _) in SlotGroups.Commands(letter.Commands))
             {
-                slots.Add(slot);
                 if (await RunAsync(control, slot, bytes, field, ++number, cancellationToken) is { } error) return new ReplayResult(applied, new ReplayFailure(id, error));
             }
             await store.RemoveAsync(control.Connection, [id], cancellationToken);
-            foreach (int slot in slots)
-                Throw(await nodes.ExecuteAsync(slot, new RespCommands().Add("HDEL", nodes.View.Keys.ProgressOf(slot), field), control, cancellationToken));
             applied++;
         }
         return new ReplayResult(applied, null);
+    }
+
+    /// <summary>Notes that a dead letter is given up, before it is removed, so that its change is not applied when it comes again.</summary>
+    public async ValueTask GiveUpAsync(SinkSession control, DeadLetter letter, CancellationToken cancellationToken)
+    {
+        string field = ClusterProgress.RetriedField(letter.Position, letter.Id!);
+        foreach (int slot in SlotGroups.Commands(letter.Commands).Select(c => c.Slot).Distinct())
+            Throw(await nodes.ExecuteAsync(slot, new RespCommands().Add("HSET", nodes.View.Keys.ProgressOf(slot), field, int.MaxValue), control, cancellationToken));
     }
 
     /// <summary>Null when it is done; else why not.</summary>

@@ -32,6 +32,8 @@ public sealed class ClusterSink(ClusterConnections connections, bool recordsPosi
     /// <summary>Writes a flight, or what is missing of it.</summary>
     /// <param name="control">Knows the owner's token.</param>
     /// <param name="flight">The batches. An attempt to go on has the same.</param>
+    /// <param name="parks">Whether the last batch parks dead letters. Their hash slot goes first and alone: the positions that the others record say of what was
+    /// parked, too, that it was dealt with.</param>
     /// <param name="field">Field of the slots' progress hashes.</param>
     /// <param name="reached">Tells the flight from every other of this field, and is what is recorded.</param>
     /// <param name="cancellationToken">Gives up.</param>
@@ -39,7 +41,7 @@ public sealed class ClusterSink(ClusterConnections connections, bool recordsPosi
     /// <exception cref="RedisFencedException">Another owner took over, or a master has to be read anew.</exception>
     /// <exception cref="SyncException">Redis denies what is needed.</exception>
     public async ValueTask<FlightResult> WriteAsync(
-        SinkSession control, IReadOnlyList<Batch> flight, string field, Position reached, CancellationToken cancellationToken)
+        SinkSession control, IReadOnlyList<Batch> flight, bool parks, string field, Position reached, CancellationToken cancellationToken)
     {
         if (flying != (field, reached))
         {
@@ -60,6 +62,8 @@ public sealed class ClusterSink(ClusterConnections connections, bool recordsPosi
             var open = groups.Where(g => !done.ContainsKey(g.Key)).ToDictionary();
             if (open.Count == 0) break;
             if (round == MaxRedirections) throw new RedisTransientException("The Redis Cluster keeps redirecting.", outcomeUnknown: false);
+            int first = HashSlots.Of(connections.View.Keys.DeadLetters);
+            if (parks && open.TryGetValue(first, out var letters)) open = new() { [first] = letters };
             await RoundAsync(control, open, cancellationToken);
         }
         isMapStale = false;

@@ -95,6 +95,16 @@ public sealed class DeadLetterStore(RedisKeys keys, TimeProvider time)
         return await RangeAsync(connection, from, "+", count, cancellationToken);
     }
 
+    /// <summary>Those of changes that committed at or behind a place in the log. Reads all of them, some at a time.</summary>
+    public async ValueTask<IReadOnlyList<DeadLetter>> SinceAsync(RespConnection connection, Lsn begin, CancellationToken cancellationToken)
+    {
+        var found = new List<DeadLetter>();
+        string? after = null;
+        for (IReadOnlyList<DeadLetter> page; (page = await ListAsync(connection, after, PageSize, cancellationToken)).Count > 0; after = page[^1].Id)
+            found.AddRange(page.Where(letter => letter.Position.Commit >= begin));
+        return found;
+    }
+
     /// <summary>One dead letter; null when there is none with this id.</summary>
     public async ValueTask<DeadLetter?> GetAsync(RespConnection connection, string id, CancellationToken cancellationToken) =>
         TryParseId(id, out _, out _) ? (await RangeAsync(connection, id, id, 1, cancellationToken)).FirstOrDefault() : null;

@@ -148,6 +148,7 @@ public sealed class ClusterTests(Servers servers)
     {
         await using var scene = await OpenAsync();
         var (cluster, stage, bookings) = scene;
+        stage.Extra = "rewindWindow: 10m";
         var node = await stage.StartAsync();
         await cluster.ExecAsync("SET", "list:3", "in the way");
         await bookings.BookAsync(500);
@@ -163,6 +164,9 @@ public sealed class ClusterTests(Servers servers)
         applied.ShouldBeGreaterThan(0);
         failed.ShouldBe(0);
         node.Status.DeadLetters.ShouldBe(0);
+        // All of it comes again, because PostgreSQL has been told of nothing yet.
+        node.Crash();
+        node = await stage.StartAsync(4);
         await bookings.BookAsync(100);
         await stage.CaughtUpAsync(node);
         await bookings.ShouldBeExactAsync(cluster.ExecAsync);
