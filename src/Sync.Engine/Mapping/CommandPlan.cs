@@ -28,6 +28,8 @@ sealed class CommandPlan(string name, BoundTemplate[] arguments, bool[] isKey, H
     readonly int fixedArguments = arguments.Count(a => !a.Expands);
     readonly bool isCompleteWithoutLists = IsCompleteWithoutLists(name, arguments);
     readonly bool expands = arguments.Any(a => a.Expands);
+    readonly BoundTemplate[] keys = [.. arguments.Where((_, i) => isKey[i])];
+    readonly int[] keyColumns = [.. arguments.Where((_, i) => isKey[i]).SelectMany(key => key.CurrentColumns.Concat(key.OldColumns)).Distinct()];
     readonly BoundTemplate? hashPairs = name == "HSET" ? Array.Find(arguments, a => a.IsPairs) : null;
 
     public string Name => name;
@@ -42,16 +44,15 @@ sealed class CommandPlan(string name, BoundTemplate[] arguments, bool[] isKey, H
     /// <summary>Whether the move of a row leaves all its keys as they are.</summary>
     public bool KeysStay(in RowImage ending)
     {
-        foreach (var key in Keys)
-            foreach (int column in key.CurrentColumns.Concat(key.OldColumns))
-                if (!ending.Stays(column)) return false;
+        foreach (int column in keyColumns)
+            if (!ending.Stays(column)) return false;
         return true;
     }
 
     /// <summary>Whether it counts the row's values up and down, so that what it counted under a key is state of the table's rows.</summary>
     public bool CountsDifferences => nature == CommandNature.Accumulate && Array.Exists(arguments, a => a.HoldsDifference);
 
-    public IEnumerable<BoundTemplate> Keys => arguments.Where((_, i) => isKey[i]);
+    public IEnumerable<BoundTemplate> Keys => keys;
 
     /// <summary>
     /// Appends the command, or two, or none.

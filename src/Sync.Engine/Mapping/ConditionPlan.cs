@@ -182,13 +182,14 @@ abstract class ConditionPlan
         }
 
         /// <summary>The spellings PostgreSQL takes for a boolean (PostgreSQL docs, "Boolean Type").</summary>
-        static ReadOnlySpan<byte> BooleanLiteral(ReadOnlySpan<byte> text) =>
-            Encoding.UTF8.GetString(text).Trim().ToLowerInvariant() switch
-            {
-                "t" or "true" or "y" or "yes" or "on" or "1" => "true"u8,
-                "f" or "false" or "n" or "no" or "off" or "0" => "false"u8,
-                _ => text,
-            };
+        static ReadOnlySpan<byte> BooleanLiteral(ReadOnlySpan<byte> text)
+        {
+            var word = text[Ascii.Trim(text)];
+            static bool Is(ReadOnlySpan<byte> word, ReadOnlySpan<byte> spelling) => Ascii.EqualsIgnoreCase(word, spelling);
+            if (Is(word, "true"u8) || Is(word, "t"u8) || Is(word, "yes"u8) || Is(word, "y"u8) || Is(word, "on"u8) || Is(word, "1"u8)) return "true"u8;
+            if (Is(word, "false"u8) || Is(word, "f"u8) || Is(word, "no"u8) || Is(word, "n"u8) || Is(word, "off"u8) || Is(word, "0"u8)) return "false"u8;
+            return text;
+        }
 
         static DateTimeOffset? Moment(ReadOnlySpan<byte> text) =>
             DateTimeOffset.TryParse(Encoding.UTF8.GetString(text), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var moment) ? moment : null;
