@@ -225,9 +225,7 @@ sealed class BoundTemplate(Template template, Piece[] pieces, NumericMode numeri
         bool gone = row.Kind == ChangeKind.Delete;
         var now = !gone && row.State(column) == CellState.Text ? row.Value(column) : "0"u8;
         var before = row.OldState(column) == CellState.Text ? row.OldValue(column) : "0"u8;
-        if (DecimalText.Subtract(now, before) is not { } difference) return Obstacles.NotANumber;
-        output.Text(difference);
-        return Obstacles.None;
+        return DecimalText.TrySubtract(now, before, output) ? Obstacles.None : Obstacles.NotANumber;
     }
 
     void WriteJson(RespWriter output, in RowImage row, ListedColumn[] list)

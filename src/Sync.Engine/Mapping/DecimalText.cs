@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Numerics;
+using Sync.Engine.Resp;
 
 namespace Sync.Engine.Mapping;
 
@@ -10,6 +11,23 @@ static class DecimalText
 {
     /// <summary>The largest exponent or scale taken; PostgreSQL's numeric ends at 131,072 digits before the point and 16,383 after it.</summary>
     const int MaxScale = 150_000;
+
+    /// <summary>Digits that fit a long, and of two such numbers at any scales an Int128.</summary>
+    const int SmallDigits = 18;
+
+    /// <summary>Writes <paramref name="minuend"/> minus <paramref name="subtrahend"/>; false, and nothing written, when either is not a finite number.</summary>
+    public static bool TrySubtract(ReadOnlySpan<byte> minuend, ReadOnlySpan<byte> subtrahend, RespWriter output)
+    {
+        if (TrySmall(minuend, out long a, out int scaleA) && TrySmall(subtrahend, out long b, out int scaleB))
+        {
+            int scale = Math.Max(scaleA, scaleB);
+            Write(output, Scaled(a, scale - scaleA) - Scaled(b, scale - scaleB), scale);
+            return true;
+        }
+        if (Subtract(minuend, subtrahend) is not { } difference) return false;
+        output.Text(difference);
+        return true;
+    }
 
     /// <summary><paramref name="minuend"/> minus <paramref name="subtrahend"/>; null when either is not a finite number.</summary>
     public static string? Subtract(ReadOnlySpan<byte> minuend, ReadOnlySpan<byte> subtrahend)
@@ -34,6 +52,8 @@ static class DecimalText
         if (long.TryParse(a, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long x)
             && long.TryParse(b, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long y))
             return x.CompareTo(y);
+        if (TrySmall(a, out x, out int smallA) && TrySmall(b, out y, out int smallB))
+            return Scaled(x, Math.Max(0, smallB - smallA)).CompareTo(Scaled(y, Math.Max(0, smallA - smallB)));
         int rankA = Rank(a), rankB = Rank(b);
         if (rankA != 0 || rankB != 0)
             return (rankA != 0 || TryParse(a, out _, out _)) && (rankB != 0 || TryParse(b, out _, out _)) ? rankA.CompareTo(rankB) : null;
@@ -49,6 +69,51 @@ static class DecimalText
         if (text.SequenceEqual("NaN"u8)) return 2;
         if (text.SequenceEqual("Infinity"u8)) return 1;
         return text.SequenceEqual("-Infinity"u8) ? -1 : 0;
+    }
+
+    /// <summary>A plain number of few digits, as nearly all are: value = unscaled / 10^scale.</summary>
+    static bool TrySmall(ReadOnlySpan<byte> text, out long unscaled, out int scale)
+    {
+        (unscaled, scale) = (0, 0);
+        bool isNegative = text.Length > 0 && text[0] == '-';
+        int digits = 0, point = -1;
+        for (int i = isNegative ? 1 : 0; i < text.Length; i++)
+        {
+            int digit = text[i] - '0';
+            if ((uint)digit <= 9)
+            {
+                if (++digits > SmallDigits) return false;
+                unscaled = 10 * unscaled + digit;
+            }
+            else if (text[i] == '.' && point < 0) point = i;
+            else return false;
+        }
+        if (isNegative) unscaled = -unscaled;
+        if (point >= 0) scale = text.Length - point - 1;
+        return digits > 0;
+    }
+
+    static Int128 Scaled(long unscaled, int by)
+    {
+        Int128 scaled = unscaled;
+        for (; by > 0; by--) scaled *= 10;
+        return scaled;
+    }
+
+    static void Write(RespWriter output, Int128 unscaled, int scale)
+    {
+        Span<byte> text = stackalloc byte[48];
+        int at = text.Length;
+        var rest = (UInt128)Int128.Abs(unscaled);
+        for (int place = 0; place <= scale || rest != 0; place++)
+        {
+            if (place == scale && scale > 0) text[--at] = (byte)'.';
+            // Division of 128 bits is slow, and hardly ever needed.
+            (rest, byte digit) = rest <= ulong.MaxValue ? ((ulong)rest / 10, (byte)((ulong)rest % 10)) : (rest / 10, (byte)(rest % 10));
+            text[--at] = (byte)('0' + digit);
+        }
+        if (unscaled < 0) text[--at] = (byte)'-';
+        output.Raw(text[at..]);
     }
 
     /// <summary>value = unscaled / 10^scale.</summary>

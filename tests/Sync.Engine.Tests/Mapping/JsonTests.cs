@@ -76,7 +76,24 @@ public class JsonTests
             decimal.Parse(text, System.Globalization.CultureInfo.InvariantCulture).ShouldBe(x - y);
         }).QuickCheckThrowOnFailure();
 
-    static string DecimalTextDifference(decimal now, decimal old) =>
+    [Theory]
+    [InlineData("0.00", "0.00", "0.00")]
+    [InlineData("1.5", "-1.25", "2.75")]
+    [InlineData("0.05", "0.1", "-0.05")]
+    [InlineData("7", "7.000", "0.000")]
+    [InlineData("-3", "4", "-7")]
+    [InlineData("100", "0.01", "99.99")]
+    [InlineData("999999999999999999", "-0.999999999999999999", "999999999999999999.999999999999999999")]
+    [InlineData("0.000000000000000001", "999999999999999999", "-999999999999999998.999999999999999999")]
+    [InlineData("9999999999999999999.5", "0.25", "9999999999999999999.25")]
+    [InlineData("9223372036854775807", "-1", "9223372036854775808")]
+    [InlineData("1e3", "1", "999")]
+    [InlineData("123456789012345678901234567890.1", "0.01", "123456789012345678901234567890.09")]
+    public void Differences_should_keep_the_longer_scale(string now, string old, string difference) => DecimalTextDifference(now, old).ShouldBe(difference);
+
+    static string DecimalTextDifference(decimal now, decimal old) => DecimalTextDifference(FormattableString.Invariant($"{now}"), FormattableString.Invariant($"{old}"));
+
+    static string DecimalTextDifference(string now, string old) =>
         Compile(Table() with { Update = Rules(["INCRBYFLOAT", "n", "{diff:v}"]) }, Relation("id v/Numeric", identity: Contracts.Rows.ReplicaIdentity.Full))
-            .Update(["1", FormattableString.Invariant($"{old}")], "1", FormattableString.Invariant($"{now}")).Commands[0].Split('|')[2];
+            .Update(["1", old], "1", now).Commands[0].Split('|')[2];
 }
