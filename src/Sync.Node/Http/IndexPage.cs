@@ -13,6 +13,7 @@ static class IndexPage
         ("/metrics", "Prometheus metrics"),
         ("/api/status", "state, positions, lag, rates, tables as JSON"),
         ("/api/dlq", "dead letters as JSON"),
+        ("/api/resync", "re-syncs as JSON"),
     ];
 
     public static string Html(NodeStatus status)
