@@ -251,6 +251,8 @@ sealed class RedisWriter
                     flight.Answered(await HoldsAsync(current, parkedField, cancellationToken));
                     break;
                 case FlightStep.Park:
+                    // In a Cluster the flight went elsewhere, so nothing watches the owner's key here yet.
+                    await current.GuardAsync(cancellationToken);
                     await context.DeadLetters.ParkAsync(current.Connection, flight.Refused, (parkedField, flight.Reached), cancellationToken);
                     flight.Parked();
                     break;
