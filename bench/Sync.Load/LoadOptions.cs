@@ -6,18 +6,19 @@ namespace Sync.Load;
 
 /// <summary>What a run can measure.</summary>
 [Flags]
-public enum LoadParts { None = 0, Drain = 1, Latency = 2, Snapshot = 4, Growth = 8 }
+public enum LoadParts { None = 0, Drain = 1, Latency = 2, Snapshot = 4, Growth = 8, Delay = 16 }
 
 /// <summary>What to measure.</summary>
 public sealed record LoadOptions
 {
     public const string Help = """
-        Usage: bench/run [drain] [latency] [snapshot] [growth] [options]
+        Usage: bench/run [drain] [latency] [snapshot] [growth] [delay] [options]
 
           drain       How fast a backlog is moved, beside other programs. With latency what is measured when nothing is named.
           latency     Commit to visible at 200, 2,000 and 10,000 rows a second, one and several tables, idle and with a busy core.
           snapshot    How fast a table is copied with 1, 2 and 4 workers, beside COPY and redis-cli --pipe.
           growth      What a row costs as keys, workers, tables, rows and transactions grow, as tables and drawings.
+          delay       What 1, 2 and 4 flush workers make of a Redis whose answers take 5 ms longer.
           micro       The steps of a row's way alone, by BenchmarkDotNet; a word of its own, what follows is for it.
 
           --workload users|wide|json|shop|all
@@ -98,6 +99,7 @@ public sealed record LoadOptions
         "latency" => LoadParts.Latency,
         "snapshot" => LoadParts.Snapshot,
         "growth" => LoadParts.Growth,
+        "delay" => LoadParts.Delay,
         _ => throw Wrong($"{name} is unknown"),
     };
 

@@ -1,6 +1,7 @@
 using Sync.Contracts;
 using Sync.Load.Contestants;
 using Sync.Load.Growth;
+using Sync.Load.Hosting;
 using Sync.Load.Latency;
 using Sync.Load.Measuring;
 using Sync.Load.Reports;
@@ -22,6 +23,7 @@ static class LoadProgram
         if (options.Parts.HasFlag(LoadParts.Latency)) await WatchAsync(stage, options, report);
         if (options.Parts.HasFlag(LoadParts.Snapshot)) await CopyAsync(stage, options, report);
         if (options.Parts.HasFlag(LoadParts.Growth)) await GrowAsync(stage, options, report);
+        if (options.Parts.HasFlag(LoadParts.Delay)) await DelayAsync(stage, options, report);
         report.LoadAfter = Machine.LoadNow();
         Console.WriteLine($"Load average after the run {report.LoadAfter:F1}");
         var broken = Judgement.Of(report);
@@ -78,6 +80,22 @@ static class LoadProgram
             report.Snapshots.Add(result);
             Console.WriteLine(SnapshotTable.Line(result));
         }
+    }
+
+    static async Task DelayAsync(Stage stage, LoadOptions options, LoadReport report)
+    {
+        var workload = Workload.Named("users", options.Rows);
+        Console.WriteLine($"\nAnswers of Redis take {Judgement.Delay.TotalMilliseconds:0} ms longer: {workload.Rows:N0} row changes");
+        await using var wire = new DelayWire(stage.Redis.Port, Judgement.Delay);
+        await using var backlog = await Backlog.PrepareAsync(stage, workload, ["pgoutput"]);
+        for (int round = 0; round < options.Repeat; round++)
+            foreach (int workers in new[] { 1, 2, 4 })
+            {
+                var environment = new Dictionary<string, string> { ["ACTORSYNC_REDIS_CONN_PORT"] = $"{wire.Port}", ["ACTORSYNC_FLUSHWORKERS"] = $"{workers}" };
+                var drain = await new NodeContestant(new NodeVariant(Judgement.DelayName(workers), environment)).MeasureAsync(stage, backlog);
+                report.Drains.Add(drain);
+                Console.WriteLine(DrainTable.Line(drain));
+            }
     }
 
     static async Task GrowAsync(Stage stage, LoadOptions options, LoadReport report)

@@ -11,6 +11,12 @@ static class Judgement
     const double leastOfFloor = 0.8, leastOfNodeJs = 4, leastOfPython = 6, mostOfServers = 0.25;
     const double slowestP50Ms = 0.7, slowestP99Ms = 3;
     const int mostJudgedRate = 2000;
+    const double leastOfFourWorkers = 3.2;
+
+    /// <summary>What the line to Redis adds where workers are compared.</summary>
+    public static readonly TimeSpan Delay = TimeSpan.FromMilliseconds(5);
+
+    public static string DelayName(int workers) => $"5 ms, {workers} worker{(workers == 1 ? "" : "s")}";
 
     /// <summary>A sentence for each demand that was not met.</summary>
     public static List<string> Of(LoadReport report)
@@ -23,7 +29,11 @@ static class Judgement
                 $"{drain.Workload}, {drain.Contestant}: peak RSS of {drain.PeakMemoryBytes / 1e6:F0} MB, below {mostMemoryMb} MB is demanded");
         }
         foreach (var copy in report.Snapshots.Where(s => s.Difference is not null)) broken.Add($"snapshot, {copy.Contestant}: {copy.Difference}");
-        foreach (var node in report.Medians.Where(m => m is { Node: not null, Rows: >= longRows } && Workload.Names.Contains(m.Workload))) Judge(node, [.. report.Medians.Where(m => m.Workload == node.Workload)]);
+        var delayed = report.Medians.Where(m => m.Contestant == DelayName(1) || m.Contestant == DelayName(4)).ToDictionary(m => m.Contestant);
+        if (delayed.TryGetValue(DelayName(1), out var one) && delayed.TryGetValue(DelayName(4), out var four))
+            Demand(four.RowsPerSecond >= leastOfFourWorkers * one.RowsPerSecond,
+                $"with 5 ms to Redis 4 workers flush {four.RowsPerSecond / one.RowsPerSecond:F1} times what 1 does, at least {leastOfFourWorkers} times is demanded");
+        foreach (var node in report.Medians.Where(m => m is { Node: not null, Rows: >= longRows } && !delayed.ContainsKey(m.Contestant) && Workload.Names.Contains(m.Workload))) Judge(node, [.. report.Medians.Where(m => m.Workload == node.Workload)]);
         foreach (var latency in report.Latencies.Where(l => l.Scenario is { BusyCore: false, RowsPerSecond: <= mostJudgedRate }))
             Demand(latency is { P50Ms: < slowestP50Ms, P99Ms: < slowestP99Ms },
                 $"latency at {latency.Scenario.RowsPerSecond:N0} rows/s, {latency.Scenario.Tables} tables: p50 {latency.P50Ms:F2} ms and p99 {latency.P99Ms:F2} ms, "
