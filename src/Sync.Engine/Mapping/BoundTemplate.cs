@@ -204,10 +204,7 @@ sealed class BoundTemplate(Template template, Piece[] pieces, NumericMode numeri
             else if (!values)
                 output.Raw(listed.FieldBulk);
             else if (row.State(listed.Column) == CellState.Text)
-            {
-                output.Raw(listed.FieldBulk);
-                output.Bulk(row.Value(listed.Column));
-            }
+                output.Bulk(listed.FieldBulk, row.Value(listed.Column));
         }
     }
 

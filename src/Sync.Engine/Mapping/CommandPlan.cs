@@ -77,8 +77,14 @@ sealed class CommandPlan(string name, BoundTemplate[] arguments, bool[] isKey, H
         }
         if (!expands) return WriteArguments(target, row, fixedArguments) ? 1 : -2;
         int expanded = 0;
+        bool isWhole = false;
         foreach (var argument in arguments)
-            if (argument.Expands) expanded += argument.ExpandedCount(row);
+        {
+            if (!argument.Expands) continue;
+            int count = argument.ExpandedCount(row);
+            if (argument == hashPairs) isWhole = count == 2 * argument.Listed.Length;
+            expanded += count;
+        }
         int written = 0;
         if (expanded > 0 || isCompleteWithoutLists)
         {
@@ -86,7 +92,7 @@ sealed class CommandPlan(string name, BoundTemplate[] arguments, bool[] isKey, H
             written++;
         }
         // Behind the HSET: a hash that is never empty in between keeps its life time.
-        return hashPairs is null ? written : written + WriteRemovals(target, row);
+        return hashPairs is null || isWhole ? written : written + WriteRemovals(target, row);
     }
 
     /// <summary>Whether Redis would take the command when its list forms have nothing to say: fields of its own stand beside them.</summary>

@@ -61,9 +61,13 @@ readonly ref struct RowImage
     public uint TransactionId { get; }
     public DateTime CommitTimeUtc { get; }
 
+    /// <summary>Whether PostgreSQL sent anything of the row as it was.</summary>
+    public bool HasOld => old.IsPresent;
+
     public CellState State(int column)
     {
         var state = current.State(column);
+        if (state is CellState.Text or CellState.Null) return state;
         if (state == CellState.Missing && guess.State(column) is CellState.Text or CellState.Null) return guess.State(column);
         if (state != CellState.Unchanged) return state;
         var before = fallback.State(column);
@@ -85,15 +89,12 @@ readonly ref struct RowImage
     public bool IsLeftAlone(int column) => current.State(column) == CellState.Unchanged;
 
     /// <summary>The current value's bytes, with true and false spelt out for booleans; empty unless the state is Text.</summary>
-    public ReadOnlySpan<byte> Value(int column)
+    public ReadOnlySpan<byte> Value(int column) => Spell(column, current.State(column) switch
     {
-        return Spell(column, current.State(column) switch
-        {
-            CellState.Unchanged => fallback.State(column) is CellState.Text or CellState.Null ? fallback.Value(column) : reread.Value(column),
-            CellState.Missing => guess.Value(column),
-            _ => current.Value(column),
-        });
-    }
+        CellState.Text or CellState.Null => current.Value(column),
+        CellState.Unchanged => fallback.State(column) is CellState.Text or CellState.Null ? fallback.Value(column) : reread.Value(column),
+        _ => guess.Value(column),
+    });
 
     /// <summary>
     /// What is known of the value before the change. When PostgreSQL sends no old row with an update, the columns of the

@@ -128,6 +128,8 @@ public sealed class TablePlan
 
     bool Moves(in RowImage row)
     {
+        // Without an old row nothing of the replica identity has changed, and of the rest nothing is known.
+        if (!row.HasOld) return false;
         foreach (int column in parts.MovingColumns)
             if (row.Changed(column)) return true;
         return false;

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Text;
+using System.Runtime.CompilerServices;
 
 namespace Sync.Engine.Resp;
 
@@ -64,13 +65,21 @@ public sealed class RespWriter(int initialCapacity = 4096)
     /// <summary>The head of a bulk string; <paramref name="bytes"/> bytes and a CRLF must follow.</summary>
     public void BulkHeader(int bytes) => Header((byte)'$', bytes);
 
-    public void Bulk(ReadOnlySpan<byte> value)
+    public void Bulk(ReadOnlySpan<byte> value) => Bulk(default, value);
+
+    /// <summary>A bulk string behind bytes that are complete already, such as the name of a field before its value.</summary>
+    public void Bulk(ReadOnlySpan<byte> before, ReadOnlySpan<byte> value)
     {
-        Header((byte)'$', value.Length);
-        Ensure(value.Length + 2);
-        value.CopyTo(buffer.AsSpan(Length));
-        Length += value.Length;
-        Crlf();
+        Ensure(before.Length + 13 + value.Length + 2);
+        var target = buffer.AsSpan(Length);
+        before.CopyTo(target);
+        int at = before.Length;
+        at += Header(target[at..], (byte)'$', value.Length);
+        value.CopyTo(target[at..]);
+        at += value.Length;
+        target[at] = (byte)'\r';
+        target[at + 1] = (byte)'\n';
+        Length += at + 2;
     }
 
     public void Bulk(string value)
@@ -108,15 +117,33 @@ public sealed class RespWriter(int initialCapacity = 4096)
     void Header(byte kind, int value)
     {
         Ensure(13);
-        buffer[Length++] = kind;
+        Length += Header(buffer.AsSpan(Length), kind, value);
+    }
+
+    /// <summary>Writes into a span with room for 14 bytes and returns how many it took.</summary>
+    static int Header(Span<byte> target, byte kind, int value)
+    {
+        target[0] = kind;
+        int at;
         if (value < 10)
-            buffer[Length++] = (byte)('0' + value);
+        {
+            target[1] = (byte)('0' + value);
+            at = 2;
+        }
+        else if (value < 100)
+        {
+            target[1] = (byte)('0' + value / 10);
+            target[2] = (byte)('0' + value % 10);
+            at = 3;
+        }
         else
         {
-            Utf8Formatter.TryFormat(value, buffer.AsSpan(Length), out int written);
-            Length += written;
+            Utf8Formatter.TryFormat(value, target[1..], out int written);
+            at = 1 + written;
         }
-        Crlf();
+        target[at] = (byte)'\r';
+        target[at + 1] = (byte)'\n';
+        return at + 2;
     }
 
     void Crlf()
@@ -130,7 +157,12 @@ public sealed class RespWriter(int initialCapacity = 4096)
     {
         // Two spare bytes are always kept, so that the CRLF behind a value needs no check of its own.
         int needed = Length + more + 2;
-        if (needed <= buffer.Length) return;
+        if (needed > buffer.Length) Grow(needed);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    void Grow(int needed)
+    {
         byte[] larger = ArrayPool<byte>.Shared.Rent(Math.Max(needed, 2 * buffer.Length));
         buffer.AsSpan(0, Length).CopyTo(larger);
         if (buffer.Length > 0) ArrayPool<byte>.Shared.Return(buffer);

@@ -201,21 +201,22 @@ public sealed class PgOutputDecoder
         if (count != columns.Count)
             throw new PgOutputException($"A row of {current.Schema}.{current.Name} has {count} columns, its description {columns.Count}.");
         if (cells.Length < count) cells = new Cell[count];
-        for (int i = 0; i < count; i++)
+        var tuple = cells.AsSpan(0, count);
+        for (int i = 0; i < tuple.Length; i++)
         {
             byte state = reader.Byte();
             switch (state)
             {
                 case (byte)'t':
-                    int length = reader.Int32();
-                    cells[i] = new Cell(CellState.Text, reader.Skip(length), length);
+                    int begin = reader.Value(out int length);
+                    tuple[i] = new Cell(CellState.Text, begin, length);
                     break;
                 case (byte)'n':
                     // A key tuple is as wide as the table; what is not in the replica identity is padded with NULL.
-                    cells[i] = new Cell(keyOnly && !columns[i].IsKey ? CellState.Missing : CellState.Null);
+                    tuple[i] = new Cell(keyOnly && !columns[i].IsKey ? CellState.Missing : CellState.Null);
                     break;
                 case (byte)'u':
-                    cells[i] = new Cell(CellState.Unchanged);
+                    tuple[i] = new Cell(CellState.Unchanged);
                     break;
                 case (byte)'b':
                     throw new PgOutputException(

@@ -51,11 +51,17 @@ ref struct WireReader(ReadOnlySpan<byte> message)
     /// <summary>Steps over <paramref name="count"/> bytes and gives where they begin.</summary>
     public int Skip(int count)
     {
-        if (count < 0) throw new PgOutputException($"A pgoutput message declares a length of {count} at byte {At - 4}.");
-        Need(count);
+        if ((uint)count > (uint)Left) throw TooLong(count);
         int begin = At;
         At += count;
         return begin;
+    }
+
+    /// <summary>A length and as many bytes; gives where those begin.</summary>
+    public int Value(out int length)
+    {
+        length = Int32();
+        return Skip(length);
     }
 
     /// <summary>A text that ends with a zero byte, as the place of its bytes without that zero.</summary>
@@ -78,7 +84,10 @@ ref struct WireReader(ReadOnlySpan<byte> message)
 
     readonly void Need(int bytes)
     {
-        if (Left < bytes)
-            throw new PgOutputException($"A pgoutput message of {message.Length} bytes ends where {bytes} more were expected at byte {At}.");
+        if (Left < bytes) throw TooLong(bytes);
     }
+
+    readonly PgOutputException TooLong(int bytes) => bytes < 0
+        ? new PgOutputException($"A pgoutput message declares a length of {bytes} at byte {At - 4}.")
+        : new PgOutputException($"A pgoutput message of {message.Length} bytes ends where {bytes} more were expected at byte {At}.");
 }
