@@ -30,7 +30,7 @@ sealed class StreamPump
     DateTime commitTime;
     uint transaction;
     ulong rowsInTransaction;
-    Task<ReadOnlyMemory<byte>>? pending;
+    StoppableRead? reading;
 
     public StreamPump(PumpContext context, ReplicationStream stream, CatalogReader catalog, RowReader rows, ResyncFeed resync)
     {
@@ -50,8 +50,7 @@ sealed class StreamPump
     /// <exception cref="ReplicationStreamException">The connection is lost; what was read is on its way to Redis.</exception>
     public async Task RunAsync(CancellationToken stop, CancellationToken hard)
     {
-        var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var onStop = stop.Register(stopped.SetResult);
+        using var read = reading = new StoppableRead(stop);
         try
         {
             while (!stop.IsCancellationRequested)
@@ -61,13 +60,8 @@ sealed class StreamPump
                 if (outlet.HasOpen && (!next.IsCompleted || outlet.IsFlushDue())) await outlet.FlushAllAsync(hard);
                 ReadOnlyMemory<byte> message;
                 if (next.IsCompleted) message = await next;
-                else
-                {
-                    pending = next.AsTask();
-                    if (await Task.WhenAny(pending, stopped.Task) != pending) return;
-                    message = await pending;
-                    pending = null;
-                }
+                else if (await read.EndsAsync(next)) message = read.Message();
+                else return;
                 await HandleAsync(message, hard);
             }
         }
@@ -80,12 +74,10 @@ sealed class StreamPump
     }
 
     /// <summary>Ends a read that was under way when the pump was asked to stop; the stream can be disposed afterwards.</summary>
-    public async Task LeaveAsync()
+    public Task LeaveAsync()
     {
         stream.Stop();
-        if (pending is null) return;
-        try { await pending; }
-        catch (Exception e) when (e is OperationCanceledException or ReplicationStreamException) { /* This is how it ends. */ }
+        return reading?.LeaveAsync() ?? Task.CompletedTask;
     }
 
     ValueTask HandleAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
