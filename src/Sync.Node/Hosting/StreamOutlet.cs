@@ -40,7 +40,7 @@ sealed class StreamOutlet(PumpContext context) : IBatchOwner
         int lane = context.Router.LaneOf(key);
         if (context.Applied.Covers(lane, position))
         {
-            table.Skipped++;
+            table.Skip();
             return -1;
         }
         int worker = context.Router.WorkerOf(lane);
@@ -59,7 +59,7 @@ sealed class StreamOutlet(PumpContext context) : IBatchOwner
         var rest = replay.Rest(lane, position, mapped.CommandBytes(part), out count);
         if (poison is not null && !replay.IsParked(position)) assembler.AddPoison(worker, position, key, table.Index, kind, commitTicks, poison);
         else if (poison is null && count > 0) return assembler.Add(worker, position, rest, count, key, table.Index, kind, commitTicks) ? worker : -1;
-        else if (poison is not null || mapped.CommandCount(part) > 0) table.Skipped++;
+        else if (poison is not null || mapped.CommandCount(part) > 0) table.Skip();
         return -1;
     }
 

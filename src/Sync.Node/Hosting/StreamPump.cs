@@ -158,7 +158,7 @@ sealed class StreamPump
         if (outcome == MapOutcome.NeedsReread) outcome = await RereadAsync(plan, kind, message, position, cancellationToken);
         var occupant = plan.Relation.IsKeyDeferrable ? await OccupantAsync(plan, kind, message, position, cancellationToken) : null;
         if (mapped.SkippedCommands > 0) context.Metrics.Warnings.Add(mapped.SkippedCommands, new KeyValuePair<string, object?>("kind", "old_value_missing"));
-        if (outcome is MapOutcome.Nothing or MapOutcome.NeedsReread) table.Skipped++;
+        if (outcome is MapOutcome.Nothing or MapOutcome.NeedsReread) table.Skip();
         else await AddPartsAsync(table, kind, position, outcome == MapOutcome.Poison ? mapped.Error : null, occupant, cancellationToken);
     }
 
@@ -230,7 +230,7 @@ sealed class StreamPump
     async ValueTask BelowFloorAsync(
         TableRuntime table, TablePlan plan, ChangeKind kind, ReadOnlyMemory<byte> message, Position position, CancellationToken cancellationToken)
     {
-        table.Skipped++;
+        table.Skip();
         if (plan.Relation.PrimaryKey.Count == 0 || !plan.EndsKeys(Change(plan.Relation, kind, message.Span, position))) return;
         try
         {
@@ -290,6 +290,8 @@ sealed class StreamPump
 
     void ReportSkipped()
     {
+        if (!context.Tables.HasSkipped) return;
+        context.Tables.HasSkipped = false;
         foreach (var table in context.Tables.All)
         {
             if (table.Skipped == 0) continue;

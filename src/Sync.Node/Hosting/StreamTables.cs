@@ -42,7 +42,7 @@ sealed class StreamTables(PumpContext context, CatalogReader catalog, RowReader 
     /// <summary>A row, or a truncate, of a table for which nothing can be done.</summary>
     public async ValueTask WithoutPlanAsync(TableRuntime table, Lsn commitLsn, CancellationToken cancellationToken)
     {
-        table.Skipped++;
+        table.Skip();
         if (table.IsStopped || commitLsn < table.Floor) return;
         table.IsStopped = true;
         context.Stats.Stopped(table.Index, table.Error);

@@ -5,7 +5,7 @@ using Sync.Engine.Mapping;
 namespace Sync.Node.Hosting;
 
 /// <summary>A configured table while the node runs. Belongs to the reader.</summary>
-sealed class TableRuntime(int index, TableConfig config)
+sealed class TableRuntime(int index, TableConfig config, TableSet tables)
 {
     public int Index => index;
 
@@ -30,4 +30,11 @@ sealed class TableRuntime(int index, TableConfig config)
 
     /// <summary>Rows that asked for nothing or were there already, not yet reported.</summary>
     public long Skipped { get; set; }
+
+    /// <summary>Counts such a row.</summary>
+    public void Skip()
+    {
+        Skipped++;
+        tables.HasSkipped = true;
+    }
 }

@@ -16,11 +16,14 @@ sealed class TableSet
     public TableSet(SyncConfig config)
     {
         options = OptionsOf(config);
-        All = [.. config.Tables.Select((table, index) => new TableRuntime(index, table))];
+        All = [.. config.Tables.Select((table, index) => new TableRuntime(index, table, this))];
         foreach (var table in All) byName[(table.Config.Schema, table.Config.Name)] = table;
     }
 
     public IReadOnlyList<TableRuntime> All { get; }
+
+    /// <summary>Whether any table has skipped rows to report. Belongs to the reader.</summary>
+    public bool HasSkipped { get; set; }
 
     public static MappingOptions OptionsOf(SyncConfig config) => new(config.Postgres.NumericMode, config.Redis.CommitTimeColumn);
 
