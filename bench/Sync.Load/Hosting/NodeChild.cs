@@ -19,7 +19,7 @@ static class NodeChild
     /// <summary>The first argument that makes this program a node: <c>node CONFIG ROWS</c>, with a fourth one when the rows come from the table and not from the WAL.</summary>
     public const string Command = "node";
 
-    static readonly TimeSpan poll = TimeSpan.FromMilliseconds(20);
+    static readonly TimeSpan poll = TimeSpan.FromMilliseconds(50);
 
     public static async Task<int> RunAsync(string[] arguments)
     {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Sync.Contracts.Rows;
 
 namespace Sync.Engine.Mapping;
@@ -64,10 +65,16 @@ readonly ref struct RowImage
     /// <summary>Whether PostgreSQL sent anything of the row as it was.</summary>
     public bool HasOld => old.IsPresent;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public CellState State(int column)
     {
         var state = current.State(column);
-        if (state is CellState.Text or CellState.Null) return state;
+        return state is CellState.Text or CellState.Null ? state : StateElsewhere(column, state);
+    }
+
+    /// <summary>The state of a value that is not in the current row.</summary>
+    CellState StateElsewhere(int column, CellState state)
+    {
         if (state == CellState.Missing && guess.State(column) is CellState.Text or CellState.Null) return guess.State(column);
         if (state != CellState.Unchanged) return state;
         var before = fallback.State(column);
@@ -89,12 +96,19 @@ readonly ref struct RowImage
     public bool IsLeftAlone(int column) => current.State(column) == CellState.Unchanged;
 
     /// <summary>The current value's bytes, with true and false spelt out for booleans; empty unless the state is Text.</summary>
-    public ReadOnlySpan<byte> Value(int column) => Spell(column, current.State(column) switch
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ReadOnlySpan<byte> Value(int column)
     {
-        CellState.Text or CellState.Null => current.Value(column),
-        CellState.Unchanged => fallback.State(column) is CellState.Text or CellState.Null ? fallback.Value(column) : reread.Value(column),
-        _ => guess.Value(column),
-    });
+        var value = current.State(column) is CellState.Text or CellState.Null ? current.Value(column) : ValueElsewhere(column);
+        return value.Length == 1 ? Spell(column, value) : value;
+    }
+
+    /// <summary>A value that is not in the current row.</summary>
+    ReadOnlySpan<byte> ValueElsewhere(int column)
+    {
+        if (current.State(column) == CellState.Missing) return guess.Value(column);
+        return fallback.State(column) is CellState.Text or CellState.Null ? fallback.Value(column) : reread.Value(column);
+    }
 
     /// <summary>
     /// What is known of the value before the change. When PostgreSQL sends no old row with an update, the columns of the

@@ -153,6 +153,7 @@ public sealed class RespWriter(int initialCapacity = 4096)
         Length += 2;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     void Ensure(int more)
     {
         // Two spare bytes are always kept, so that the CRLF behind a value needs no check of its own.

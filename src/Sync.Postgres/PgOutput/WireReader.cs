@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace Sync.Postgres.PgOutput;
@@ -16,6 +17,7 @@ ref struct WireReader(ReadOnlySpan<byte> message)
 
     public readonly int Left => message.Length - At;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public byte Byte()
     {
         Need(1);
@@ -58,6 +60,7 @@ ref struct WireReader(ReadOnlySpan<byte> message)
     }
 
     /// <summary>A length and as many bytes; gives where those begin.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int Value(out int length)
     {
         length = Int32();
@@ -82,11 +85,13 @@ ref struct WireReader(ReadOnlySpan<byte> message)
         if (Left != 0) throw new PgOutputException($"A pgoutput message of {message.Length} bytes has {Left} bytes behind its last field.");
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     readonly void Need(int bytes)
     {
         if (Left < bytes) throw TooLong(bytes);
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     readonly PgOutputException TooLong(int bytes) => bytes < 0
         ? new PgOutputException($"A pgoutput message declares a length of {bytes} at byte {At - 4}.")
         : new PgOutputException($"A pgoutput message of {message.Length} bytes ends where {bytes} more were expected at byte {At}.");

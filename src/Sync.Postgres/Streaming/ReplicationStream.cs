@@ -97,8 +97,7 @@ public sealed class ReplicationStream : IAsyncDisposable
     /// <exception cref="ReplicationStreamException">The stream ended.</exception>
     /// <exception cref="OperationCanceledException"><see cref="Stop"/> or <see cref="DisposeAsync"/> was called.</exception>
     /// <exception cref="InvalidOperationException">Another call is under way.</exception>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<ReadOnlyMemory<byte>> NextAsync()
+    public ValueTask<ReadOnlyMemory<byte>> NextAsync()
     {
         stop.Token.ThrowIfCancellationRequested();
         int before = Interlocked.CompareExchange(ref turn, reading, idle);
@@ -106,10 +105,41 @@ public sealed class ReplicationStream : IAsyncDisposable
         if (before == reading) throw new InvalidOperationException("The stream is being read already.");
         try
         {
-            if (!await messages.MoveNextAsync().ConfigureAwait(false)) throw new EndOfStreamException("The server ended the stream.");
+            // Most messages are in the buffer whole: they take no state machine.
+            var moved = messages.MoveNextAsync();
+            if (!moved.IsCompletedSuccessfully) return WaitAsync(moved, default, 0);
+            if (!moved.Result) return WaitAsync(new ValueTask<bool>(false), default, 0);
+            int length = Fit();
+            var read = messages.Current.Data.ReadAsync(buffer.AsMemory(0, length));
+            if (!read.IsCompletedSuccessfully) return WaitAsync(new ValueTask<bool>(true), read, length);
+            int count = read.Result;
+            if (count < length) return WaitAsync(new ValueTask<bool>(true), new ValueTask<int>(count), length);
+            Leave();
+            return new ValueTask<ReadOnlyMemory<byte>>(buffer.AsMemory(0, length));
+        }
+        catch (Exception e)
+        {
+            return WaitAsync(ValueTask.FromException<bool>(e), default, 0);
+        }
+    }
+
+    /// <summary>The rest of <see cref="NextAsync"/> from where it would have to wait, or fails.</summary>
+    /// <param name="moved">Whether there is another message.</param>
+    /// <param name="first">The first piece of its bytes, when that was asked for.</param>
+    /// <param name="length">All its bytes, when that was asked for; 0 otherwise.</param>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    async ValueTask<ReadOnlyMemory<byte>> WaitAsync(ValueTask<bool> moved, ValueTask<int> first, int length)
+    {
+        try
+        {
+            if (!await moved.ConfigureAwait(false)) throw new EndOfStreamException("The server ended the stream.");
             var data = messages.Current.Data;
-            int length = checked((int)data.Length), read = 0;
-            if (length > buffer.Length || (buffer.Length > smallBufferBytes && length <= smallBufferBytes)) Resize(length);
+            if (length == 0)
+            {
+                length = Fit();
+                first = data.ReadAsync(buffer.AsMemory(0, length));
+            }
+            int read = await first.ConfigureAwait(false);
             while (read < length)
             {
                 int more = await data.ReadAsync(buffer.AsMemory(read, length - read)).ConfigureAwait(false);
@@ -127,8 +157,21 @@ public sealed class ReplicationStream : IAsyncDisposable
         }
         finally
         {
-            if (Interlocked.CompareExchange(ref turn, idle, reading) == closed) readerLeft.TrySetResult();
+            Leave();
         }
+    }
+
+    void Leave()
+    {
+        if (Interlocked.CompareExchange(ref turn, idle, reading) == closed) readerLeft.TrySetResult();
+    }
+
+    /// <summary>Makes room for the message at hand; returns its length in bytes.</summary>
+    int Fit()
+    {
+        int length = checked((int)messages.Current.Data.Length);
+        if (length > buffer.Length || (buffer.Length > smallBufferBytes && length <= smallBufferBytes)) buffer = new byte[Math.Max(smallBufferBytes, length)];
+        return length;
     }
 
     /// <summary>
@@ -198,8 +241,6 @@ public sealed class ReplicationStream : IAsyncDisposable
             statusGate.Release();
         }
     }
-
-    void Resize(int length) => buffer = new byte[Math.Max(smallBufferBytes, length)];
 
     static string Quoted(string identifier) => $"\"{identifier.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
