@@ -18,7 +18,7 @@ public sealed record LoadOptions
           latency     Commit to visible at 200, 2,000 and 10,000 rows a second, one and several tables, idle and with a busy core.
           snapshot    How fast a table is copied with 1, 2 and 4 workers, beside COPY and redis-cli --pipe.
           growth      What a row costs as keys, workers, tables, rows and transactions grow, as tables and drawings.
-          delay       What 1, 2 and 4 flush workers make of a Redis whose answers take 5 ms longer.
+          delay       What 1, 2 and 4 flush workers make of a Redis that is 5 ms away in either direction.
           micro       The steps of a row's way alone, by BenchmarkDotNet; a word of its own, what follows is for it.
 
           --workload users|wide|json|shop|all

@@ -85,7 +85,7 @@ static class LoadProgram
     static async Task DelayAsync(Stage stage, LoadOptions options, LoadReport report)
     {
         var workload = Workload.Named("users", options.Rows);
-        Console.WriteLine($"\nAnswers of Redis take {Judgement.Delay.TotalMilliseconds:0} ms longer: {workload.Rows:N0} row changes");
+        Console.WriteLine($"\nRedis is {Judgement.Delay.TotalMilliseconds:0} ms away in either direction: {workload.Rows:N0} row changes");
         await using var wire = new DelayWire(stage.Redis.Port, Judgement.Delay);
         await using var backlog = await Backlog.PrepareAsync(stage, workload, ["pgoutput"]);
         for (int round = 0; round < options.Repeat; round++)

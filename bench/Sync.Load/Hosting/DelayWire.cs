@@ -5,8 +5,7 @@ using System.Threading.Channels;
 namespace Sync.Load.Hosting;
 
 /// <summary>
-/// A line to a server on which every answer takes longer by the same time, whatever comes before and behind it, as on a long cable: what is under way does not wait
-/// for what went before.
+/// A line to a server on which everything takes longer by the same time, in either direction, as on a long cable: what is under way does not wait for what went before.
 /// </summary>
 sealed class DelayWire : IAsyncDisposable
 {
@@ -46,20 +45,10 @@ sealed class DelayWire : IAsyncDisposable
             try
             {
                 await server.ConnectAsync(IPAddress.Loopback, target);
-                await Task.WhenAny(ForwardAsync(client, server), DelayAsync(server, client));
+                await Task.WhenAny(DelayAsync(client, server), DelayAsync(server, client));
             }
             catch (SocketException) { /* The server is gone. */ }
         }
-    }
-
-    static async Task ForwardAsync(Socket from, Socket to)
-    {
-        byte[] buffer = new byte[pieceBytes];
-        try
-        {
-            for (int count; (count = await from.ReceiveAsync(buffer)) > 0;) await SendAsync(to, buffer.AsMemory(0, count));
-        }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException) { /* Either side hung up. */ }
     }
 
     async Task DelayAsync(Socket from, Socket to)

@@ -21,6 +21,7 @@ public enum MapOutcome
 public sealed class MappedChange
 {
     readonly Part[] parts = new Part[2];
+    StableHash.Seed keySeed;
 
     /// <summary>The commands of all parts.</summary>
     public RespWriter Commands { get; } = new(16 * 1024);
@@ -52,8 +53,13 @@ public sealed class MappedChange
     /// <summary>The ordering key of a part: changes with the same key are never reordered.</summary>
     public ReadOnlySpan<byte> Key(int part) => Keys.Slice(parts[part].KeyOffset, parts[part].KeyLength);
 
-    internal void Clear()
+    /// <summary><see cref="StableHash"/> of <see cref="Key"/>.</summary>
+    public ulong KeyHash(int part) => StableHash.Of(keySeed, Key(part));
+
+    /// <param name="beginning">What all ordering keys of the table begin with.</param>
+    internal void Clear(StableHash.Seed beginning)
     {
+        keySeed = beginning;
         Commands.ClearAndShrink(1 << 20);
         Scratch.ClearAndShrink(1 << 20);
         Keys.Clear();

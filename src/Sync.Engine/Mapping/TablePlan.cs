@@ -31,12 +31,14 @@ sealed record PlanParts(
 public sealed class TablePlan
 {
     readonly PlanParts parts;
+    readonly StableHash.Seed orderingSeed;
 
     internal TablePlan(TableConfig table, Relation relation, PlanParts parts)
     {
         Table = table;
         Relation = relation;
         this.parts = parts;
+        orderingSeed = parts.OrderingTemplate is null ? StableHash.Behind(parts.OrderingPrefix) : StableHash.Begin;
     }
 
     public TableConfig Table { get; }
@@ -70,7 +72,7 @@ public sealed class TablePlan
     /// <summary>Turns a row into commands. <paramref name="result"/> is emptied first.</summary>
     public MapOutcome Map(in RowChange change, MappedChange result)
     {
-        result.Clear();
+        result.Clear(orderingSeed);
         result.IsOrderUnknown = parts.IsOldOrderUnknown && change.Kind is ChangeKind.Update or ChangeKind.Delete;
         var row = RowImage.Of(change);
         switch (change.Kind)
@@ -101,7 +103,7 @@ public sealed class TablePlan
     /// </summary>
     public MapOutcome MapLeftover(in RowChange ended, MappedChange result)
     {
-        result.Clear();
+        result.Clear(orderingSeed);
         var row = RowImage.Before(ended);
         return MapOne(row, row, parts.Delete, result, MapMode.Removals | MapMode.Ends);
     }
@@ -109,7 +111,7 @@ public sealed class TablePlan
     /// <summary>A row that is there and was counted and told already: only what gives keys the row's values runs.</summary>
     public MapOutcome MapState(in RowChange present, MappedChange result)
     {
-        result.Clear();
+        result.Clear(orderingSeed);
         var row = RowImage.After(present);
         return MapOne(row, row, parts.Insert, result, MapMode.State);
     }
@@ -117,7 +119,7 @@ public sealed class TablePlan
     /// <summary>Makes the change poison, so that it can be parked under its ordering key.</summary>
     public MapOutcome Refuse(in RowChange change, MappedChange result, string error)
     {
-        result.Clear();
+        result.Clear(orderingSeed);
         result.Error = error;
         Poisoned(RowImage.Of(change), result, 0);
         return MapOutcome.Poison;

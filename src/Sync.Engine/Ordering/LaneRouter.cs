@@ -11,7 +11,10 @@ namespace Sync.Engine.Ordering;
 /// <param name="Workers">1 or more.</param>
 public readonly record struct LaneRouter(int Lanes, int Workers)
 {
-    public int LaneOf(ReadOnlySpan<byte> key) => (int)(StableHash.Of(key) % (ulong)Lanes);
+    public int LaneOf(ReadOnlySpan<byte> key) => LaneOf(StableHash.Of(key));
+
+    /// <param name="keyHash"><see cref="StableHash"/> of the key.</param>
+    public int LaneOf(ulong keyHash) => (int)(keyHash % (ulong)Lanes);
 
     public int WorkerOf(int lane) => lane % Workers;
 }

@@ -24,14 +24,18 @@ public sealed class LanePositions
     /// <summary>Field with the LSN that PostgreSQL was told, at most, that it may forget.</summary>
     public const string ConfirmedField = "confirmed";
 
+    /// <summary>Field that is there once every master of a Cluster has its stamp: one without is then one that lost it.</summary>
+    public const string StampedField = "stamped";
+
     const string LanePrefix = "lane:";
     const string WorkerPrefix = "w:";
 
     readonly Position[] positions;
 
-    LanePositions(Position[] positions, string? system, int? recordedLanes, IReadOnlyList<string> workerFields, Lsn confirmed)
+    LanePositions(Position[] positions, string? system, int? recordedLanes, IReadOnlyList<string> workerFields, Lsn confirmed, bool isStamped)
     {
         Confirmed = confirmed;
+        IsStamped = isStamped;
         this.positions = positions;
         System = system;
         RecordedLanes = recordedLanes;
@@ -61,6 +65,9 @@ public sealed class LanePositions
     /// <summary>What PostgreSQL was told, at most, that it may forget; <see cref="Lsn.None"/> when there is no record of it.</summary>
     public Lsn Confirmed { get; }
 
+    /// <summary>Whether every master of a Cluster was stamped once.</summary>
+    public bool IsStamped { get; }
+
     /// <summary>The worker fields found, of every generation.</summary>
     public IReadOnlyList<string> WorkerFields { get; }
 
@@ -81,12 +88,15 @@ public sealed class LanePositions
         string? system = null;
         int? recordedLanes = null;
         var confirmed = Lsn.None;
+        bool isStamped = false;
         foreach (var (name, value) in fields)
         {
             if (name == SystemField)
                 system = value;
             else if (name == ConfirmedField)
                 confirmed = Lsn.TryParse(value, out var lsn) ? lsn : throw Bad(name, value, "a place in the log");
+            else if (name == StampedField)
+                isStamped = true;
             else if (name == LanesField)
                 recordedLanes = TryNumber(value, out int number) && number > 0 ? number : throw Bad(name, value, "a number of lanes");
             else if (name.StartsWith(LanePrefix, StringComparison.Ordinal) && TryNumber(name.AsSpan(LanePrefix.Length), out int lane))
@@ -101,7 +111,7 @@ public sealed class LanePositions
                 workerFields.Add(name);
             }
         }
-        return new LanePositions(positions, system, recordedLanes, workerFields, confirmed);
+        return new LanePositions(positions, system, recordedLanes, workerFields, confirmed, isStamped);
 
         void Raise(int lane, Position position)
         {

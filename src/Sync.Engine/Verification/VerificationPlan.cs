@@ -55,7 +55,7 @@ public sealed class VerificationPlan
     public RowExpectation Expect(in RowChange present, bool insists = false)
     {
         var result = new RowExpectation();
-        scratch.Clear();
+        scratch.Clear(StableHash.Begin);
         var row = RowImage.After(present);
         if (plan.Parts.When is { } when && when.Evaluate(row, scratch.Scratch) != Truth.True) return result;
         var model = new StateModel(result, written);

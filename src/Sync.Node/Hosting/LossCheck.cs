@@ -17,7 +17,7 @@ sealed class LossCheck(WriterContext writer, Source source)
 {
     /// <param name="session">To the server that holds our own keys.</param>
     /// <param name="positions">What it holds.</param>
-    /// <param name="stamped">What the master of a Cluster that knows least was told; null when there is no Cluster, or none was told anything yet.</param>
+    /// <param name="stamped">What the master of a Cluster that knows least was told; null when there is no Cluster, or not all were told anything yet.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>Whether Redis has lost what PostgreSQL does not have in the slot any more.</returns>
     public async Task<bool> CloseAsync(SinkSession session, LanePositions positions, Lsn? stamped, CancellationToken cancellationToken)

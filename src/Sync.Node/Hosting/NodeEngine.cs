@@ -86,7 +86,7 @@ sealed class NodeEngine
         var positions = await writer.Progress.BeginAsync(connection, system, writer.Fence, soft);
         var (cluster, held) = await ClusterAsync(writer, source, session, soft);
         writer = writer with { Cluster = cluster };
-        bool wasLost = await new LossCheck(writer, source).CloseAsync(session, positions, held?.Confirmed, soft);
+        bool wasLost = await new LossCheck(writer, source).CloseAsync(session, positions, positions.IsStamped ? held?.Confirmed : null, soft);
         var marks = await writer.Snapshots.LoadAsync(connection, soft);
         var parkedKeys = await writer.DeadLetters.LoadParkedKeysAsync(connection, soft);
         writer.Stats.SetDeadLetters(await writer.DeadLetters.CountAsync(connection, soft));

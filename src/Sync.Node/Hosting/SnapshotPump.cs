@@ -37,7 +37,7 @@ sealed class SnapshotPump : ISnapshotConsumer, IBatchOwner
         var outcome = table.Plan!.Map(change, reader.Mapped);
         if (outcome == MapOutcome.Nothing) return false;
         var key = reader.Mapped.Key(0);
-        int writer = context.Router.WorkerOf(context.Router.LaneOf(key));
+        int writer = context.Router.WorkerOf(context.Router.LaneOf(reader.Mapped.KeyHash(0)));
         var batch = reader.Open[writer] ??= context.Pool.Rent();
         if (outcome == MapOutcome.Mapped)
             batch.Add(0, Position.None, reader.Mapped.CommandBytes(0), reader.Mapped.CommandCount(0), key, table.Index, ChangeKind.Insert, 0);

@@ -37,7 +37,7 @@ sealed class StreamOutlet(PumpContext context) : IBatchOwner
     public int Add(MappedChange mapped, int part, TableRuntime table, ChangeKind kind, Position position, long commitTicks, string? poison)
     {
         var key = mapped.Key(part);
-        int lane = context.Router.LaneOf(key);
+        int lane = context.Router.LaneOf(mapped.KeyHash(part));
         if (context.Applied.Covers(lane, position))
         {
             table.Skip();

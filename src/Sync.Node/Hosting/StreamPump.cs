@@ -176,7 +176,7 @@ sealed class StreamPump
         for (int part = 0; part < mapped.Parts; part++)
         {
             var at = position with { Step = position.Step + (ulong)part };
-            int worker = context.Router.WorkerOf(context.Router.LaneOf(mapped.Key(part)));
+            int worker = context.Router.WorkerOf(context.Router.LaneOf(mapped.KeyHash(part)));
             // The second half of a move must not overtake the first, nor anything before it in the lane the row leaves.
             if (previous >= 0 && previous != worker)
             {

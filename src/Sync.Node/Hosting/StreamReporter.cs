@@ -94,7 +94,7 @@ sealed class StreamReporter(PumpContext context, ReplicationStream stream, Sourc
         {
             if (context.Writer.FlightFence is null) await session.CheckOwnerAsync(context.Writer.Fence, ct);
             if (context.Writers[0].Nodes is { } nodes) await ClusterProgress.StampAsync(nodes, session, applied, ct);
-            await context.Writer.Progress.ConfirmAsync(session.Connection, applied, ct);
+            await context.Writer.Progress.ConfirmAsync(session.Connection, applied, ct, isStamped: context.Writers[0].Nodes is not null);
         }, cancellationToken);
         recorded = applied;
         waiting.Enqueue((context.Time.GetTimestamp(), applied));

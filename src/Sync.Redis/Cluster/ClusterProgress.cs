@@ -11,9 +11,9 @@ namespace Sync.Redis.Cluster;
 /// <summary>What the progress hashes of all hash slots say.</summary>
 /// <param name="Slots">Positions by slot and writer of that time.</param>
 /// <param name="Retried">Changes whose commands in a slot were retried from the dead letters, or given up.</param>
-/// <param name="Confirmed">What the master that knows least was told that PostgreSQL may forget; null when none was told anything yet.</param>
+/// <param name="Confirmed">What the master that knows least was told that PostgreSQL may forget; means something once all were told for the first time.</param>
 public sealed record ClusterPositions(
-    IReadOnlyDictionary<int, List<(int Workers, int Worker, Position Reached)>> Slots, IReadOnlySet<(int Slot, Position Position)> Retried, Lsn? Confirmed);
+    IReadOnlyDictionary<int, List<(int Workers, int Worker, Position Reached)>> Slots, IReadOnlySet<(int Slot, Position Position)> Retried, Lsn Confirmed);
 
 /// <summary>Reads the progress of all hash slots at start, and stamps every master with what PostgreSQL is told.</summary>
 public static class ClusterProgress
@@ -37,7 +37,6 @@ public static class ClusterProgress
         var slots = new Dictionary<int, List<(int, int, Position)>>();
         var retried = new HashSet<(int, Position)>();
         var stamps = new List<Lsn>();
-        bool wasStamped = false;
         foreach (var master in connections.View.Map.Masters)
         {
             var connection = await connections.ToAsync(master, control, cancellationToken);
@@ -73,9 +72,8 @@ public static class ClusterProgress
                 if (stale.Count > 0) await connection.ExecutePipelineAsync(stale, cancellationToken);
             }
             stamps.Add(stamp);
-            wasStamped |= stamp != Lsn.None;
         }
-        return new ClusterPositions(slots, retried, wasStamped ? stamps.Min() : null);
+        return new ClusterPositions(slots, retried, stamps.Min());
     }
 
     /// <summary>Tells every master what PostgreSQL is going to be told, in the first slot that it serves.</summary>

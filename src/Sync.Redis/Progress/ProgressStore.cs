@@ -78,8 +78,13 @@ public sealed class ProgressStore(RedisKeys keys, int lanes = LanePositions.Defa
     /// Records how far PostgreSQL will be told that it may forget, before it is told. So if a slot stands further than this at start, what
     /// lies between is in neither: Redis lost it, or the slot is another one.
     /// </summary>
-    public async ValueTask ConfirmAsync(RespConnection connection, Lsn confirmed, CancellationToken cancellationToken) =>
-        (await connection.ExecuteAsync(cancellationToken, "HSET", keys.Progress, LanePositions.ConfirmedField, confirmed.ToString()))
+    /// <param name="connection">Where to.</param>
+    /// <param name="confirmed">What PostgreSQL will be told.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="isStamped">Whether every master of a Cluster has been told the same by now.</param>
+    public async ValueTask ConfirmAsync(RespConnection connection, Lsn confirmed, CancellationToken cancellationToken, bool isStamped = false) =>
+        (await connection.ExecuteAsync(
+            cancellationToken, ["HSET", keys.Progress, LanePositions.ConfirmedField, confirmed.ToString(), .. isStamped ? [LanePositions.StampedField, "1"] : Array.Empty<RedisArgument>()]))
             .OrThrow(connection.Endpoint, connection.User);
 
     RespCommands Fold(LanePositions found, string system, OwnerFence? owner)

@@ -114,6 +114,7 @@ static class Rows
         };
         var mapped = new MappedChange();
         var outcome = how is null ? plan.Map(change, mapped) : how(change, mapped);
+        for (int part = 0; part < mapped.Parts; part++) mapped.KeyHash(part).ShouldBe(StableHash.Of(mapped.Key(part)));
         var parts = outcome is MapOutcome.Mapped or MapOutcome.Poison
             ? Enumerable.Range(0, mapped.Parts).Select(p => new Part(Encoding.UTF8.GetString(mapped.Key(p)), Commands(mapped.CommandBytes(p)), mapped.CommandCount(p))).ToArray()
             : [];

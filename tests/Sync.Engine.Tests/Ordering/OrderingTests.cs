@@ -4,6 +4,7 @@ using FsCheck.Fluent;
 using Sync.Contracts;
 using Sync.Contracts.Rows;
 using Sync.Engine.Batching;
+using Sync.Engine.Mapping;
 using Sync.Engine.Ordering;
 using Sync.Engine.Progress;
 
@@ -29,6 +30,10 @@ public class OrderingTests
     [Fact]
     public void Lane_of_a_known_key_should_never_change() =>
         new LaneRouter(256, 4).LaneOf("public.users:42"u8).ShouldBe(148);
+
+    [Theory, InlineData(0), InlineData(13), InlineData(15)]
+    public void A_hash_that_goes_on_from_a_beginning_should_be_that_of_the_whole(int length) =>
+        StableHash.Of(StableHash.Behind("public.users:42"u8[..length]), "public.users:42"u8).ShouldBe(StableHash.Of("public.users:42"u8));
 
     [Fact]
     public void Applied_positions_should_only_grow()

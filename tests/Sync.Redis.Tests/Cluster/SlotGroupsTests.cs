@@ -34,7 +34,7 @@ public class SlotGroupsTests
         int foo = HashSlots.Of("foo"), bar = HashSlots.Of("bar");
         var later = At with { Step = 8 };
         var letter = new DeadLetter { Position = later, Table = "t", Kind = ChangeKind.Insert, Key = "k"u8.ToArray(), Commands = Commands("SET bar 2|SET foo 2"), Error = "", At = default };
-        var held = new ClusterPositions(new Dictionary<int, List<(int, int, Position)>> { [foo] = [(4, 1, At)] }, new HashSet<(int, Position)> { (bar, At) }, null);
+        var held = new ClusterPositions(new Dictionary<int, List<(int, int, Position)>> { [foo] = [(4, 1, At)] }, new HashSet<(int, Position)> { (bar, At) }, Lsn.None);
         var replay = new SlotReplay(held, [letter], Position.None);
         (replay.Highest, replay.IsParked(later), replay.IsParked(At)).ShouldBe((later, true, false));
         Rest(replay, lane: 5, At, "SET foo 1|SET new 2").ShouldBe("1 SET new 2");

@@ -50,6 +50,26 @@ public sealed class ClusterTests(Servers servers)
     }
 
     [Fact]
+    public async Task A_node_that_is_killed_while_it_stamps_the_masters_for_the_first_time_should_not_take_them_for_lost()
+    {
+        await using var scene = await OpenAsync();
+        var (cluster, stage, bookings) = scene;
+        await bookings.BookAsync(200);
+        var node = await stage.StartAsync();
+        await bookings.BookAsync(200);
+        await stage.CaughtUpAsync(node);
+        await node.StopAsync();
+        // As the kill leaves it: one master has its stamp, the others none, and nothing says that all were done.
+        string home = $"actorsync:{{{stage.Slot}}}:progress";
+        (await cluster.ExecAsync("HDEL", home, "stamped")).ShouldBe(1L);
+        foreach (string key in await cluster.KeysAsync("actorsync:*:progress"))
+            if (key != home && cluster.OwnerOf(await cluster.SlotOfAsync(key)) != cluster.Masters[0]) await cluster.ExecAsync("HDEL", key, "confirmed");
+        node = await stage.StartAsync();
+        await stage.CaughtUpAsync(node);
+        await bookings.ShouldBeExactAsync(cluster.ExecAsync);
+    }
+
+    [Fact]
     public async Task Slots_that_move_under_load_should_lose_and_repeat_nothing()
     {
         await using var scene = await OpenAsync();
