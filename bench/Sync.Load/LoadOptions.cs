@@ -22,7 +22,7 @@ public sealed record LoadOptions
           micro       The steps of a row's way alone, by BenchmarkDotNet; a word of its own, what follows is for it.
 
           --workload users|wide|json|shop|all
-                                 Whose backlog is drained (default users).
+                                 Whose backlog is drained, also by delay (default users).
           --rows N               Row changes in it, 2200 or more (default 2200000). Also the most rows of snapshot and growth.
           --repeat N             How often each contestant drains it, alternately (default 1); the table shows medians.
           --contestants NAME,... Only these, such as floor,actorsync (default all that can be had).
