@@ -6,6 +6,7 @@ using Sync.Load.Latency;
 using Sync.Load.Measuring;
 using Sync.Load.Reports;
 using Sync.Load.Snapshots;
+using Sync.Load.Soak;
 using Sync.Load.Workloads;
 
 namespace Sync.Load;
@@ -25,6 +26,7 @@ static class LoadProgram
         if (options.Parts.HasFlag(LoadParts.Growth)) await GrowAsync(stage, options, report);
         if (options.Parts.HasFlag(LoadParts.Delay))
             foreach (string name in options.Workloads) await DelayAsync(stage, Workload.Named(name, Math.Min(options.Rows, Judgement.DelayRows)), options, report);
+        if (options.Parts.HasFlag(LoadParts.Soak)) await SoakAsync(stage, options, report);
         report.LoadAfter = Machine.LoadNow();
         Console.WriteLine($"Load average after the run {report.LoadAfter:F1}");
         var broken = Judgement.Of(report);
@@ -98,6 +100,14 @@ static class LoadProgram
                     report.Drains.Add(drain);
                     Console.WriteLine(DrainTable.Line(drain));
                 }
+    }
+
+    static async Task SoakAsync(Stage stage, LoadOptions options, LoadReport report)
+    {
+        Console.WriteLine($"\n{SoakRun.Rate:N0} changes a second for {options.SoakMinutes} minutes");
+        Console.WriteLine(SoakTable.Head);
+        report.Soak = await SoakRun.MeasureAsync(stage, options.SoakMinutes, minute => Console.WriteLine(SoakTable.Row(minute)));
+        Console.WriteLine(SoakTable.Sum(report.Soak));
     }
 
     static async Task GrowAsync(Stage stage, LoadOptions options, LoadReport report)

@@ -10,6 +10,7 @@ static class Judgement
     const double mostMemoryMb = 150, mostBytesPerRow = 16;
     const double leastOfFloor = 0.8, leastOfNodeJs = 4, leastOfPython = 6, mostOfServers = 0.25;
     const double slowestP50Ms = 0.7, slowestP99Ms = 3;
+    const double mostGrowth = 1.05;
     const int mostJudgedRate = 2000;
     const double leastOfFourWorkers = 3.2;
 
@@ -45,6 +46,13 @@ static class Judgement
             Demand(latency is { P50Ms: < slowestP50Ms, P99Ms: < slowestP99Ms },
                 $"latency at {latency.Scenario.RowsPerSecond:N0} rows/s, {latency.Scenario.Tables} tables: p50 {latency.P50Ms:F2} ms and p99 {latency.P99Ms:F2} ms, "
                 + $"below {slowestP50Ms} and {slowestP99Ms} are demanded");
+        if (report.Soak is { } soak)
+        {
+            Demand(soak.Difference is null, $"soak: {soak.Difference}");
+            Demand(soak.Minutes[^1].PeakBytes / 1e6 < mostMemoryMb, $"soak: peak RSS of {soak.Minutes[^1].PeakBytes / 1e6:F0} MB, below {mostMemoryMb} MB is demanded");
+            Demand(soak.Growth < mostGrowth, $"soak: memory in the last quarter is {soak.Growth:F2} times that of the second, below {mostGrowth} is demanded");
+            Demand(soak.Node.WarmBytesAllocated <= mostBytesPerRow, $"soak: {soak.Node.WarmBytesAllocated:F1} bytes allocated per row, at most {mostBytesPerRow} are allowed");
+        }
         return broken;
 
         void Demand(bool held, string sentence)
