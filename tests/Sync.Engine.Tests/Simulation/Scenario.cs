@@ -77,6 +77,6 @@ sealed record Scenario(int Seed, int Workers, int BatchRows, IReadOnlyList<RowOf
         return text.ToString();
     }
 
-    static string Describe(RowOfScenario row) =>
+    public static string Describe(RowOfScenario row) =>
         $"k{row.Key}{(row.MovesTo >= 0 ? $" moves to k{row.MovesTo}" : "")}{(row.Poison == Poison.None ? "" : $" ({row.Poison})")}";
 }
