@@ -55,7 +55,8 @@ public static class ClusterWire
     public static IClusterMessage FromBytes(string manifest, ReadOnlyMemory<byte> bytes)
     {
         if (!byManifest.TryGetValue(manifest, out var read))
-            throw new ClusterWireException($"No cluster message has the manifest '{manifest}'; the node that sent it runs a later version, so bring this one up to date.");
+            throw new ClusterWireException(
+                $"No cluster message has the manifest '{manifest}'; the node that sent it runs a later version, so bring this one up to date.");
         try
         {
             return read(bytes);

@@ -5,7 +5,7 @@ namespace Sync.Contracts.Cluster.Wire;
 
 /// <summary>
 /// Rows as columns. What is the same in all rows, which the table, the kind and the number of commands often are, takes one element, and positions and times
-/// are differences, so that a row takes about seven bytes beside its commands and its key.
+/// are differences, so that a row takes four to six bytes beside its commands and its key.
 /// </summary>
 static class RowColumns
 {
@@ -50,7 +50,8 @@ static class RowColumns
         RequireLength(form.Commands.Count, count, "commands");
         RequireLength(form.Table.Count, count, "table");
         RequireLength(form.Kind.Length, count, "kind");
-        if (form.CommitDelta.Count != count || form.StepDelta.Count != count || form.TicksDelta.Count != count) throw Malformed("a column of differences is too short or too long");
+        if (form.CommitDelta.Count != count || form.StepDelta.Count != count || form.TicksDelta.Count != count)
+            throw Malformed("a column of differences is too short or too long");
         var rows = new LaneRow[count];
         var kinds = form.Kind.Span;
         long body = 0, keys = 0;
