@@ -1,4 +1,5 @@
 using Sync.Contracts;
+using Sync.Contracts.Cluster;
 using Sync.Contracts.Rows;
 using Sync.Engine.Resp;
 
@@ -87,6 +88,45 @@ public sealed class Batch
         ref readonly var e = ref source.entries[entry];
         if (source.ErrorOf(entry) is { } error) (errors ??= [])[Count] = error;
         Add(source.FirstSequence, e.Position, source.CommandsOf(e), e.Commands, source.Key(e), e.Table, e.Kind, e.CommitTicks);
+    }
+
+    /// <summary>Appends rows that came from another node: one copy of each block of bytes, nothing per row but its entry.</summary>
+    /// <param name="sequence">As in <see cref="Add"/>.</param>
+    /// <param name="rows">What came.</param>
+    /// <param name="from">The first row to take; those before it are left out.</param>
+    public void AddRows(long sequence, LaneRows rows, int from = 0)
+    {
+        var taken = rows.Rows.Span[from..];
+        if (taken.IsEmpty) return;
+        var (bodyFrom, keysFrom) = rows.Lengths(0, from);
+        int body = Body.Length, keys = Keys.Length, first = Count;
+        Body.Raw(rows.Body.Span[bodyFrom..]);
+        Keys.Raw(rows.Keys.Span[keysFrom..]);
+        if (Count + taken.Length > entries.Length) Array.Resize(ref entries, Math.Max(Count + taken.Length, 2 * entries.Length));
+        foreach (ref readonly var row in taken)
+        {
+            entries[Count++] = new BatchEntry(row.Position, body, row.BodyLength, row.Commands, keys, row.KeyLength, row.Table, row.Kind, row.CommitTicks);
+            body += row.BodyLength;
+            keys += row.KeyLength;
+            Commands += row.Commands;
+        }
+        foreach (var error in rows.Errors)
+            if (error.Row >= from) (errors ??= [])[first + error.Row - from] = error.Text;
+        if (first == 0) FirstSequence = sequence;
+        LastSequence = sequence;
+    }
+
+    /// <summary>Its content as rows that can be sent to another node: a copy, so the batch may be used anew at once.</summary>
+    public LaneRows ToRows()
+    {
+        var rows = new LaneRow[Count];
+        for (int i = 0; i < rows.Length; i++)
+        {
+            ref readonly var e = ref entries[i];
+            rows[i] = new LaneRow(e.Position, e.BodyLength, e.KeyLength, e.Commands, e.Table, e.Kind, e.CommitTicks);
+        }
+        LaneRowError[] texts = HasPoison ? [.. errors!.OrderBy(e => e.Key).Select(e => new LaneRowError(e.Key, e.Value))] : [];
+        return new LaneRows(Body.Written.ToArray(), Keys.Written.ToArray(), rows, texts);
     }
 
     /// <summary>Whether any entry could not be expressed as commands.</summary>

@@ -1,0 +1,65 @@
+using Sync.Contracts.Rows;
+
+namespace Sync.Contracts.Cluster;
+
+/// <summary>One row of <see cref="LaneRows"/>: a change set for one ordering key.</summary>
+/// <param name="Position">Where the change stands; <see cref="Position.None"/> for rows of a copy, which no position covers.</param>
+/// <param name="BodyLength">Bytes of its commands, 0 or more; they stand behind those of the row before.</param>
+/// <param name="KeyLength">Bytes of its ordering key, 0 or more; it stands behind that of the row before.</param>
+/// <param name="Commands">How many commands; 0 for a change that could not be expressed.</param>
+/// <param name="Table">Index of the table in the configuration, 0 or more.</param>
+/// <param name="Kind">What happened to the row.</param>
+/// <param name="CommitTicks">Commit time in UTC ticks; 0 for rows of a copy.</param>
+public readonly record struct LaneRow(Position Position, int BodyLength, int KeyLength, int Commands, int Table, ChangeKind Kind, long CommitTicks);
+
+/// <summary>Why a row could not be expressed as commands.</summary>
+/// <param name="Row">Index of the row.</param>
+/// <param name="Text">The reason, without values.</param>
+public readonly record struct LaneRowError(int Row, string Text);
+
+/// <summary>
+/// Rows of one lane in the order of their positions, as ready RESP commands: two blocks of bytes and an array, whatever the number of rows. Immutable,
+/// so that it can be sent again, and its bytes go into a message without a copy. Rows of a copy and rows of the stream are never in one.
+/// </summary>
+/// <param name="Body">The commands of all rows, one after the other.</param>
+/// <param name="Keys">The ordering keys of all rows, one after the other.</param>
+/// <param name="Rows">The rows; their lengths add up to those of the two blocks.</param>
+/// <param name="Errors">The rows without commands and why, in ascending order; empty as a rule.</param>
+public sealed record LaneRows(ReadOnlyMemory<byte> Body, ReadOnlyMemory<byte> Keys, ReadOnlyMemory<LaneRow> Rows, IReadOnlyList<LaneRowError> Errors)
+{
+    /// <summary>How many rows.</summary>
+    public int Count => Rows.Length;
+
+    /// <summary>Memory of the two blocks, which is what credit counts.</summary>
+    public int Bytes => Body.Length + Keys.Length;
+
+    /// <summary>Rows at the begin that stand at or before <paramref name="position"/>. Rows of a copy have no position and are never counted.</summary>
+    public int CountThrough(Position position)
+    {
+        var rows = Rows.Span;
+        int count = 0;
+        while (count < rows.Length && rows[count].Position != Position.None && rows[count].Position <= position) count++;
+        return count;
+    }
+
+    /// <summary>A run of the rows. The blocks are shared, not copied.</summary>
+    public LaneRows Slice(int from, int count)
+    {
+        var (bodyFrom, keysFrom) = Lengths(0, from);
+        var (body, keys) = Lengths(from, count);
+        LaneRowError[] errors = [.. Errors.Where(e => e.Row >= from && e.Row < from + count).Select(e => e with { Row = e.Row - from })];
+        return new LaneRows(Body.Slice(bodyFrom, body), Keys.Slice(keysFrom, keys), Rows.Slice(from, count), errors);
+    }
+
+    /// <summary>Bytes of a run of rows in each of the two blocks.</summary>
+    public (int Body, int Keys) Lengths(int from, int count)
+    {
+        int body = 0, keys = 0;
+        foreach (ref readonly var row in Rows.Span.Slice(from, count))
+        {
+            body += row.BodyLength;
+            keys += row.KeyLength;
+        }
+        return (body, keys);
+    }
+}

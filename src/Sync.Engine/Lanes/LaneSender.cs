@@ -1,0 +1,182 @@
+using Sync.Contracts.Cluster;
+
+namespace Sync.Engine.Lanes;
+
+/// <param name="ResendAfter">Silence of a lane with something unacknowledged after which it is asked, above 0; doubled with each further silence.</param>
+/// <param name="ResendAtMost">The longest of these times, <paramref name="ResendAfter"/> or more.</param>
+/// <param name="ResumePause">A lane that asks again within this time for what was just sent again is not listened to, 0 or more.</param>
+/// <param name="FirstCredit">Bytes that may be unacknowledged before the lane has said how much, 0 or more.</param>
+public readonly record struct LaneSenderOptions(TimeSpan ResendAfter, TimeSpan ResendAtMost, TimeSpan ResumePause, long FirstCredit)
+{
+    /// <summary>1 s, doubled up to 8 s; 100 ms; 256 KiB.</summary>
+    public static readonly LaneSenderOptions Default = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(8), TimeSpan.FromMilliseconds(100), 256 * 1024);
+}
+
+/// <summary>What an answer of a lane has settled.</summary>
+/// <param name="Batches">Batches that are in Redis now, 0 or more; one that was added in parts counts with its last part.</param>
+/// <param name="Bytes">Bytes that are not unacknowledged any more, 0 or more.</param>
+public readonly record struct LaneSettled(int Batches, long Bytes);
+
+/// <summary>
+/// The reader's side of one lane in one epoch: numbers the batches, keeps each until the lane says that Redis has it, and decides what to send when, so
+/// that the lane gets all of them however badly messages travel. Belongs to the reader alone. How it is used: <see cref="HasRoomFor"/> and
+/// <see cref="Add"/> for each batch, <see cref="Next"/> until it gives nothing, again after every answer of the lane and at <see cref="WakesAt"/>.
+/// The rules it keeps:
+/// <list type="number">
+/// <item>A number means the same rows whenever it is sent, and says what was unacknowledged when it was sent.</item>
+/// <item>What is acknowledged counts whoever says it: every owner of the lane, past or present, speaks of what Redis holds, and that does not go back.</item>
+/// <item>What a lane holds in memory counts only from the latest owner heard of. Another owner, and an end of a silence, mean: send again from what
+/// it waits for.</item>
+/// <item>Into silence goes one batch only, the oldest. Its answer tells whether the lane lost anything, so one that is merely slow gets nothing twice.</item>
+/// </list>
+/// </summary>
+public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)
+{
+    readonly record struct Sent(LaneRows Rows, bool EndsBatch);
+
+    readonly long epoch = epoch;
+
+    // By number, modulo its length, which is a power of two.
+    Sent[] ring = new Sent[8];
+    long oldest = 1, next = 1, cursor = 1, heardClaim;
+    DateTimeOffset? silentAt;
+    DateTimeOffset listensAt;
+    int silences;
+    bool isProbing;
+
+    /// <summary>Which lane.</summary>
+    public int Lane => lane;
+
+    /// <summary>Whether all that was added is in Redis.</summary>
+    public bool IsSettled => oldest == next;
+
+    /// <summary>Bytes added and not acknowledged.</summary>
+    public long UnackedBytes { get; private set; }
+
+    /// <summary>Bytes that may be unacknowledged, as the lane said last.</summary>
+    public long Credit { get; private set; } = options.FirstCredit;
+
+    /// <summary>The highest epoch that the lane spoke of. One above ours means that a later reader has started, and this one has to end.</summary>
+    public long NewestEpoch { get; private set; } = epoch;
+
+    /// <summary>When <see cref="Next"/> wants to be asked again though nothing came from the lane; null while nothing is unacknowledged.</summary>
+    public DateTimeOffset? WakesAt => silentAt;
+
+    /// <summary>Whether the lane's credit has room. With nothing unacknowledged there is always room, for a batch of any size.</summary>
+    public bool HasRoomFor(long bytes) => IsSettled || UnackedBytes + bytes <= Credit;
+
+    /// <summary>Takes over the next rows of the lane; they must not change any more.</summary>
+    /// <param name="rows">One row or more.</param>
+    /// <param name="endsBatch">False for each part but the last of a batch that was too large for one message.</param>
+    public void Add(LaneRows rows, bool endsBatch = true)
+    {
+        if (next - oldest == ring.Length) Grow();
+        ring[next++ & (ring.Length - 1)] = new Sent(rows, endsBatch);
+        UnackedBytes += rows.Bytes;
+    }
+
+    /// <summary>Whether <see cref="Next"/> has something.</summary>
+    public bool CanSend(DateTimeOffset now) => !IsSettled && (now >= silentAt || (!isProbing && cursor != next));
+
+    /// <summary>What to send now; null when there is nothing, or the lane has to be heard of first.</summary>
+    public LaneBatch? Next(DateTimeOffset now)
+    {
+        if (!CanSend(now)) return null;
+        if (now >= silentAt)
+        {
+            isProbing = true;
+            cursor = oldest + 1;
+            silentAt = now + Patience(++silences);
+            return Message(oldest);
+        }
+        silentAt ??= now + options.ResendAfter;
+        return Message(cursor++);
+    }
+
+    /// <summary>The lane says how far Redis is.</summary>
+    /// <exception cref="InvalidOperationException">It speaks of a batch that was never sent.</exception>
+    public LaneSettled Acknowledged(LaneAck ack, DateTimeOffset now)
+    {
+        if (!IsOurs(ack.Epoch)) return default;
+        if (ack.Seq >= next)
+            throw new InvalidOperationException($"Lane {lane} acknowledges batch {ack.Seq} of epoch {epoch}, of which only {next - 1} were sent.");
+        var settled = Settle(ack.Seq);
+        Heard(ack.Claim, ack.Expected, ack.Credit, isGap: false, now);
+        return settled;
+    }
+
+    /// <summary>The lane misses something.</summary>
+    public void Resumed(LaneResume resume, DateTimeOffset now)
+    {
+        if (IsOurs(resume.Epoch)) Heard(resume.Claim, resume.Expected, resume.Credit, isGap: true, now);
+    }
+
+    /// <summary>The lane has drained and was given up, so the next owner is looked for at once.</summary>
+    public LaneSettled Drained(LaneDrained drained, DateTimeOffset now)
+    {
+        if (!IsOurs(drained.Epoch) || drained.Seq >= next) return default;
+        var settled = Settle(drained.Seq);
+        if (drained.Claim >= heardClaim && !IsSettled) silentAt = now;
+        return settled;
+    }
+
+    bool IsOurs(long spokenOf)
+    {
+        NewestEpoch = Math.Max(NewestEpoch, spokenOf);
+        return spokenOf == epoch;
+    }
+
+    LaneSettled Settle(long through)
+    {
+        int batches = 0;
+        long bytes = 0;
+        for (; oldest <= through; oldest++)
+        {
+            ref var sent = ref ring[oldest & (ring.Length - 1)];
+            bytes += sent.Rows.Bytes;
+            if (sent.EndsBatch) batches++;
+            sent = default;
+        }
+        UnackedBytes -= bytes;
+        cursor = Math.Max(cursor, oldest);
+        if (IsSettled)
+        {
+            silentAt = null;
+            isProbing = false;
+        }
+        return new LaneSettled(batches, bytes);
+    }
+
+    void Heard(long claim, long expected, long credit, bool isGap, DateTimeOffset now)
+    {
+        if (claim < heardClaim) return;
+        bool isAnother = heardClaim != 0 && claim > heardClaim;
+        heardClaim = claim;
+        Credit = credit;
+        silences = 0;
+        if (silentAt is not null) silentAt = now + options.ResendAfter;
+        long wanted = Math.Clamp(expected, oldest, next);
+        if (isAnother || isProbing || (isGap && now >= listensAt))
+        {
+            cursor = wanted;
+            listensAt = now + options.ResumePause;
+        }
+        else cursor = Math.Max(cursor, wanted);
+        isProbing = false;
+    }
+
+    LaneBatch Message(long seq) => new(lane, epoch, seq, oldest, ring[seq & (ring.Length - 1)].Rows);
+
+    TimeSpan Patience(int silence)
+    {
+        var patience = options.ResendAfter * (1 << Math.Min(silence, 16));
+        return patience < options.ResendAtMost ? patience : options.ResendAtMost;
+    }
+
+    void Grow()
+    {
+        var larger = new Sent[2 * ring.Length];
+        for (long seq = oldest; seq < next; seq++) larger[seq & (larger.Length - 1)] = ring[seq & (ring.Length - 1)];
+        ring = larger;
+    }
+}
