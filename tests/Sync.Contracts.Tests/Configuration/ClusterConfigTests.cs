@@ -52,6 +52,14 @@ public class ClusterConfigTests
     }
 
     [Fact]
+    public void Example_of_the_documentation_should_load_without_a_warning()
+    {
+        string block = File.ReadAllText(Given.RepositoryFile("docs/cluster.md")).Split("```yaml\n")[1].Split("```")[0];
+        var result = Given.Try(Given.Head + block + Given.Table);
+        result.Errors.Concat(result.Warnings).ShouldBeEmpty();
+    }
+
+    [Fact]
     public void Configuration_without_the_section_should_be_a_single_node()
     {
         var config = Given.Config(Given.Head + Given.Table);
