@@ -10,6 +10,8 @@ public sealed record SyncConfig
     public RedisOptions Redis { get; init; } = new();
     public SnapshotOptions Snapshot { get; init; } = new();
     public RetryOptions RetryPolicy { get; init; } = new();
+    public ClusterOptions Cluster { get; init; } = new();
+    public PetabridgeOptions Petabridge { get; init; } = new();
     public HttpOptions Http { get; init; } = new();
     public TelemetryOptions Telemetry { get; init; } = new();
     public IReadOnlyList<TableConfig> Tables { get; init; } = [];

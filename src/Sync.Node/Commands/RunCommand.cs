@@ -56,6 +56,7 @@ static class RunCommand
     static async Task<int> RunNodeAsync(
         SyncConfig config, IReadOnlyList<ConfigIssue> warnings, HostOptions options, CommandSession session, CancellationToken stop)
     {
+        RefuseCluster(config);
         var log = new LineLogger(session.Out, config.Debug ? LogLevel.Debug : LogLevel.Information, Terminal.HasColours, session.Time)
         {
             // On a terminal the copy is shown by a bar.
@@ -69,6 +70,18 @@ static class RunCommand
         await using var bar = Terminal.IsInteractive ? new SnapshotBar(() => host.Status, log, session.Time) : null;
         await host.RunAsync(stop);
         return (int)ExitCode.Ok;
+    }
+
+    /// <summary>Who asks for a cluster must not get a node that works alone, without a word.</summary>
+    static void RefuseCluster(SyncConfig config)
+    {
+#if CLUSTER_HOST
+        const string Why = "this version has no cluster host yet";
+#else
+        const string Why = "this build has no cluster host, because Akka.NET could not be restored (delete Directory.Local.props and build again where it can)";
+#endif
+        if (config.Cluster.Enabled)
+            throw new SyncException(ExitCode.Configuration, $"{config.Source}: 'cluster.enabled' is true, but {Why}; set it to false to run a single node.");
     }
 
     /// <summary>A snapshot beside a node that runs goes on without an endpoint of its own: nobody has to configure a second address for it.</summary>

@@ -122,7 +122,7 @@ static class ConnectionBinder
         return found;
     }
 
-    static HostPort? HostAndPort(string text, int defaultPort)
+    internal static HostPort? HostAndPort(string text, int defaultPort)
     {
         string host = text;
         string? port = null;

@@ -103,6 +103,7 @@ public static class ConfigKeys
         new("tables", Tables, null, "The tables to follow, at least one.") { Required = true },
         .. TableKeys.All,
 
+        .. ClusterKeys.All,
         new("http", Section, null, "Health, metrics and status."),
         new("http.enabled", Flag, "true", "Whether to listen at all."),
         new("http.host", Text, "127.0.0.1", "Address to listen on; the default can't be reached from other machines."),
