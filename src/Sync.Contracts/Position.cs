@@ -30,6 +30,14 @@ public readonly record struct Position(Lsn Commit, ulong Step) : IComparable<Pos
     /// <summary>Fixed width, so that texts sort as positions do.</summary>
     public override string ToString() => $"{Commit.Value:X16}{Step:X16}";
 
+    /// <summary>The same as <see cref="ToString"/> in bytes.</summary>
+    /// <param name="target">At least <see cref="TextLength"/> bytes.</param>
+    public void Format(Span<byte> target)
+    {
+        Commit.Value.TryFormat(target, out _, "X16", CultureInfo.InvariantCulture);
+        Step.TryFormat(target[16..], out _, "X16", CultureInfo.InvariantCulture);
+    }
+
     public static bool TryParse(string? text, out Position position)
     {
         position = default;

@@ -14,10 +14,12 @@ public sealed class FlightFilter(IReadOnlyList<string> tables)
     /// <summary>
     /// Before sending: changes that could not be expressed, and every change of a parked key. Their keys are parked from then on.
     /// </summary>
-    public List<DeadLetter> TakeHeld(List<Batch> flight, ParkedKeys parked, DateTimeOffset now)
+    public IReadOnlyList<DeadLetter> TakeHeld(List<Batch> flight, ParkedKeys parked, DateTimeOffset now) =>
+        parked.Count == 0 && !flight.Exists(static b => b.HasPoison) ? [] : Hold(flight, parked, now);
+
+    List<DeadLetter> Hold(List<Batch> flight, ParkedKeys parked, DateTimeOffset now)
     {
         var held = new List<DeadLetter>();
-        if (parked.Count == 0 && !flight.Exists(b => b.HasPoison)) return held;
         Rebuild(flight, (batch, index) =>
         {
             ref readonly var entry = ref batch.Entries[index];

@@ -33,10 +33,10 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
     public IReadOnlyList<Batch> Batches => batches;
 
     /// <summary>What was taken out of the flight, to be parked together with it.</summary>
-    public List<DeadLetter> Held { get; private set; } = [];
+    public IReadOnlyList<DeadLetter> Held { get; private set; } = [];
 
     /// <summary>What Redis refused while it ran the flight.</summary>
-    public List<DeadLetter> Refused { get; private set; } = [];
+    public IReadOnlyList<DeadLetter> Refused { get; private set; } = [];
 
     /// <summary>The position that Redis holds once it has the flight.</summary>
     public Position Reached { get; private set; }

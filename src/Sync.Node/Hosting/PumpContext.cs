@@ -20,7 +20,7 @@ sealed class PumpContext
         Applied = applied;
         Tracker = tracker;
         Gate = gate;
-        Pool = new BatchPool(writers.Count * (Config.FlushQueueDepth + 2));
+        Pool = new BatchPool(writers.Count * (2 * Config.FlushQueueDepth + 2));
     }
 
     public WriterContext Writer { get; }

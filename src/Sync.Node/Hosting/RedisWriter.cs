@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Threading.Channels;
 using Sync.Contracts;
@@ -28,6 +29,8 @@ sealed class RedisWriter
     readonly Channel<WriterWork> queue;
     readonly byte[] progressField, parkedField, copyField;
     readonly List<WriterWork> underWay = [];
+    readonly List<Batch> batchesUnderWay = [];
+    readonly Func<SinkSession, CancellationToken, ValueTask> writeFlight;
     readonly ParkedKeys parked;
     readonly Flight flight;
     readonly ClusterSink? cluster;
@@ -42,6 +45,7 @@ sealed class RedisWriter
         this.context = context;
         this.parked = parked;
         parked.Keep();
+        writeFlight = WriteFlightAsync;
         flight = new Flight(context.Filter, parked, context.RecordsPositions, new Position(new Lsn((ulong)context.Time.GetUtcNow().UtcTicks), 0));
         if (context.Cluster is { } view) cluster = new ClusterSink(Nodes = new ClusterConnections(view), context.RecordsPositions);
         parkedField = FieldOf("parked");
@@ -123,14 +127,18 @@ sealed class RedisWriter
     {
         try
         {
-            while (await queue.Reader.WaitToReadAsync(cancellationToken))
+            // A wait that can be cancelled is an object each; one that ends with the queue is not.
+            await using var cancelled = cancellationToken.UnsafeRegister(static q => ((Channel<WriterWork>)q!).Writer.TryComplete(), queue);
+            while (await queue.Reader.WaitToReadAsync(CancellationToken.None))
             {
+                cancellationToken.ThrowIfCancellationRequested();
                 Gather();
                 if (underWay.Count > 0) await FlyAsync(cancellationToken);
                 if (!queue.Reader.TryPeek(out var next) || next.Action is not { } action) continue;
                 queue.Reader.TryRead(out _);
                 await WithRetryAsync(action, cancellationToken);
             }
+            cancellationToken.ThrowIfCancellationRequested();
         }
         finally
         {
@@ -149,24 +157,28 @@ sealed class RedisWriter
         {
             queue.Reader.TryRead(out next);
             underWay.Add(next);
+            batchesUnderWay.Add(batch);
             bytes += batch.Bytes;
             rows += batch.Count;
         }
     }
 
     /// <summary>Keeps at it until Redis has the flight; then its batches are their owners' again.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     async ValueTask FlyAsync(CancellationToken cancellationToken)
     {
-        flight.Begin(underWay.Select(work => work.Batch!));
-        await WithRetryAsync(WriteFlightAsync, cancellationToken);
+        flight.Begin(batchesUnderWay);
+        await WithRetryAsync(writeFlight, cancellationToken);
         Report(flight.Held);
         Report(flight.Refused);
         if (flight.Held.Count + flight.Refused.Count > 0) context.EnsureDeadLettersFit();
         foreach (var work in underWay) work.Owner!.Applied(Index, work.Batch!);
         underWay.Clear();
+        batchesUnderWay.Clear();
     }
 
     /// <summary>Repeats until it succeeds. Only a fatal error or cancellation gets out.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     async ValueTask WithRetryAsync(Func<SinkSession, CancellationToken, ValueTask> attempt, CancellationToken cancellationToken)
     {
         for (int failures = 0; ;)
@@ -232,6 +244,7 @@ sealed class RedisWriter
     }
 
     /// <summary>One attempt to bring the flight home; each goes on where the one before was cut off.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     async ValueTask WriteFlightAsync(SinkSession current, CancellationToken cancellationToken)
     {
         while (true)
@@ -267,6 +280,7 @@ sealed class RedisWriter
     byte[] Field => flight.IsCopy ? copyField : progressField;
 
     /// <summary>Sends the batches with what parks their dead letters behind them.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     async ValueTask<FlightResult> SendAsync(SinkSession current, CancellationToken cancellationToken)
     {
         var batches = flight.Held.Count == 0 ? flight.Batches : [.. flight.Batches, context.DeadLetters.ParkingBatch(flight.Held)];
@@ -290,7 +304,7 @@ sealed class RedisWriter
     async ValueTask<bool> HoldsAsync(SinkSession current, byte[] field, CancellationToken cancellationToken) =>
         await context.Progress.ReadFieldAsync(current.Connection, field, cancellationToken) == flight.Reached;
 
-    void Report(List<DeadLetter> letters)
+    void Report(IReadOnlyList<DeadLetter> letters)
     {
         foreach (var letter in letters)
         {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Sync.Contracts;
 using Sync.Contracts.Rows;
 using Sync.Engine.Batching;
@@ -71,6 +72,7 @@ sealed class StreamOutlet(PumpContext context) : IBatchOwner
     }
 
     /// <summary>Everything read so far is on its way.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask FlushAllAsync(CancellationToken cancellationToken)
     {
         lastFlush = context.Time.GetTimestamp();
@@ -78,6 +80,7 @@ sealed class StreamOutlet(PumpContext context) : IBatchOwner
         for (int worker = 0; worker < context.Writers.Count; worker++) await FlushAsync(worker, cancellationToken);
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask FlushAsync(int worker, CancellationToken cancellationToken)
     {
         if (assembler.Take(worker) is not { } batch) return;

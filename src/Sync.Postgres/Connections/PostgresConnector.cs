@@ -8,14 +8,14 @@ namespace Sync.Postgres.Connections;
 public sealed class PostgresConnector
 {
     /// <summary>How long one host may take to accept a connection, in seconds.</summary>
-    const int ConnectTimeoutSeconds = 10;
+    internal const int ConnectTimeoutSeconds = 10;
 
     /// <summary>
     /// How values look as text must not depend on the server's, database's or role's settings: the stream, the snapshot and
     /// re-read rows have to render one value alike. Time-outs of the role would end snapshots and the idle transaction that
     /// keeps an exported snapshot alive.
     /// </summary>
-    const string SessionSettings =
+    internal const string SessionSettings =
         "-c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=1 -c timezone=UTC -c bytea_output=hex -c client_encoding=UTF8"
         + " -c statement_timeout=0 -c idle_in_transaction_session_timeout=0";
 
@@ -96,8 +96,7 @@ public sealed class PostgresConnector
             Timeout = ConnectTimeoutSeconds,
             CommandTimeout = 30,
             Pooling = !replication,
-            // The stream is read in large pieces: fewer system calls, and one message seldom spans two of them.
-            ReadBufferSize = replication ? 256 * 1024 : 16 * 1024,
+            ReadBufferSize = 16 * 1024,
             MaxPoolSize = 64,
             Enlist = false,
             GssEncryptionMode = GssEncryptionMode.Disable,

@@ -3,6 +3,8 @@ using Npgsql;
 using Npgsql.Replication;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
+using Sync.Postgres.PgOutput;
+using Sync.Postgres.Wire;
 
 namespace Sync.Postgres.Connections;
 
@@ -43,8 +45,8 @@ public sealed class PostgresPrimary : IAsyncDisposable
     }
 
     /// <summary>
-    /// Opens a connection that speaks the replication protocol (PostgreSQL docs, "Streaming Replication Protocol"); the
-    /// caller disposes it. Its values are rendered with the same session settings as those of ordinary connections.
+    /// Opens a connection of the driver that speaks the replication protocol (PostgreSQL docs, "Streaming Replication Protocol"), to
+    /// make a slot with; the caller disposes it.
     /// </summary>
     /// <exception cref="SyncException">The server can't be reached, refuses, or the user may not replicate.</exception>
     public async Task<LogicalReplicationConnection> OpenReplicationAsync(CancellationToken ct = default)
@@ -59,12 +61,41 @@ public sealed class PostgresPrimary : IAsyncDisposable
         {
             await connection.DisposeAsync();
             if (e is OperationCanceledException) throw;
-            throw e is PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege }
-                ? new SyncException(ExitCode.Schema,
-                    $"User {Options.User} may not use replication on {Address}: run ALTER ROLE {Sql.Identifier(Options.User)} REPLICATION.", e)
-                : Describe(e);
+            throw DescribeReplication(e);
         }
     }
+
+    /// <summary>
+    /// Opens the connection of a stream; the caller disposes it. Its values are rendered with the same session settings as those of
+    /// ordinary connections.
+    /// </summary>
+    /// <exception cref="SyncException">The server can't be reached, refuses, or the user may not replicate.</exception>
+    internal async Task<WireConnection> OpenWireAsync(CancellationToken ct)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        limit.CancelAfter(TimeSpan.FromSeconds(PostgresConnector.ConnectTimeoutSeconds));
+        try
+        {
+            return await WireConnection.OpenAsync(Address, Options, PostgresConnector.SessionSettings, limit.Token);
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            throw Describe(new TimeoutException($"no answer within {PostgresConnector.ConnectTimeoutSeconds} s"));
+        }
+        catch (PgOutputException e)
+        {
+            throw Describe(new IOException("it does not speak the protocol of PostgreSQL", e));
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            throw DescribeReplication(e);
+        }
+    }
+
+    SyncException DescribeReplication(Exception error) => error is PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege }
+        ? new SyncException(ExitCode.Schema,
+            $"User {Options.User} may not use replication on {Address}: run ALTER ROLE {Sql.Identifier(Options.User)} REPLICATION.", error)
+        : Describe(error);
 
     public async Task<ServerFacts> ReadFactsAsync(CancellationToken ct = default)
     {

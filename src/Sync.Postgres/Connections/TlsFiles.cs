@@ -1,3 +1,4 @@
+using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Npgsql;
@@ -33,6 +34,27 @@ static class TlsFiles
         if (tls.RootCert is not null) builder.RootCertificate = tls.RootCert;
         if (tls.Cert is not null) builder.SslCertificate = tls.Cert;
         if (tls.Key is not null) builder.SslKey = tls.Key;
+    }
+
+    /// <summary>The same for the connection of the stream, which is not the driver's.</summary>
+    /// <param name="tls">Files that <see cref="Apply"/> has checked; null verifies nothing.</param>
+    /// <param name="host">Whom the server's certificate has to name.</param>
+    public static SslClientAuthenticationOptions ForStream(TlsOptions? tls, string host)
+    {
+        var options = new SslClientAuthenticationOptions { TargetHost = host };
+        if (tls is null)
+        {
+            options.RemoteCertificateValidationCallback = static (_, _, _, _) => true;
+            return options;
+        }
+        if (tls.RootCert is { } root)
+        {
+            options.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            options.CertificateChainPolicy.CustomTrustStore.ImportFromPemFile(root);
+        }
+        if (tls is { Cert: { } cert, Key: { } key })
+            options.ClientCertificateContext = SslStreamCertificateContext.Create(X509Certificate2.CreateFromPemFile(cert, key), additionalCertificates: null, offline: true);
+        return options;
     }
 
     static void Check(TlsOptions tls)

@@ -1,11 +1,11 @@
+using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using Npgsql;
-using Npgsql.Replication;
-using Npgsql.Replication.Internal;
-using NpgsqlTypes;
 using Sync.Contracts;
 using Sync.Postgres.Connections;
+using Sync.Postgres.PgOutput;
+using Sync.Postgres.Wire;
 
 namespace Sync.Postgres.Streaming;
 
@@ -29,35 +29,32 @@ namespace Sync.Postgres.Streaming;
 /// </summary>
 public sealed class ReplicationStream : IAsyncDisposable
 {
-    const int smallBufferBytes = 64 * 1024;
+    const byte xLogData = (byte)'w', keepalive = (byte)'k';
 
-    readonly LogicalReplicationConnection connection;
+    /// <summary>XLogData: its kind, begin and end of the WAL, the server's clock. A keepalive: its kind, end of the WAL, clock, whether it wants an answer.</summary>
+    const int dataHeaderBytes = 25, keepaliveBytes = 18;
+
+    /// <summary>How long the server may take to close the connection after our goodbye.</summary>
+    static readonly TimeSpan farewell = TimeSpan.FromSeconds(1);
+
+    readonly WireConnection connection;
+    readonly WireBuffer buffer;
+    readonly StreamStatus status;
     readonly CancellationTokenSource stop = new();
-    readonly SemaphoreSlim statusGate = new(1, 1);
-    readonly IAsyncEnumerator<XLogDataMessage> messages;
-    byte[] buffer = new byte[smallBufferBytes];
-    long confirmed;
-    volatile bool ended;
+    readonly Task watch;
+    long lastReceived;
 
-    // Whose turn it is to touch the enumerator. Npgsql reads it to its end when the connection is disposed, and two
-    // readers at once tear its state machine apart, which ends the process from a thread of the pool.
+    // Whose turn it is to read; the buffer has one reader.
     const int idle = 0, reading = 1, closed = 2;
     readonly TaskCompletionSource readerLeft = new(TaskCreationOptions.RunContinuationsAsynchronously);
     int turn;
 
-    ReplicationStream(LogicalReplicationConnection connection, ReplicationStreamOptions options)
+    ReplicationStream(WireConnection connection, ReplicationStreamOptions options)
     {
         this.connection = connection;
-        ProcessId = connection.ProcessID;
-        // The slot's name is quoted, because the replication grammar would read 1st or timeline as something else.
-        var slot = new NamedSlot(Quoted(options.Slot));
-        var plugin = new Dictionary<string, string?>
-        {
-            ["proto_version"] = "1",
-            ["publication_names"] = string.Join(',', options.Publications.Select(Quoted)).Replace("'", "''", StringComparison.Ordinal),
-        };
-        if (connection.PostgreSqlVersion.Major >= 14) plugin["messages"] = "true";
-        messages = connection.StartLogicalReplication(slot, stop.Token, new NpgsqlLogSequenceNumber(options.From.Value), plugin).GetAsyncEnumerator();
+        buffer = connection.Buffer;
+        status = new StreamStatus(connection, options, () => LastReceived);
+        watch = status.RunAsync(stop.Token);
     }
 
     /// <summary>
@@ -66,28 +63,38 @@ public sealed class ReplicationStream : IAsyncDisposable
     /// check that no transaction is open and none of its rows under way: a transaction that arrives between the two
     /// then fails the check.
     /// </summary>
-    public Lsn LastReceived => new((ulong)connection.LastReceivedLsn);
+    public Lsn LastReceived => new((ulong)Volatile.Read(ref lastReceived));
 
     /// <summary>What the server was or will be told to be applied for good.</summary>
-    public Lsn Confirmed => new((ulong)Interlocked.Read(ref confirmed));
+    public Lsn Confirmed => status.Confirmed;
 
     /// <summary>The walsender's process id on the server, as pg_replication_slots.active_pid shows it.</summary>
-    public int ProcessId { get; }
+    public int ProcessId => connection.ProcessId;
 
-    /// <summary>Opens a connection of its own and streams from it.</summary>
+    /// <summary>Opens a connection of its own and streams from it. What the server says against the slot shows with the first <see cref="NextAsync"/>.</summary>
     /// <exception cref="SyncException">The server can't be reached, refuses, or the user may not replicate.</exception>
-    public static async Task<ReplicationStream> OpenAsync(PostgresPrimary primary, ReplicationStreamOptions options, CancellationToken cancellationToken) =>
-        Start(await primary.OpenReplicationAsync(cancellationToken).ConfigureAwait(false), options);
-
-    /// <summary>
-    /// Starts on a connection that is open, such as the one that created the slot; owns it from here on. What the server
-    /// says against the slot shows with the first <see cref="NextAsync"/>.
-    /// </summary>
-    public static ReplicationStream Start(LogicalReplicationConnection connection, ReplicationStreamOptions options)
+    public static async Task<ReplicationStream> OpenAsync(PostgresPrimary primary, ReplicationStreamOptions options, CancellationToken cancellationToken)
     {
-        connection.WalReceiverTimeout = options.ReceiveTimeout;
-        connection.WalReceiverStatusInterval = options.StatusInterval;
-        return new ReplicationStream(connection, options);
+        var connection = await primary.OpenWireAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await connection.QueryAsync(Command(options, connection.Major), cancellationToken).ConfigureAwait(false);
+            return new ReplicationStream(connection, options);
+        }
+        catch (Exception e)
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+            if (e is OperationCanceledException) throw;
+            throw primary.Describe(e);
+        }
+    }
+
+    static string Command(ReplicationStreamOptions options, int major)
+    {
+        string publications = Sql.Literal(string.Join(',', options.Publications.Select(Sql.Identifier)));
+        string messages = major >= 14 ? ", \"messages\" 'true'" : "";
+        // The slot's name is quoted, because the replication grammar would read 1st or timeline as something else.
+        return $"START_REPLICATION SLOT {Sql.Identifier(options.Slot)} LOGICAL {options.From} (\"proto_version\" '1', \"publication_names\" {publications}{messages})";
     }
 
     /// <summary>
@@ -106,53 +113,45 @@ public sealed class ReplicationStream : IAsyncDisposable
         try
         {
             // Most messages are in the buffer whole: they take no state machine.
-            var moved = messages.MoveNextAsync();
-            if (!moved.IsCompletedSuccessfully) return WaitAsync(moved, default, 0);
-            if (!moved.Result) return WaitAsync(new ValueTask<bool>(false), default, 0);
-            int length = Fit();
-            var read = messages.Current.Data.ReadAsync(buffer.AsMemory(0, length));
-            if (!read.IsCompletedSuccessfully) return WaitAsync(new ValueTask<bool>(true), read, length);
-            int count = read.Result;
-            if (count < length) return WaitAsync(new ValueTask<bool>(true), new ValueTask<int>(count), length);
-            Leave();
-            return new ValueTask<ReadOnlyMemory<byte>>(buffer.AsMemory(0, length));
+            while (true)
+            {
+                if (TryNext(out var message))
+                {
+                    Leave();
+                    return new ValueTask<ReadOnlyMemory<byte>>(message);
+                }
+                var filled = buffer.FillAsync();
+                if (!filled.IsCompletedSuccessfully) return WaitAsync(filled);
+                Filled(filled.Result);
+            }
         }
         catch (Exception e)
         {
-            return WaitAsync(ValueTask.FromException<bool>(e), default, 0);
+            return WaitAsync(ValueTask.FromException<int>(e));
         }
     }
 
-    /// <summary>The rest of <see cref="NextAsync"/> from where it would have to wait, or fails.</summary>
-    /// <param name="moved">Whether there is another message.</param>
-    /// <param name="first">The first piece of its bytes, when that was asked for.</param>
-    /// <param name="length">All its bytes, when that was asked for; 0 otherwise.</param>
+    /// <summary>The rest of <see cref="NextAsync"/> from where it has to wait, or fails.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    async ValueTask<ReadOnlyMemory<byte>> WaitAsync(ValueTask<bool> moved, ValueTask<int> first, int length)
+    async ValueTask<ReadOnlyMemory<byte>> WaitAsync(ValueTask<int> filled)
     {
         try
         {
-            if (!await moved.ConfigureAwait(false)) throw new EndOfStreamException("The server ended the stream.");
-            var data = messages.Current.Data;
-            if (length == 0)
+            while (true)
             {
-                length = Fit();
-                first = data.ReadAsync(buffer.AsMemory(0, length));
+                status.IsWaiting = true;
+                int count = await filled.ConfigureAwait(false);
+                status.IsWaiting = false;
+                Filled(count);
+                if (TryNext(out var message)) return message;
+                filled = buffer.FillAsync();
             }
-            int read = await first.ConfigureAwait(false);
-            while (read < length)
-            {
-                int more = await data.ReadAsync(buffer.AsMemory(read, length - read)).ConfigureAwait(false);
-                if (more == 0) throw new EndOfStreamException("The server ended the stream within a message.");
-                read += more;
-            }
-            return buffer.AsMemory(0, length);
         }
         catch (Exception e)
         {
-            ended = true;
+            status.End();
             stop.Token.ThrowIfCancellationRequested();
-            var cause = Cause(e);
+            var cause = status.Failure ?? Cause(e);
             throw new ReplicationStreamException($"The replication stream ended: {cause.Message}", cause);
         }
         finally
@@ -161,88 +160,101 @@ public sealed class ReplicationStream : IAsyncDisposable
         }
     }
 
+    /// <summary>Takes what is in the buffer up to the next message of pgoutput; false when there is none.</summary>
+    bool TryNext(out ReadOnlyMemory<byte> message)
+    {
+        while (buffer.TryTake(out byte type, out var body))
+        {
+            if (type == ServerMessageType.CopyData)
+            {
+                var bytes = body.Span;
+                if (bytes.Length >= dataHeaderBytes && bytes[0] == xLogData)
+                {
+                    Receive(BinaryPrimitives.ReadUInt64BigEndian(bytes[1..]), BinaryPrimitives.ReadUInt64BigEndian(bytes[9..]));
+                    message = body[dataHeaderBytes..];
+                    return true;
+                }
+                if (bytes.Length < keepaliveBytes || bytes[0] != keepalive) throw new PgOutputException("PostgreSQL sent a replication message of an unknown kind.");
+                Receive(BinaryPrimitives.ReadUInt64BigEndian(bytes[1..]), 0);
+                if (bytes[keepaliveBytes - 1] != 0) _ = SendStatusAsync();
+            }
+            else
+                TakeOther(type, body.Span);
+        }
+        message = default;
+        return false;
+    }
+
+    static void TakeOther(byte type, ReadOnlySpan<byte> body)
+    {
+        switch (type)
+        {
+            case ServerMessageType.CopyBothResponse or ServerMessageType.NoticeResponse or ServerMessageType.ParameterStatus:
+                break;
+            case ServerMessageType.ErrorResponse:
+                throw ServerMessages.Error(body);
+            case ServerMessageType.CopyDone or ServerMessageType.CommandComplete or ServerMessageType.ReadyForQuery:
+                throw new EndOfStreamException("the server ended the stream");
+            default:
+                throw new PgOutputException($"PostgreSQL sent a message of the unknown type {type}.");
+        }
+    }
+
+    /// <summary>Only the reader writes it.</summary>
+    void Receive(ulong start, ulong end)
+    {
+        ulong latest = Math.Max(start, end);
+        if (latest > (ulong)lastReceived) Volatile.Write(ref lastReceived, (long)latest);
+    }
+
+    void Filled(int count)
+    {
+        if (count == 0) throw new EndOfStreamException("the server closed the connection");
+        buffer.Filled(count);
+    }
+
     void Leave()
     {
         if (Interlocked.CompareExchange(ref turn, idle, reading) == closed) readerLeft.TrySetResult();
     }
 
-    /// <summary>Makes room for the message at hand; returns its length in bytes.</summary>
-    int Fit()
+    /// <summary>What is no error of the server or the network is a connection that can't be trusted any more.</summary>
+    static Exception Cause(Exception error) => error switch
     {
-        int length = checked((int)messages.Current.Data.Length);
-        if (length > buffer.Length || (buffer.Length > smallBufferBytes && length <= smallBufferBytes)) buffer = new byte[Math.Max(smallBufferBytes, length)];
-        return length;
-    }
-
-    /// <summary>
-    /// When the connection breaks while a status is being sent, Npgsql takes its state away below the reader, which then fails with
-    /// whatever it stumbles over (NullReferenceException was seen). What is no error of the server or the network is one of these.
-    /// </summary>
-    static Exception Cause(Exception error) => error is NpgsqlException or IOException or SocketException or TimeoutException
-        ? error
-        : new IOException("the connection was lost", error);
+        NpgsqlException or IOException or SocketException or TimeoutException => error,
+        PgOutputException => new IOException(error.Message.TrimEnd('.'), error),
+        _ => new IOException("the connection was lost", error),
+    };
 
     /// <summary>Notes that everything before <paramref name="lsn"/> is applied for good; sent with the next status. Earlier ones are ignored.</summary>
-    public void SetConfirmed(Lsn lsn)
-    {
-        long before = Interlocked.Read(ref confirmed);
-        while ((ulong)before < lsn.Value)
-        {
-            long seen = Interlocked.CompareExchange(ref confirmed, (long)lsn.Value, before);
-            if (seen == before)
-            {
-                connection.SetReplicationStatus(new NpgsqlLogSequenceNumber(lsn.Value));
-                return;
-            }
-            before = seen;
-        }
-    }
+    public void SetConfirmed(Lsn lsn) => status.SetConfirmed(lsn);
 
     /// <summary>Reports the confirmed position now. False when the stream has ended, which <see cref="NextAsync"/> explains.</summary>
-    public async ValueTask<bool> SendStatusAsync()
-    {
-        if (ended) return false;
-        await statusGate.WaitAsync().ConfigureAwait(false);
-        try
-        {
-            if (ended) return false;
-            // Two threads may have set the position in either order; what is sent is the greater of the two.
-            connection.SetReplicationStatus(new NpgsqlLogSequenceNumber((ulong)Interlocked.Read(ref confirmed)));
-            await connection.SendStatusUpdate(CancellationToken.None).ConfigureAwait(false);
-            return true;
-        }
-        catch (Exception e) when (e is not OutOfMemoryException)
-        {
-            // The reader may be tearing the connection down at this moment; its own exception says why.
-            return false;
-        }
-        finally
-        {
-            statusGate.Release();
-        }
-    }
+    public ValueTask<bool> SendStatusAsync() => status.SendAsync(wantsReply: false);
 
     /// <summary>Ends a waiting <see cref="NextAsync"/> and refuses further ones.</summary>
-    public void Stop() => stop.Cancel();
+    public void Stop()
+    {
+        if (stop.IsCancellationRequested) return;
+        stop.Cancel();
+        _ = LeaveAsync();
+    }
+
+    /// <summary>The server closes the connection when it has read our goodbye, which ends a waiting read; if it doesn't, we do.</summary>
+    async Task LeaveAsync()
+    {
+        using var limit = new CancellationTokenSource(farewell);
+        await status.LeaveAsync(limit.Token).ConfigureAwait(false);
+        if (Volatile.Read(ref turn) == reading) await Task.WhenAny(readerLeft.Task, Task.Delay(farewell)).ConfigureAwait(false);
+        connection.Abort();
+    }
 
     public async ValueTask DisposeAsync()
     {
-        ended = true;
+        int before = Interlocked.Exchange(ref turn, closed);
         Stop();
-        if (Interlocked.Exchange(ref turn, closed) == reading) await readerLeft.Task.ConfigureAwait(false);
-        await statusGate.WaitAsync().ConfigureAwait(false);
-        try
-        {
-            // Npgsql reads on until the server has answered the cancellation, and closes the connection either way.
-            await connection.DisposeAsync().ConfigureAwait(false);
-        }
-        finally
-        {
-            statusGate.Release();
-        }
+        if (before == reading) await readerLeft.Task.ConfigureAwait(false);
+        await watch.ConfigureAwait(false);
+        await connection.DisposeAsync().ConfigureAwait(false);
     }
-
-    static string Quoted(string identifier) => $"\"{identifier.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
-
-    sealed class NamedSlot(string name) : LogicalReplicationSlot("pgoutput", new ReplicationSlotOptions(name));
 }

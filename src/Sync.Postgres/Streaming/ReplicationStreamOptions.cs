@@ -19,4 +19,7 @@ public sealed record ReplicationStreamOptions
 
     /// <summary>How often the confirmed position is reported, also while nobody reads. Over 0; default 10 s.</summary>
     public TimeSpan StatusInterval { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>The clock; default the system's.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
 }

@@ -1,5 +1,6 @@
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Security.Authentication;
 using System.Security.Cryptography;
@@ -141,6 +142,7 @@ public sealed class RespConnection : IAsyncDisposable
     }
 
     /// <summary>Sends all segments and reads until the consumer has all replies. The memory of the segments is not touched any more once this returns or throws.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     internal async ValueTask ExchangeAsync(List<ArraySegment<byte>> request, IReplyConsumer replies, CancellationToken cancellationToken)
     {
         if (Interlocked.Exchange(ref busy, 1) != 0) throw new InvalidOperationException("A connection takes one exchange at a time.");
@@ -190,6 +192,7 @@ public sealed class RespConnection : IAsyncDisposable
     internal static ArraySegment<byte> Segment(ReadOnlyMemory<byte> memory) =>
         MemoryMarshal.TryGetArray(memory, out var segment) ? segment : memory.ToArray();
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     async ValueTask ReceiveAsync(IReplyConsumer replies)
     {
         while (true)

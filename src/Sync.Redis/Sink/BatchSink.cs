@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using Sync.Contracts;
 using Sync.Engine.Batching;
@@ -32,6 +33,7 @@ public sealed class BatchSink(RespConnection connection, OwnerFence? fence = nul
     /// <exception cref="RedisTransientException">Nothing was applied, or nobody knows (<see cref="RedisTransientException.OutcomeUnknown"/>): then the
     /// connection is broken and has to be replaced through <see cref="SinkSession"/>.</exception>
     /// <exception cref="SyncException">Redis denies what is needed; nothing was applied.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<FlightResult> WriteAsync(
         IReadOnlyList<Batch> flight, ReadOnlyMemory<byte> progressKey, ReadOnlyMemory<byte> progressField, Position reached,
         CancellationToken cancellationToken)
@@ -77,7 +79,9 @@ public sealed class BatchSink(RespConnection connection, OwnerFence? fence = nul
             tail.Bulk("HSET"u8);
             tail.Bulk(progressKey.Span);
             tail.Bulk(progressField.Span);
-            tail.Bulk(reached.ToString());
+            Span<byte> text = stackalloc byte[Position.TextLength];
+            reached.Format(text);
+            tail.Bulk(text);
             commands++;
         }
         tail.Raw(Exec);

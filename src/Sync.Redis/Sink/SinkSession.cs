@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Engine.Batching;
@@ -152,6 +153,7 @@ public sealed class SinkSession : IBatchSink, IAsyncDisposable
 
     /// <inheritdoc cref="BatchSink.WriteAsync"/>
     /// <exception cref="RedisFencedException">Another owner took over, or the owner's token is gone; nothing was applied.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<FlightResult> WriteAsync(
         IReadOnlyList<Batch> flight, ReadOnlyMemory<byte> progressKey, ReadOnlyMemory<byte> progressField, Position reached,
         CancellationToken cancellationToken)

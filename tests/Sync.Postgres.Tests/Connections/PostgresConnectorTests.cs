@@ -106,9 +106,12 @@ public class PostgresConnectorTests(PostgresFixture fixture)
     {
         await fixture.Server.ExecuteAsync("create role plain login");
         await using var primary = await new PostgresConnector(To(fixture.Server) with { User = "plain" }).FindPrimaryAsync();
-        var error = await Should.ThrowAsync<SyncException>(() => primary.OpenReplicationAsync());
-        error.Code.ShouldBe(ExitCode.Schema);
-        error.Message.ShouldContain("ALTER ROLE \"plain\" REPLICATION");
+        foreach (var open in (Func<Task>[])[() => primary.OpenReplicationAsync(), () => primary.OpenWireAsync(CancellationToken.None)])
+        {
+            var error = await Should.ThrowAsync<SyncException>(open);
+            error.Code.ShouldBe(ExitCode.Schema);
+            error.Message.ShouldContain("ALTER ROLE \"plain\" REPLICATION");
+        }
     }
 
     [Fact]

@@ -23,6 +23,9 @@ public sealed class TlsTests : IDisposable
         await using (await primary.OpenReplicationAsync())
         {
         }
+        await using (await primary.OpenWireAsync(CancellationToken.None))
+        {
+        }
         await using var command = primary.DataSource.CreateCommand("select version from pg_stat_ssl where pid = pg_backend_pid()");
         return await command.ExecuteScalarAsync() as string;
     }

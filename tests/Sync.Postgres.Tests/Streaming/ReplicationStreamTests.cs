@@ -166,6 +166,35 @@ public class ReplicationStreamTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task Silence_should_end_the_stream_only_when_the_server_does_not_answer()
+    {
+        var silence = TimeSpan.FromSeconds(1);
+        await using var stream = await StreamHarness.StartAsync(postgres.Server, "create table t (id int primary key)", receiveTimeout: silence);
+        var waiting = stream.NextAsync();
+        // PostgreSQL itself speaks every 30 s, so it lives on because it is asked.
+        await Task.WhenAny(waiting, Task.Delay(3 * silence));
+        waiting.IsCompleted.ShouldBeFalse();
+        await SignalAsync("STOP", stream.Stream.ProcessId);
+        try
+        {
+            var error = await Should.ThrowAsync<ReplicationStreamException>(waiting);
+            error.Class.ShouldBe(FailureClass.Transient);
+            error.Message.ShouldContain("said nothing for 1 s");
+        }
+        finally
+        {
+            await SignalAsync("CONT", stream.Stream.ProcessId);
+        }
+    }
+
+    static async Task SignalAsync(string signal, int pid)
+    {
+        using var kill = Process.Start("kill", [$"-{signal}", $"{pid}"]);
+        await kill.WaitForExitAsync();
+        kill.ExitCode.ShouldBe(0);
+    }
+
+    [Fact]
     public async Task A_transaction_of_200_000_rows_should_pass_in_flat_memory()
     {
         await using var stream = await StreamHarness.StartAsync(postgres.Server, "create table t (id int primary key, v text)");

@@ -34,7 +34,8 @@ sealed class StreamHarness : IAsyncDisposable
     /// <param name="server">Where the database is made.</param>
     /// <param name="schema">Run before the publication and the slot are made.</param>
     /// <param name="publication">What follows "create publication pub"; null is for all tables, through roots.</param>
-    public static async Task<StreamHarness> StartAsync(PostgresServer server, string schema, string? publication = null)
+    /// <param name="receiveTimeout">Silence that ends the stream; null for the default.</param>
+    public static async Task<StreamHarness> StartAsync(PostgresServer server, string schema, string? publication = null, TimeSpan? receiveTimeout = null)
     {
         string database = await server.CreateDatabaseAsync();
         string slot = $"s_{database}";
@@ -47,6 +48,7 @@ sealed class StreamHarness : IAsyncDisposable
             Database = database,
         });
         var options = new ReplicationStreamOptions { Slot = slot, Publications = ["pub"], StatusInterval = TimeSpan.FromMilliseconds(500) };
+        if (receiveTimeout is { } silence) options = options with { ReceiveTimeout = silence };
         var harness = new StreamHarness(server, database, await connector.FindPrimaryAsync(), options);
         await harness.OpenAsync();
         return harness;
