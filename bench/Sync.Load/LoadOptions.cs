@@ -6,27 +6,29 @@ namespace Sync.Load;
 
 /// <summary>What a run can measure.</summary>
 [Flags]
-public enum LoadParts { None = 0, Drain = 1, Latency = 2, Snapshot = 4, Growth = 8, Delay = 16 }
+public enum LoadParts { None = 0, Drain = 1, Latency = 2, Snapshot = 4, Growth = 8, Delay = 16, Soak = 32 }
 
 /// <summary>What to measure.</summary>
 public sealed record LoadOptions
 {
     public const string Help = """
-        Usage: bench/run [drain] [latency] [snapshot] [growth] [delay] [options]
+        Usage: bench/run [drain] [latency] [snapshot] [growth] [delay] [soak] [options]
 
           drain       How fast a backlog is moved, beside other programs. With latency what is measured when nothing is named.
           latency     Commit to visible at 200, 2,000 and 10,000 rows a second, one and several tables, idle and with a busy core.
           snapshot    How fast a table is copied with 1, 2 and 4 workers, beside COPY and redis-cli --pipe.
           growth      What a row costs as keys, workers, tables, rows and transactions grow, as tables and drawings.
           delay       What 1, 2 and 4 flush workers make of a Redis that is 5 ms away in either direction.
+          soak        What the node's memory does while 5,000 rows change each second for 20 minutes.
           micro       The steps of a row's way alone, by BenchmarkDotNet; a word of its own, what follows is for it.
 
           --workload users|wide|json|shop|all
-                                 Whose backlog is drained (default users).
+                                 Whose backlog is drained, also by delay (default users).
           --rows N               Row changes in it, 2200 or more (default 2200000). Also the most rows of snapshot and growth.
           --repeat N             How often each contestant drains it, alternately (default 1); the table shows medians.
           --contestants NAME,... Only these, such as floor,actorsync (default all that can be had).
           --latency-seconds N    How long each latency is measured (default 20).
+          --soak-minutes N       How long the soak is, 4 or more (default 20).
           --variant NAME=SETTINGS
                                  One more contestant: our node with these environment variables (NAME=VALUE, separated by commas),
                                  such as --variant one=ACTORSYNC_FLUSHWORKERS=1,DOTNET_TieredPGO=0. May be given several times.
@@ -54,6 +56,9 @@ public sealed record LoadOptions
 
     /// <summary>Seconds of each latency measured, 1 or more.</summary>
     public int LatencySeconds { get; init; } = 20;
+
+    /// <summary>Minutes of the soak, 4 or more.</summary>
+    public int SoakMinutes { get; init; } = 20;
 
     public IReadOnlyList<NodeVariant> Variants { get; init; } = [];
 
@@ -84,6 +89,7 @@ public sealed record LoadOptions
                 "--repeat" => options with { Repeat = Number(name, value, 1) },
                 "--contestants" => options with { Contestants = value.Split(',') },
                 "--latency-seconds" => options with { LatencySeconds = Number(name, value, 1) },
+                "--soak-minutes" => options with { SoakMinutes = Number(name, value, 4) },
                 "--variant" => options with { Variants = [.. options.Variants, NodeVariant.Parse(value)] },
                 "--plots" => options with { PlotFolder = Path.GetFullPath(value) },
                 "--json" => options with { JsonFile = Path.GetFullPath(value) },
@@ -100,6 +106,7 @@ public sealed record LoadOptions
         "snapshot" => LoadParts.Snapshot,
         "growth" => LoadParts.Growth,
         "delay" => LoadParts.Delay,
+        "soak" => LoadParts.Soak,
         _ => throw Wrong($"{name} is unknown"),
     };
 

@@ -6,6 +6,7 @@ using Sync.Load.Latency;
 using Sync.Load.Measuring;
 using Sync.Load.Reports;
 using Sync.Load.Snapshots;
+using Sync.Load.Soak;
 using Sync.Load.Workloads;
 
 namespace Sync.Load;
@@ -23,7 +24,9 @@ static class LoadProgram
         if (options.Parts.HasFlag(LoadParts.Latency)) await WatchAsync(stage, options, report);
         if (options.Parts.HasFlag(LoadParts.Snapshot)) await CopyAsync(stage, options, report);
         if (options.Parts.HasFlag(LoadParts.Growth)) await GrowAsync(stage, options, report);
-        if (options.Parts.HasFlag(LoadParts.Delay)) await DelayAsync(stage, options, report);
+        if (options.Parts.HasFlag(LoadParts.Delay))
+            foreach (string name in options.Workloads) await DelayAsync(stage, Workload.Named(name, Math.Min(options.Rows, Judgement.DelayRows)), options, report);
+        if (options.Parts.HasFlag(LoadParts.Soak)) await SoakAsync(stage, options, report);
         report.LoadAfter = Machine.LoadNow();
         Console.WriteLine($"Load average after the run {report.LoadAfter:F1}");
         var broken = Judgement.Of(report);
@@ -82,20 +85,29 @@ static class LoadProgram
         }
     }
 
-    static async Task DelayAsync(Stage stage, LoadOptions options, LoadReport report)
+    static async Task DelayAsync(Stage stage, Workload workload, LoadOptions options, LoadReport report)
     {
-        var workload = Workload.Named("users", options.Rows);
-        Console.WriteLine($"\nRedis is {Judgement.Delay.TotalMilliseconds:0} ms away in either direction: {workload.Rows:N0} row changes");
-        await using var wire = new DelayWire(stage.Redis.Port, Judgement.Delay);
+        Console.WriteLine($"\nRedis is {Judgement.Delay.TotalMilliseconds:0} ms away in either direction; workload {workload.Name}: {workload.Rows:N0} row changes");
+        using var wire = new DelayWire(stage.Redis.Port, Judgement.Delay);
         await using var backlog = await Backlog.PrepareAsync(stage, workload, ["pgoutput"]);
         for (int round = 0; round < options.Repeat; round++)
-            foreach (int workers in new[] { 1, 2, 4 })
-            {
-                var environment = new Dictionary<string, string> { ["ACTORSYNC_REDIS_CONN_PORT"] = $"{wire.Port}", ["ACTORSYNC_FLUSHWORKERS"] = $"{workers}" };
-                var drain = await new NodeContestant(new NodeVariant(Judgement.DelayName(workers), environment)).MeasureAsync(stage, backlog);
-                report.Drains.Add(drain);
-                Console.WriteLine(DrainTable.Line(drain));
-            }
+            foreach (bool isSmall in (bool[])[true, false])
+                foreach (int workers in (int[])[1, 2, 4])
+                {
+                    var environment = new Dictionary<string, string> { ["ACTORSYNC_REDIS_CONN_PORT"] = $"{wire.Port}", ["ACTORSYNC_FLUSHWORKERS"] = $"{workers}" };
+                    if (isSmall) environment["ACTORSYNC_FLUSHBUFFERSIZE"] = "4";
+                    var drain = await new NodeContestant(new NodeVariant(Judgement.DelayName(workers, isSmall), environment)).MeasureAsync(stage, backlog);
+                    report.Drains.Add(drain);
+                    Console.WriteLine(DrainTable.Line(drain));
+                }
+    }
+
+    static async Task SoakAsync(Stage stage, LoadOptions options, LoadReport report)
+    {
+        Console.WriteLine($"\n{SoakRun.Rate:N0} changes a second for {options.SoakMinutes} minutes");
+        Console.WriteLine(SoakTable.Head);
+        report.Soak = await SoakRun.MeasureAsync(stage, options.SoakMinutes, minute => Console.WriteLine(SoakTable.Row(minute)));
+        Console.WriteLine(SoakTable.Sum(report.Soak));
     }
 
     static async Task GrowAsync(Stage stage, LoadOptions options, LoadReport report)

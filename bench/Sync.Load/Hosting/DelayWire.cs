@@ -1,87 +1,108 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
-using System.Threading.Channels;
+using System.Runtime.InteropServices;
 
 namespace Sync.Load.Hosting;
 
 /// <summary>
 /// A line to a server on which everything takes longer by the same time, in either direction, as on a long cable: what is under way does not wait for what went before.
+/// Each direction of a connection has threads of its own, because timers and a shared pool would add a millisecond or two, and more with more connections.
 /// </summary>
-sealed class DelayWire : IAsyncDisposable
+sealed class DelayWire : IDisposable
 {
     const int pieceBytes = 64 * 1024, piecesUnderWay = 1024;
 
     readonly TcpListener listener = new(IPAddress.Loopback, 0);
     readonly int target;
     readonly TimeSpan delay;
-    readonly Task accepting;
 
     public DelayWire(int target, TimeSpan delay)
     {
         (this.target, this.delay) = (target, delay);
         listener.Start();
-        accepting = AcceptAsync();
+        Start(Accept);
     }
 
     public int Port => ((IPEndPoint)listener.LocalEndpoint).Port;
 
-    async Task AcceptAsync()
+    static void Start(Action work) => new Thread(() =>
+    {
+        try { work(); }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException or InvalidOperationException) { /* Either side hung up, or the line is taken down. */ }
+    })
+    { IsBackground = true }.Start();
+
+    void Accept()
     {
         while (true)
         {
-            Socket client;
-            try { client = await listener.AcceptSocketAsync(); }
-            catch (Exception e) when (e is SocketException or InvalidOperationException) { return; }
-            _ = CarryAsync(client);
-        }
-    }
-
-    async Task CarryAsync(Socket client)
-    {
-        using var server = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        using (client)
-        {
+            var client = listener.AcceptSocket();
+            var server = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             client.NoDelay = true;
-            try
-            {
-                await server.ConnectAsync(IPAddress.Loopback, target);
-                await Task.WhenAny(DelayAsync(client, server), DelayAsync(server, client));
-            }
-            catch (SocketException) { /* The server is gone. */ }
+            server.Connect(IPAddress.Loopback, target);
+            Carry(client, server);
+            Carry(server, client);
         }
     }
 
-    async Task DelayAsync(Socket from, Socket to)
+    void Carry(Socket from, Socket to)
     {
-        var underWay = Channel.CreateBounded<(long Due, byte[] Piece)>(piecesUnderWay);
-        var sending = Task.Run(async () =>
-        {
-            await foreach (var (due, piece) in underWay.Reader.ReadAllAsync())
-            {
-                var left = TimeProvider.System.GetElapsedTime(TimeProvider.System.GetTimestamp(), due);
-                if (left > TimeSpan.Zero) await Task.Delay(left);
-                await SendAsync(to, piece);
-            }
-        });
-        byte[] buffer = new byte[pieceBytes];
+        var underWay = new BlockingCollection<(long Due, byte[] Piece, int Count)>(piecesUnderWay);
+        Start(() => Take(from, underWay));
+        Start(() => Give(underWay, from, to));
+    }
+
+    void Take(Socket from, BlockingCollection<(long Due, byte[] Piece, int Count)> underWay)
+    {
+        long ticks = (long)(delay.TotalSeconds * Stopwatch.Frequency);
         try
         {
-            for (int count; (count = await from.ReceiveAsync(buffer)) > 0;)
-                await underWay.Writer.WriteAsync((TimeProvider.System.GetTimestamp() + (long)(delay.TotalSeconds * TimeProvider.System.TimestampFrequency), buffer[..count]));
-            underWay.Writer.Complete();
-            await sending;
+            while (true)
+            {
+                byte[] piece = ArrayPool<byte>.Shared.Rent(pieceBytes);
+                int count = from.Receive(piece);
+                if (count == 0) return;
+                underWay.Add((Stopwatch.GetTimestamp() + ticks, piece, count));
+            }
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException) { /* Either side hung up. */ }
+        finally
+        {
+            underWay.CompleteAdding();
+        }
     }
 
-    static async Task SendAsync(Socket to, ReadOnlyMemory<byte> bytes)
+    static void Give(BlockingCollection<(long Due, byte[] Piece, int Count)> underWay, Socket from, Socket to)
     {
-        while (bytes.Length > 0) bytes = bytes[await to.SendAsync(bytes)..];
+        try
+        {
+            foreach (var (due, piece, count) in underWay.GetConsumingEnumerable())
+            {
+                for (var left = Left(due); left > TimeSpan.Zero; left = Left(due)) Sleep(left);
+                for (int sent = 0; sent < count;) sent += to.Send(piece.AsSpan(sent, count - sent));
+                ArrayPool<byte>.Shared.Return(piece);
+            }
+        }
+        finally
+        {
+            from.Dispose();
+            to.Dispose();
+        }
     }
 
-    public async ValueTask DisposeAsync()
+    static TimeSpan Left(long due) => Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), due);
+
+    /// <summary>Thread.Sleep knows whole milliseconds only.</summary>
+    static void Sleep(TimeSpan time)
     {
-        listener.Stop();
-        await accepting;
+        long[] request = [time.Ticks / TimeSpan.TicksPerSecond, time.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick];
+        _ = nanosleep(request, IntPtr.Zero);
     }
+
+    [DllImport("libc")]
+    static extern int nanosleep(long[] request, IntPtr remaining);
+
+    public void Dispose() => listener.Stop();
 }

@@ -34,5 +34,19 @@ readonly record struct ProcessUsage(double CpuSeconds, double EndedChildrenCpuSe
         }
     }
 
+    /// <summary>What is resident now (VmRSS); 0 when the process has ended.</summary>
+    public static long ResidentBytes(int pid)
+    {
+        try
+        {
+            string? line = File.ReadLines($"/proc/{pid}/status").FirstOrDefault(l => l.StartsWith("VmRSS:", StringComparison.Ordinal));
+            return line is null ? 0 : 1024 * Number(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]);
+        }
+        catch (IOException)
+        {
+            return 0;
+        }
+    }
+
     static long Number(string digits) => long.Parse(digits, CultureInfo.InvariantCulture);
 }

@@ -2,6 +2,7 @@ using Sync.Load.Contestants;
 using Sync.Load.Latency;
 using Sync.Load.Measuring;
 using Sync.Load.Snapshots;
+using Sync.Load.Soak;
 
 namespace Sync.Load.Reports;
 
@@ -13,6 +14,9 @@ sealed class LoadReport(Machine machine, int repeat)
     public List<DrainResult> Drains { get; } = [];
     public List<LatencyResult> Latencies { get; } = [];
     public List<SnapshotResult> Snapshots { get; } = [];
+
+    /// <summary>Null when there was none.</summary>
+    public SoakResult? Soak { get; set; }
 
     /// <summary>Load average at the end; a run on an idle machine of two cores ends below 4 or so.</summary>
     public double LoadAfter { get; set; }
