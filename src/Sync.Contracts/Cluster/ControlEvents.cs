@@ -35,4 +35,5 @@ public enum DeadLetterAction
 /// <param name="By">Who decided, for people.</param>
 /// <param name="AtTicks">When, in UTC ticks.</param>
 public sealed record DeadLetterDecision(
-    string Request, int Lane, ReadOnlyMemory<byte> Key, DeadLetterAction Action, bool Force, IReadOnlyList<string> Ids, string By, long AtTicks) : IControlEvent;
+    string Request, int Lane, ReadOnlyMemory<byte> Key, DeadLetterAction Action, bool Force, IReadOnlyList<string> Ids, string By,
+    long AtTicks) : IControlEvent;

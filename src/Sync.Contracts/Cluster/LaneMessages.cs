@@ -4,7 +4,7 @@ namespace Sync.Contracts.Cluster;
 /// <param name="Lane">Which lane, from 0.</param>
 /// <param name="Epoch">The reader's start, 1 or more; a later start has a higher one.</param>
 /// <param name="Seq">Number of the batch in this lane and epoch, from 1, without gaps.</param>
-/// <param name="OldestUnacked">The lowest number that was not acknowledged when this was sent; at most <paramref name="Seq"/>. All before it is in Redis.</param>
+/// <param name="OldestUnacked">The lowest number not acknowledged when this was sent; at most <paramref name="Seq"/>. All before it is in Redis.</param>
 /// <param name="Rows">The rows; the same whenever a number is sent again.</param>
 public sealed record LaneBatch(int Lane, long Epoch, long Seq, long OldestUnacked, LaneRows Rows) : ILaneMessage;
 

@@ -47,7 +47,7 @@ public sealed record LaneRows(ReadOnlyMemory<byte> Body, ReadOnlyMemory<byte> Ke
     {
         var (bodyFrom, keysFrom) = Lengths(0, from);
         var (body, keys) = Lengths(from, count);
-        LaneRowError[] errors = Errors.Count == 0 ? [] : [.. Errors.Where(e => e.Row >= from && e.Row < from + count).Select(e => e with { Row = e.Row - from })];
+        LaneRowError[] errors = [.. Errors.Where(e => e.Row >= from && e.Row < from + count).Select(e => e with { Row = e.Row - from })];
         return new LaneRows(Body.Slice(bodyFrom, body), Keys.Slice(keysFrom, keys), Rows.Slice(from, count), errors);
     }
 

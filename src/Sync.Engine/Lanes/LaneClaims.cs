@@ -13,7 +13,9 @@ public sealed class LaneClaims
     readonly Dictionary<int, long> claims = [];
     long lastClaim, token = -1;
 
-    /// <summary>Whether a token that was read says that nothing was taken away since <see cref="Checked"/>. If not, read what is still owned before the next flight.</summary>
+    /// <summary>
+    /// Whether a token that was read says that nothing was taken away since <see cref="Checked"/>. If not, read what is still owned before the next flight.
+    /// </summary>
     public bool IsCurrent(long readToken) => token == readToken;
 
     /// <summary>What was read after the token.</summary>

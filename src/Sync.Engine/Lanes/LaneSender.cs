@@ -27,7 +27,7 @@ public readonly record struct LaneSettled(int Batches, long Bytes);
 /// <item>What is acknowledged counts whoever says it: every owner of the lane, past or present, speaks of what Redis holds, and that does not go back.</item>
 /// <item>What a lane holds in memory counts only from the latest owner heard of. Another owner, and an end of a silence, mean: send again from what
 /// it waits for.</item>
-/// <item>Into silence goes one batch only, the oldest. Its answer tells whether the lane lost anything, so a lane that is merely slow gets nothing twice.</item>
+/// <item>Into silence goes one batch only, the oldest. Its answer tells whether the lane lost anything, so one that is merely slow gets nothing twice.</item>
 /// </list>
 /// </summary>
 public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)

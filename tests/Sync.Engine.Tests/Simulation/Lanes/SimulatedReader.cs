@@ -29,8 +29,7 @@ sealed class SimulatedReader
     readonly CreditBudget budget;
     readonly Queue<(int Lane, LaneRows Rows)> handing = new();
     readonly HashSet<(int Lane, long Seq)> sent = [];
-    readonly int largest;
-    int transaction, row, part, drains = -1;
+    int transaction, row, part, drains = -1, largest;
 
     public SimulatedReader(LaneWorld world)
     {
@@ -41,7 +40,6 @@ sealed class SimulatedReader
         assembler = new BatchAssembler(LaneScenario.Lanes, new BatchLimits(world.Scenario.BatchRows), tracker, world.Rent);
         senders = [.. Enumerable.Range(0, LaneScenario.Lanes).Select(lane => new LaneSender(lane, Epoch, options))];
         budget = new CreditBudget(world.Scenario.Budget);
-        largest = world.Scenario.BatchRows * (command.Length + 2);
         while (transaction < world.Scenario.Transactions.Count && Scenario.EndOf(transaction) <= world.Confirmed) transaction++;
         world.Trace($"reader {Epoch} starts from {world.Confirmed}");
     }
@@ -139,6 +137,7 @@ sealed class SimulatedReader
         int cut = rows.Count > 1 && world.Random.Next(4) == 0 ? world.Random.Next(1, rows.Count) : 0;
         if (cut > 0) senders[lane].Add(rows.Slice(0, cut), endsBatch: false);
         senders[lane].Add(cut > 0 ? rows.Slice(cut, rows.Count - cut) : rows);
+        largest = Math.Max(largest, rows.Bytes);
         long underWay = senders.Sum(sender => sender.UnackedBytes);
         if (underWay > Math.Max(world.Scenario.Budget, largest)) world.Redis.Fail($"{underWay} bytes are unacknowledged in all lanes");
     }
