@@ -7,12 +7,13 @@ namespace Sync.Actors.Hosting;
 
 /// <summary>
 /// All that Akka.NET is told about remoting and the cluster, in the one form that covers every setting. Times are chosen so that changes flow again
-/// within 12 s after a node was killed, whatever it did, and that a pause below 3 s is nobody's death:
+/// within 12 s after a node was killed, whatever it did:
 /// <list type="bullet">
-/// <item>A node is unreachable 3 s and about six mean deviations after its last heartbeat (two a second): 3.6 to 4.2 s on quiet machines.</item>
-/// <item><c>downing.stableAfter</c> (2 s) and the resolver's tick of 1 s later it is downed; its members are removed with the next round of the leader.</item>
+/// <item>A node counts as unreachable about 3 s after its last heartbeat: two a second, a pause of 2 s that is nobody's fault, and six mean deviations. That alone
+/// harms nobody; one that is heard again before it is downed goes on as if nothing had been, so a pause of 4.5 s is survived at the defaults.</item>
+/// <item>After <c>downing.stableAfter</c> (2 s) and the resolver's tick (up to 1 s) it is downed, and with the next round of the leader it is no member any more.</item>
 /// <item>The singletons and the coordinator of the lanes wait half a second for those of the other side to end. It need not be longer, as Redis refuses the
-/// writes of whoever was replaced.</item>
+/// writes of whoever was replaced. Then the lanes are placed anew, which takes a second or two.</item>
 /// </list>
 /// </summary>
 static class ClusterHocon
@@ -36,7 +37,7 @@ static class ClusterHocon
         akka.actor.provider = cluster
         {{Remote(options)}}
         {{Cluster(options, settings)}}
-        {{Downing(options, settings.Slot)}}
+        {{Downing(options, settings)}}
         {{Tools(settings.ShutdownTimeout)}}
         {{Shutdown(settings.ShutdownTimeout)}}
         """;
@@ -80,17 +81,19 @@ static class ClusterHocon
             heartbeat-interval = 500 ms
             threshold = 8.0
             min-std-deviation = 100 ms
-            acceptable-heartbeat-pause = 3 s
+            acceptable-heartbeat-pause = 2 s
           }
         }
         """;
 
     // With a lease all nodes of a part wait for what their first one hears, which takes as long as a lease that died with its holder.
-    static string Downing(ClusterOptions options, string slot)
+    static string Downing(ClusterOptions options, ClusterHostSettings settings)
     {
         bool lease = options.EffectiveDowning == DowningStrategy.LeaseMajority;
         var unstable = TimeSpan.FromSeconds(4);
         if (lease) unstable += options.Downing.LeaseDuration;
+        // Of two nodes neither is the larger part, so whoever comes first may have it.
+        var minorityDelay = TimeSpan.FromMilliseconds(settings.Seeds.Count <= 2 ? 200 : 1000);
         return $$"""
             akka.cluster.downing-provider-class = "Akka.Cluster.SBR.SplitBrainResolverProvider, Akka.Cluster"
             akka.cluster.down-removal-margin = 500 ms
@@ -100,8 +103,8 @@ static class ClusterHocon
               down-all-when-unstable = {{Time(unstable)}}
               lease-majority {
                 lease-implementation = "{{LeasePath}}"
-                lease-name = {{Text(LeaseName(options, slot))}}
-                acquire-lease-delay-for-minority = 1 s
+                lease-name = {{Text(LeaseName(options, settings.Slot))}}
+                acquire-lease-delay-for-minority = {{Time(minorityDelay)}}
                 release-after = {{Time(options.Downing.LeaseDuration / 2)}}
               }
             }

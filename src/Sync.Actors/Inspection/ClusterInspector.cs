@@ -96,7 +96,7 @@ public sealed class ClusterInspector
         try
         {
             var held = await leases.ReadAsync(leaseName, cancellationToken).AsTask().WaitAsync(patience, cancellationToken);
-            return (held is null ? null : new LeasePicture(held.Owner, Math.Round(held.Left.TotalSeconds, 1)), null);
+            return (held is null ? null : new LeasePicture(MemberAddress.OfOwner(held.Owner), Math.Round(held.Left.TotalSeconds, 1)), null);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {

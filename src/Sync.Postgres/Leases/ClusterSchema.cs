@@ -13,10 +13,11 @@ public static class ClusterSchema
     /// <summary>Its name.</summary>
     public const string Name = "actorsync";
 
-    // Two nodes that start at once would both find nothing, and the second one fails on the catalog's own index: so one after the other.
+    // Two nodes that start at once would both find nothing, and the second one fails on the catalog's own index: so one after the other. CREATE SCHEMA IF NOT
+    // EXISTS needs the right to create one even where it exists.
     const string ensure = """
         select pg_advisory_xact_lock(1095981390, 1);
-        create schema if not exists actorsync;
+        do $$ begin if to_regnamespace('actorsync') is null then create schema actorsync; end if; end $$;
         create table if not exists actorsync.leases (
             name text primary key,
             owner text not null,
