@@ -10,7 +10,7 @@ public sealed record LaneTakeover(long Claim, Position Position, IReadOnlyList<b
 /// <summary>Who owns a lane, kept in Redis.</summary>
 public interface ILaneStore
 {
-    /// <summary>Takes a lane for this node; its previous owner, if it is another node, is fenced off first.</summary>
+    /// <summary>Takes a lane for this node; whoever had it before, another node or an earlier takeover of this one, is fenced off first.</summary>
     /// <exception cref="Exception">Redis can't be reached now, or something a user has to mend (<see cref="SyncException"/>).</exception>
     ValueTask<LaneTakeover> TakeAsync(int lane, CancellationToken cancellationToken);
 
