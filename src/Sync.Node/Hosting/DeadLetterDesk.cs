@@ -7,7 +7,7 @@ namespace Sync.Node.Hosting;
 /// Retries and drops dead letters while the node runs. The work is done by the writer that owns the key, between two flights, so that
 /// nothing of the key can overtake what is being replayed, and the key is released in the same breath.
 /// </summary>
-sealed class DeadLetterDesk(PumpContext context)
+sealed class DeadLetterDesk(PumpContext context, WriterOutput writers)
 {
     const int pageSize = 500;
 
@@ -92,7 +92,7 @@ sealed class DeadLetterDesk(PumpContext context)
     Task RecountAsync(CancellationToken cancellationToken) => AnyWriter.RunBehindAsync(
         async (session, ct) => context.Stats.SetDeadLetters(await context.Writer.DeadLetters.CountAsync(session.Connection, ct)), cancellationToken);
 
-    RedisWriter AnyWriter => context.Writers[0];
+    RedisWriter AnyWriter => writers[0];
 
-    RedisWriter WriterOf(ReadOnlySpan<byte> key) => context.Writers[context.Router.WorkerOf(context.Router.LaneOf(key))];
+    RedisWriter WriterOf(ReadOnlySpan<byte> key) => writers[context.Router.WorkerOf(context.Router.LaneOf(key))];
 }

@@ -25,6 +25,9 @@ sealed partial class HostLog(ILogger logger)
     [LoggerMessage(Level = LogLevel.Information, Message = "streaming slot {Slot} from {Lsn} with {Workers} writers")]
     public partial void Streaming(string slot, string lsn, int workers);
 
+    [LoggerMessage(Level = LogLevel.Information, Message = "streaming slot {Slot} from {Lsn} to {Lanes} lanes")]
+    public partial void StreamingToLanes(string slot, string lsn, int lanes);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Cause} Coming back in {Delay}.")]
     public partial void StreamLost(string cause, TimeSpan delay);
 

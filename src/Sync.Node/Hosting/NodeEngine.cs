@@ -3,7 +3,6 @@ using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
-using Sync.Engine.DeadLetters;
 using Sync.Engine.Ordering;
 using Sync.Engine.Progress;
 using Sync.Engine.Resync;
@@ -43,10 +42,11 @@ sealed class NodeEngine
         this.marks = marks;
         reading = CancellationTokenSource.CreateLinkedTokenSource(soft);
         writing = CancellationTokenSource.CreateLinkedTokenSource(hard);
-        DeadLetters = new DeadLetterDesk(context);
+        DeadLetters = context.Writers is { } own ? new DeadLetterDesk(context, own) : null;
     }
 
-    public DeadLetterDesk DeadLetters { get; }
+    /// <summary>Dead letters; null where other nodes have them.</summary>
+    public DeadLetterDesk? DeadLetters { get; }
 
     /// <summary>Re-syncs; null while nothing streams.</summary>
     public ResyncDesk? Resyncs { get; private set; }
@@ -58,7 +58,7 @@ sealed class NodeEngine
     public string Redis { get; }
     public Lsn Confirmed => context.Tracker.Confirmed;
     public long OldestCommitTicks => context.Tracker.OldestCommitTicks;
-    public int OpenCircuits => context.Writers.Count(w => w.IsCircuitOpen);
+    public int OpenCircuits => context.Output.OpenCircuits;
     public QueueStatus Queues => context.Gate.Status;
 
     /// <summary>What made a writer end; null while all is well.</summary>
@@ -66,6 +66,7 @@ sealed class NodeEngine
 
     /// <summary>Takes over in Redis, reads what it holds and starts the writers.</summary>
     /// <param name="shared">What the writers share; makes the session that is read from.</param>
+    /// <param name="outputs">Makes what the rows go to.</param>
     /// <param name="tables">The tables, bound.</param>
     /// <param name="source">PostgreSQL, with the slot free for us.</param>
     /// <param name="soft">Ends reading.</param>
@@ -73,17 +74,17 @@ sealed class NodeEngine
     /// <exception cref="RedisTransientException">Redis can't be reached.</exception>
     /// <exception cref="SyncException">Redis refuses, or holds the progress of another PostgreSQL.</exception>
     public static async Task<NodeEngine> StartAsync(
-        NodeParts shared, TableSet tables, Source source, CancellationToken soft, CancellationToken hard)
+        NodeParts shared, IOutputFactory outputs, TableSet tables, Source source, CancellationToken soft, CancellationToken hard)
     {
         var config = shared.Config;
         await using var session = await SinkSession.OpenAsync(config.Redis, config.WriteTimeout, shared.Time, null, null, soft);
         var connection = session.Connection;
-        var writer = shared.ContextFor(session.History);
+        var writer = shared.ContextFor(session.History, outputs.Router.Lanes);
         writer.Log.Connected(source.Facts.Version, source.Primary.Address.ToString(), connection.Server.Version.ToString(), connection.Endpoint);
         writer.Log.Promises(Guarantees.Of(config));
         if (connection.Server.EvictsKeys) writer.Log.Evicts(connection.Endpoint, connection.Server.EvictionPolicy);
         string system = source.Facts.SystemIdentifier.ToString(CultureInfo.InvariantCulture);
-        var positions = await writer.Progress.BeginAsync(connection, system, writer.Fence, soft);
+        var positions = await writer.Progress.BeginAsync(connection, system, writer.Fence, outputs.Opening(session.History), soft);
         var (cluster, held) = await ClusterAsync(writer, source, session, soft);
         writer = writer with { Cluster = cluster };
         bool wasLost = await new LossCheck(writer, source).CloseAsync(session, positions, positions.IsStamped ? held?.Confirmed : null, soft);
@@ -93,11 +94,11 @@ sealed class NodeEngine
         writer.EnsureDeadLettersFit();
         var replay = held is null ? null : new SlotReplay(
             held, await writer.DeadLetters.SinceAsync(connection, source.Slot.Facts.ConfirmedFlushLsn, soft), await writer.TruncatesAsync(connection, soft));
-        var context = Assemble(writer, tables, source, positions, replay, parkedKeys.Keys);
+        var context = Assemble(writer, outputs.Create(writer, parkedKeys.Keys), tables, source, outputs.Router, positions, replay);
         foreach (var table in tables.All)
             table.Floor = marks.TryGetValue(table.Name, out var mark) && mark.State == SnapshotState.Done ? mark.Lsn : Lsn.None;
         var engine = new NodeEngine(context, shared.Recent, cluster is null ? connection.Endpoint : string.Join(", ", cluster.Map.Masters), marks, soft, hard) { WasLost = wasLost };
-        engine.writers = Task.WhenAll(context.Writers.Select(w => Task.Run(() => engine.WatchAsync(w.RunAsync(engine.writing.Token)), CancellationToken.None)));
+        engine.writers = Task.WhenAll(context.Output.Start(engine.writing.Token).Select(engine.WatchAsync));
         if (config.Redis.Sentinel is not null)
         {
             engine.masterWatch = new MasterWatch(config, connection.Endpoint, shared.Time);
@@ -117,18 +118,13 @@ sealed class NodeEngine
     }
 
     static PumpContext Assemble(
-        WriterContext writer, TableSet tables, Source source, LanePositions positions, SlotReplay? replay, IReadOnlyCollection<byte[]> parkedKeys)
+        WriterContext writer, IBatchOutput output, TableSet tables, Source source, LaneRouter router, LanePositions positions, SlotReplay? replay)
     {
-        var config = writer.Config;
-        var router = new LaneRouter(LanePositions.DefaultLanes, config.FlushWorkers);
         var applied = new AppliedPositions(router.Lanes);
         for (int lane = 0; lane < router.Lanes; lane++) applied.Raise(lane, positions[lane]);
-        var parked = Enumerable.Range(0, config.FlushWorkers).Select(_ => new ParkedKeys()).ToArray();
-        foreach (byte[] key in parkedKeys) parked[router.WorkerOf(router.LaneOf(key))].Add(key);
-        var writers = parked.Select((keys, index) => new RedisWriter(index, writer, keys)).ToArray();
-        var tracker = new ProgressTracker(config.FlushWorkers, source.Slot.Facts.ConfirmedFlushLsn);
-        var gate = new FlowGate(maxQueuedBytes, config.MaxWriteQueueSize ?? int.MaxValue);
-        return new PumpContext(writer, writers, tables, router, applied, replay, tracker, gate);
+        var tracker = new ProgressTracker(router.Workers, source.Slot.Facts.ConfirmedFlushLsn);
+        var gate = new FlowGate(maxQueuedBytes, writer.Config.MaxWriteQueueSize ?? int.MaxValue);
+        return new PumpContext(writer, output, tables, router, applied, replay, tracker, gate);
     }
 
     /// <summary>A writer, or the watch of the master, ends early only when something is wrong that it can't mend; then nothing more is read.</summary>
@@ -165,7 +161,7 @@ sealed class NodeEngine
     async Task EmptyStoppedAsync()
     {
         foreach (var table in context.Tables.All.Where(t => t.Plan is not null && !t.IsStopped && !copies.Contains(t) && marks.TryGetValue(t.Name, out var mark) && mark.State == SnapshotState.Stopped))
-            await context.Writers[0].RunBehindAsync((session, ct) => TruncateSweep.RunAsync(session, table, context, "is copied anew", ct), reading.Token);
+            await context.Output.ActAsync((session, ct) => TruncateSweep.RunAsync(session, table, context, "is copied anew", ct), reading.Token);
     }
 
     bool IsNotCopied(TableRuntime table) => !table.IsStopped && (!marks.TryGetValue(table.Name, out var mark) || mark.State != SnapshotState.Done);
@@ -184,13 +180,14 @@ sealed class NodeEngine
             StatusInterval = config.Postgres.StandByTimeout,
         }, reading.Token);
         var feed = new ResyncFeed(recent);
-        var desk = new ResyncDesk(context, source, feed);
-        await desk.OpenAsync(copies, writing.Token);
+        // What is read elsewhere is written between two flights of a writer, which has to be one of ours.
+        var desk = context.Writers is null ? null : new ResyncDesk(context, source, feed);
+        if (desk is not null) await desk.OpenAsync(copies, writing.Token);
         var pump = new StreamPump(context, stream, source.Catalog, rows, feed);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(reading.Token);
         var reporter = new StreamReporter(context, stream, source, board);
         var reports = Task.WhenAll(reporter.RunAsync(ended.Token), reporter.ConfirmAsync(ended.Token));
-        var resyncs = WatchAsync(desk.RunAsync(ended.Token));
+        var resyncs = desk is null ? Task.CompletedTask : WatchAsync(desk.RunAsync(ended.Token));
         Resyncs = desk;
         // When a writer has failed nobody makes room for what is being handed over.
         using var handing = CancellationTokenSource.CreateLinkedTokenSource(writing.Token);
@@ -217,7 +214,7 @@ sealed class NodeEngine
     {
         try
         {
-            foreach (var writer in context.Writers) await writer.DrainedAsync(writing.Token);
+            for (int worker = 0; worker < context.Output.Workers; worker++) await context.Output.DrainedAsync(worker, writing.Token);
             // What is confirmed now is not kept for rewindWindow.
             if (masterWatch is not null) await masterWatch.CheckAsync(writing.Token);
             await reporter.ConfirmOnceAsync(writing.Token);
@@ -235,7 +232,7 @@ sealed class NodeEngine
     public async Task StopAsync()
     {
         await reading.CancelAsync();
-        foreach (var writer in context.Writers) writer.Complete();
+        context.Output.Complete();
         if (Failure is not null) await writing.CancelAsync();
         await writers;
         await watching.CancelAsync();

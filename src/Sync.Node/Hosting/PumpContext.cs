@@ -1,5 +1,4 @@
 using Sync.Contracts.Configuration;
-using Sync.Engine.Batching;
 using Sync.Engine.Ordering;
 using Sync.Engine.Progress;
 using Sync.Redis.Cluster;
@@ -10,17 +9,17 @@ namespace Sync.Node.Hosting;
 sealed class PumpContext
 {
     public PumpContext(
-        WriterContext writer, IReadOnlyList<RedisWriter> writers, TableSet tables, LaneRouter router, AppliedPositions applied, SlotReplay? replay, ProgressTracker tracker, FlowGate gate)
+        WriterContext writer, IBatchOutput output, TableSet tables, LaneRouter router, AppliedPositions applied, SlotReplay? replay, ProgressTracker tracker, FlowGate gate)
     {
         Replay = replay;
         Writer = writer;
-        Writers = writers;
+        Output = output;
         Tables = tables;
         Router = router;
         Applied = applied;
         Tracker = tracker;
         Gate = gate;
-        Pool = new BatchPool(writers.Count * (2 * Config.FlushQueueDepth + 2));
+        Pool = new BatchPool(output.Workers * (2 * Config.FlushQueueDepth + 2));
     }
 
     public WriterContext Writer { get; }
@@ -29,7 +28,10 @@ sealed class PumpContext
     public NodeStats Stats => Writer.Stats;
     public HostLog Log => Writer.Log;
     public TimeProvider Time => Writer.Time;
-    public IReadOnlyList<RedisWriter> Writers { get; }
+    public IBatchOutput Output { get; }
+
+    /// <summary>The writers, if they are in this process; null in a cluster of nodes.</summary>
+    public WriterOutput? Writers => Output as WriterOutput;
     public TableSet Tables { get; }
     public LaneRouter Router { get; }
 
@@ -41,17 +43,4 @@ sealed class PumpContext
     public ProgressTracker Tracker { get; }
     public FlowGate Gate { get; }
     public BatchPool Pool { get; }
-
-    /// <summary>Counts a batch that is in Redis.</summary>
-    public void Count(Batch batch)
-    {
-        Stats.Applied(batch);
-        Metrics.RowsApplied.Add(batch.Count);
-        Metrics.CommandsApplied.Add(batch.Commands);
-        Metrics.BytesWritten.Add(batch.Body.Length);
-        Metrics.BatchRows.Record(batch.Count);
-        // The first entry waited longest; one observation per batch keeps the cost off the rows.
-        long committed = batch.Entries[0].CommitTicks;
-        if (committed > 0) Metrics.CommitToApplied.Record(Math.Max(0, (Time.GetUtcNow().UtcTicks - committed) / (double)TimeSpan.TicksPerSecond));
-    }
 }

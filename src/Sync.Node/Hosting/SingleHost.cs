@@ -33,6 +33,7 @@ public sealed class SingleHost : INodeAdmin, IAsyncDisposable
     readonly SyncMetrics metrics;
     readonly TableSet tables;
     readonly NodeParts parts;
+    readonly WriterOutputFactory outputs;
     bool proven;
     int failures;
 
@@ -46,16 +47,17 @@ public sealed class SingleHost : INodeAdmin, IAsyncDisposable
         board = new StatusBoard(config, stats, this.time);
         metrics = new SyncMetrics(() => board.Status);
         tables = new TableSet(config);
+        outputs = new WriterOutputFactory(config);
         parts = new NodeParts(config, metrics, stats, log, this.time);
     }
 
     public NodeStatus Status => board.Status;
 
     public Task<(int Applied, int Failed)> RetryDeadLettersAsync(byte[]? key, bool force, CancellationToken cancellationToken) =>
-        AtEngineAsync(engine => engine.DeadLetters.RetryAsync(key, force, cancellationToken));
+        AtEngineAsync(engine => engine.DeadLetters!.RetryAsync(key, force, cancellationToken));
 
     public Task<int> DropDeadLettersAsync(string? id, byte[]? key, CancellationToken cancellationToken) =>
-        AtEngineAsync(engine => engine.DeadLetters.DropAsync(id, key, cancellationToken));
+        AtEngineAsync(engine => engine.DeadLetters!.DropAsync(id, key, cancellationToken));
 
     public Task<IReadOnlyList<ResyncStatus>> StartResyncAsync(string? table, int rowsPerSecond, CancellationToken cancellationToken) =>
         AtEngineAsync(engine => Resyncs(engine).StartAsync(table, rowsPerSecond, cancellationToken));
@@ -144,7 +146,7 @@ public sealed class SingleHost : INodeAdmin, IAsyncDisposable
     async Task WorkAsync(CancellationToken stop, CancellationToken hard)
     {
         await using var source = await Source.OpenAsync(parts, tables, board, found: () => proven = true, stop);
-        var engine = await NodeEngine.StartAsync(parts, tables, source, stop, hard);
+        var engine = await NodeEngine.StartAsync(parts, outputs, tables, source, stop, hard);
         board.Engine = engine;
         try
         {
