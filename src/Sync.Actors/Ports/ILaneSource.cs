@@ -21,7 +21,8 @@ public interface ILanes
     /// <summary>How many lanes there are.</summary>
     int Count { get; }
 
-    /// <summary>Hands a batch over; waits while the lane, or all lanes together, have no credit. The batch belongs to the lane from then on.</summary>
+    /// <summary>Hands a batch over; waits while the lane, or all lanes together, have no credit. Its rows are copied before the call returns, so the batch may be used anew then, even before the wait is over.</summary>
+    /// <exception cref="OperationCanceledException">The reader has ended; nothing that was not confirmed will be.</exception>
     ValueTask SendAsync(int lane, Batch batch, CancellationToken cancellationToken);
 
     /// <summary>Waits until everything handed to a lane so far is in Redis or parked.</summary>

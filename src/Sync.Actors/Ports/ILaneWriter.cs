@@ -1,3 +1,4 @@
+using Sync.Engine.DeadLetters;
 using Sync.Engine.Lanes;
 
 namespace Sync.Actors.Ports;
@@ -6,7 +7,12 @@ namespace Sync.Actors.Ports;
 /// <param name="Lane">Which lane.</param>
 /// <param name="Claim">The takeover that accepted its rows.</param>
 /// <param name="Flight">What to write.</param>
-public sealed record LaneWork(int Lane, long Claim, LaneFlight Flight);
+/// <param name="Parked">The lane's keys that have dead letters. Belongs to the writer until it has answered, and to the lane between two flights.</param>
+public sealed record LaneWork(int Lane, long Claim, LaneFlight Flight, ParkedKeys Parked)
+{
+    /// <summary>The highest reader that the lane has taken rows of; 0 for none. They are only written to a Redis that this reader has begun with.</summary>
+    public long Epoch { get; init; }
+}
 
 /// <summary>What became of a lane's flight.</summary>
 public enum LaneOutcome

@@ -61,7 +61,9 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
         if (stage is not Stage.Done) throw new InvalidOperationException("The flight before is not done.");
         whole.Clear();
         whole.AddRange(flight);
-        Reached = whole[^1].Last;
+        Reached = Position.None;
+        foreach (var batch in whole)
+            if (batch.Last > Reached) Reached = batch.Last;
         IsCopy = Reached == Position.None;
         if (IsCopy)
         {

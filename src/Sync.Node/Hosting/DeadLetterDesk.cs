@@ -1,5 +1,7 @@
 using Sync.Engine.DeadLetters;
 using Sync.Redis.Cluster;
+using Sync.Redis.DeadLetters;
+using Sync.Redis.Sink;
 
 namespace Sync.Node.Hosting;
 
@@ -57,29 +59,38 @@ sealed class DeadLetterDesk(PumpContext context, WriterOutput writers)
         await writer.RunBehindAsync(async (session, ct) =>
         {
             var store = context.Writer.DeadLetters;
-            var ids = new List<string>();
             var replay = writer.Nodes is { } nodes ? new ClusterReplay(nodes, store) : null;
-            bool others = false;
-            for (string? after = null; ;)
-            {
-                var page = await store.ListAsync(session.Connection, after, pageSize, ct);
-                if (page.Count == 0) break;
-                foreach (var letter in page.Where(l => l.Key.Span.SequenceEqual(key)))
-                {
-                    if (!wanted(letter))
-                    {
-                        others = true;
-                        continue;
-                    }
-                    if (replay is not null) await replay.GiveUpAsync(session, letter, ct);
-                    ids.Add(letter.Id!);
-                }
-                after = page[^1].Id;
-            }
-            dropped += await store.RemoveAsync(session.Connection, ids, ct);
-            if (!others) writer.Unpark(key);
+            var (count, hasOthers) = await DropAsync(store, session, key, wanted, replay, ct);
+            dropped += count;
+            if (!hasOthers) writer.Unpark(key);
         }, cancellationToken);
         return (int)dropped;
+    }
+
+    /// <summary>Drops letters of a key. Only between two flights of whoever writes it.</summary>
+    /// <returns>How many, and whether the key has others.</returns>
+    public static async ValueTask<(long Dropped, bool HasOthers)> DropAsync(
+        DeadLetterStore store, SinkSession session, byte[] key, Func<DeadLetter, bool> wanted, ClusterReplay? replay, CancellationToken cancellationToken)
+    {
+        var ids = new List<string>();
+        bool hasOthers = false;
+        for (string? after = null; ;)
+        {
+            var page = await store.ListAsync(session.Connection, after, pageSize, cancellationToken);
+            if (page.Count == 0) break;
+            foreach (var letter in page.Where(l => l.Key.Span.SequenceEqual(key)))
+            {
+                if (!wanted(letter))
+                {
+                    hasOthers = true;
+                    continue;
+                }
+                if (replay is not null) await replay.GiveUpAsync(session, letter, cancellationToken);
+                ids.Add(letter.Id!);
+            }
+            after = page[^1].Id;
+        }
+        return (await store.RemoveAsync(session.Connection, ids, cancellationToken), hasOthers);
     }
 
     async Task<byte[][]> ParkedKeysAsync(CancellationToken cancellationToken)

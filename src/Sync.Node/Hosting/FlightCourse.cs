@@ -27,12 +27,22 @@ sealed record FlightFields(byte[] Progress, byte[] Copy, byte[] Parked)
 /// <param name="context">Where to.</param>
 /// <param name="parked">The keys of the origin that have dead letters.</param>
 /// <param name="fields">Where it records what became of them.</param>
-sealed class FlightCourse(int index, WriterContext context, ParkedKeys parked, FlightFields fields)
+/// <param name="hasPredecessor">Whether another course, of which nobody knows how it ended, may have tried to bring the first flight home.</param>
+sealed class FlightCourse(int index, WriterContext context, ParkedKeys parked, FlightFields fields, bool hasPredecessor = false)
 {
+    bool isInherited = hasPredecessor;
+
     public Flight Flight { get; } = new(context.Filter, parked, context.RecordsPositions, new Position(new Lsn((ulong)context.Time.GetUtcNow().UtcTicks), 0));
 
     /// <summary>Where the flight records <see cref="Flight.Reached"/>.</summary>
     public byte[] Field => Flight.IsCopy ? fields.Copy : fields.Progress;
+
+    /// <summary>Begins a flight; the one before is home.</summary>
+    public void Begin(IEnumerable<Batch> batches)
+    {
+        Flight.Begin(batches);
+        if (isInherited) Flight.Failed(outcomeUnknown: true);
+    }
 
     /// <summary>Goes on, from where the last attempt was cut off, until the flight has to be sent or is home. True when it has to be sent.</summary>
     /// <exception cref="RedisFencedException">Another owner took over; nothing was applied.</exception>
@@ -63,6 +73,7 @@ sealed class FlightCourse(int index, WriterContext context, ParkedKeys parked, F
                 case FlightStep.Leave:
                     throw new RedisFencedException($"Another ActorSync took over what is written to Redis at {session.Connection.Endpoint}.");
                 case FlightStep.Done:
+                    isInherited = false;
                     return false;
             }
         }
@@ -97,6 +108,8 @@ sealed class FlightCourse(int index, WriterContext context, ParkedKeys parked, F
         context.Metrics.Warnings.Add(1, new KeyValuePair<string, object?>("kind", "replies_lost"));
         context.Log.RepliesLost(index, Flight.Rows, failures.Count);
         Flight.Found(failures, context.Time.GetUtcNow());
+        // What was refused may have been parked as well.
+        if (isInherited && failures.Count > 0) Flight.Failed(outcomeUnknown: true);
     }
 
     /// <summary>Nobody but the origin's writer writes its fields, so the position of the last flight is there or it is not.</summary>

@@ -19,6 +19,9 @@ interface IBatchOutput
     /// <summary>How many workers.</summary>
     int Workers { get; }
 
+    /// <summary>Where batches come from, and where they go that nobody uses any more.</summary>
+    BatchPool Pool { get; }
+
     /// <summary>Of the connections that this process writes by, those that Redis keeps refusing.</summary>
     int OpenCircuits { get; }
 
@@ -56,9 +59,10 @@ interface IOutputFactory
 }
 
 /// <summary>The writers of this process.</summary>
-sealed class WriterOutput(IReadOnlyList<RedisWriter> writers) : IBatchOutput
+sealed class WriterOutput(IReadOnlyList<RedisWriter> writers, BatchPool pool) : IBatchOutput
 {
     public int Workers => writers.Count;
+    public BatchPool Pool => pool;
     public int OpenCircuits => writers.Count(w => w.IsCircuitOpen);
     public ClusterConnections? Nodes => writers[0].Nodes;
 
@@ -91,6 +95,6 @@ sealed class WriterOutputFactory(SyncConfig config) : IOutputFactory
     {
         ParkedKeys[] parked = [.. Enumerable.Range(0, Router.Workers).Select(_ => new ParkedKeys())];
         foreach (byte[] key in parkedKeys) parked[Router.WorkerOf(Router.LaneOf(key))].Add(key);
-        return new WriterOutput([.. parked.Select((keys, index) => new RedisWriter(index, writer, keys))]);
+        return new WriterOutput([.. parked.Select((keys, index) => new RedisWriter(index, writer, keys))], new BatchPool(Router.Workers * (2 * config.FlushQueueDepth + 2)));
     }
 }

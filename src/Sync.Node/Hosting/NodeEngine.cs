@@ -6,6 +6,7 @@ using Sync.Contracts.Configuration;
 using Sync.Engine.Ordering;
 using Sync.Engine.Progress;
 using Sync.Engine.Resync;
+using Sync.Engine.Retry;
 using Sync.Node.Resync;
 using Sync.Postgres.Rows;
 using Sync.Postgres.Streaming;
@@ -64,6 +65,47 @@ sealed class NodeEngine
     /// <summary>What made a writer end; null while all is well.</summary>
     public Exception? Failure => Volatile.Read(ref failure);
 
+    /// <summary>From taking over in Redis to the end of the stream. Returns when there is nothing more to do.</summary>
+    /// <param name="shared">What the writers share; makes the session that is read from.</param>
+    /// <param name="outputs">Makes what the rows go to.</param>
+    /// <param name="tables">The tables, bound.</param>
+    /// <param name="source">PostgreSQL, with the slot free for us.</param>
+    /// <param name="options">What is to be copied.</param>
+    /// <param name="board">Shows the engine.</param>
+    /// <param name="copied">Called when all is copied and the stream begins.</param>
+    /// <param name="stop">Ends reading.</param>
+    /// <param name="hard">Ends writing.</param>
+    /// <exception cref="RedisTransientException">Redis can't be reached.</exception>
+    /// <exception cref="RedisFencedException">What is known of Redis does not hold any more.</exception>
+    /// <exception cref="SyncException">Something a user has to mend, or PostgreSQL is lost.</exception>
+    public static async Task RunAsync(
+        NodeParts shared, IOutputFactory outputs, TableSet tables, Source source, HostOptions options, StatusBoard board, Action copied,
+        CancellationToken stop, CancellationToken hard)
+    {
+        var engine = await StartAsync(shared, outputs, tables, source, stop, hard);
+        board.Engine = engine;
+        try
+        {
+            if (await engine.CopyAsync(source, options, board)) return;
+            copied();
+            await engine.StreamAsync(source, board);
+        }
+        catch (Exception) when (engine.Failure is not null)
+        {
+            // Only followed from what a writer met with, which StopAsync throws.
+        }
+        catch (Exception e) when (!stop.IsCancellationRequested)
+        {
+            board.Set(NodeState.Reconnecting, e.Message);
+            if (e is not ReplicationStreamException { Class: FailureClass.Fatal } fatal) throw;
+            throw source.Primary.Describe(fatal.InnerException!);
+        }
+        finally
+        {
+            await engine.StopAsync();
+        }
+    }
+
     /// <summary>Takes over in Redis, reads what it holds and starts the writers.</summary>
     /// <param name="shared">What the writers share; makes the session that is read from.</param>
     /// <param name="outputs">Makes what the rows go to.</param>
@@ -73,7 +115,7 @@ sealed class NodeEngine
     /// <param name="hard">Ends writing.</param>
     /// <exception cref="RedisTransientException">Redis can't be reached.</exception>
     /// <exception cref="SyncException">Redis refuses, or holds the progress of another PostgreSQL.</exception>
-    public static async Task<NodeEngine> StartAsync(
+    static async Task<NodeEngine> StartAsync(
         NodeParts shared, IOutputFactory outputs, TableSet tables, Source source, CancellationToken soft, CancellationToken hard)
     {
         var config = shared.Config;
@@ -142,7 +184,7 @@ sealed class NodeEngine
     }
 
     /// <summary>Copies what has to be copied before anything streams. True when that was all there is to do.</summary>
-    public async Task<bool> CopyAsync(Source source, HostOptions options, StatusBoard board)
+    async Task<bool> CopyAsync(Source source, HostOptions options, StatusBoard board)
     {
         var mode = options.SnapshotOnly ? SnapshotMode.OnetimeOnly : context.Config.Snapshot.Mode;
         if (mode != SnapshotMode.Never)
@@ -167,7 +209,7 @@ sealed class NodeEngine
     bool IsNotCopied(TableRuntime table) => !table.IsStopped && (!marks.TryGetValue(table.Name, out var mark) || mark.State != SnapshotState.Done);
 
     /// <summary>Streams until the connection is lost or the node stops.</summary>
-    public async Task StreamAsync(Source source, StatusBoard board)
+    async Task StreamAsync(Source source, StatusBoard board)
     {
         var config = context.Config;
         await using var rows = new RowReader(source.Primary);
@@ -229,7 +271,7 @@ sealed class NodeEngine
 
     /// <summary>Writes what was read, unless a writer failed: then what the others hold comes again as well.</summary>
     /// <exception cref="Exception">What made a writer end.</exception>
-    public async Task StopAsync()
+    async Task StopAsync()
     {
         await reading.CancelAsync();
         context.Output.Complete();

@@ -19,7 +19,6 @@ sealed class PumpContext
         Applied = applied;
         Tracker = tracker;
         Gate = gate;
-        Pool = new BatchPool(output.Workers * (2 * Config.FlushQueueDepth + 2));
     }
 
     public WriterContext Writer { get; }
@@ -42,5 +41,5 @@ sealed class PumpContext
     public SlotReplay? Replay { get; }
     public ProgressTracker Tracker { get; }
     public FlowGate Gate { get; }
-    public BatchPool Pool { get; }
+    public BatchPool Pool => Output.Pool;
 }

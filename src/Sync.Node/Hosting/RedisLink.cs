@@ -10,21 +10,32 @@ namespace Sync.Node.Hosting;
 /// The Redis connection of one writer over all its lives: opened when it is needed, replaced when it is lost, the old one ended on the server's side first. What
 /// is tried on it is repeated with backoff until it succeeds; many failures in a row open the circuit, which only shows. Belongs to one writer.
 /// </summary>
-/// <param name="index">Of the writer, for the log.</param>
+/// <param name="name">Of the writer, for the log.</param>
 /// <param name="context">Where to, how patiently.</param>
 /// <param name="fence">What refuses our flights once we were replaced; null for none, or when the user of the link sees to it.</param>
 /// <param name="history">The only history of Redis that will do; null when the user of the link looks at that.</param>
 /// <param name="failed">Told of each failure that passes, and whether Redis may have done what was tried all the same.</param>
-sealed class RedisLink(int index, WriterContext context, OwnerFence? fence, string? history, Action<bool> failed) : IAsyncDisposable
+sealed class RedisLink(string name, WriterContext context, OwnerFence? fence, string? history, Action<bool> failed) : IAsyncDisposable
 {
     SinkSession? session;
-    volatile bool circuitOpen;
+    volatile bool circuitOpen, isRetired;
 
     /// <summary>Whether Redis has refused more often in a row than retryPolicy.maxRetries.</summary>
     public bool IsCircuitOpen => circuitOpen;
 
-    /// <summary>The connection that the next one replaces; null for none. Set it before the first use to replace that of another link.</summary>
-    public RedisClientIdentity? Previous { get; set; }
+    /// <summary>The connection that the next one replaces; null for none.</summary>
+    RedisClientIdentity? Previous { get; set; }
+
+    /// <summary>
+    /// Takes the place of another link, whatever that one is doing: it opens no connection any more, and before ours sends anything, Redis reads nothing more of its last one.
+    /// </summary>
+    public void Replace(RedisLink other)
+    {
+        // In this order: the other one shows its connection before it looks whether it is retired.
+        other.isRetired = true;
+        Interlocked.MemoryBarrier();
+        Previous = other.Previous;
+    }
 
     /// <summary>Repeats until it succeeds. Only a fatal error or cancellation gets out.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
@@ -36,7 +47,7 @@ sealed class RedisLink(int index, WriterContext context, OwnerFence? fence, stri
             {
                 session ??= await OpenAsync(cancellationToken);
                 await attempt(session, cancellationToken);
-                if (circuitOpen) context.Log.CircuitClosed(index);
+                if (circuitOpen) context.Log.CircuitClosed(name);
                 circuitOpen = false;
                 return;
             }
@@ -60,7 +71,10 @@ sealed class RedisLink(int index, WriterContext context, OwnerFence? fence, stri
             throw new RedisFencedException("Redis was restarted, or another one takes the writes now; what it holds has to be read anew.");
         }
         Previous = opened.Identity;
-        return opened;
+        Interlocked.MemoryBarrier();
+        if (!isRetired) return opened;
+        await opened.DisposeAsync();
+        throw new OperationCanceledException("Another writer has taken the place of this one.");
     }
 
     async ValueTask ForgetBrokenSessionAsync(RedisTransientException cause)
@@ -86,7 +100,7 @@ sealed class RedisLink(int index, WriterContext context, OwnerFence? fence, stri
         context.Metrics.Retries.Add(1);
         context.Stats.Retried();
         var delay = Backoff.Delay(policy, failures, Random.Shared.NextDouble());
-        if (failures == 1 || failures == policy.MaxRetries + 1) context.Log.RedisRefused(index, cause.Message, delay);
+        if (failures == 1 || failures == policy.MaxRetries + 1) context.Log.RedisRefused(name, cause.Message, delay);
         circuitOpen = failures > policy.MaxRetries;
         context.Stats.SetError(cause.Message);
         await Task.Delay(delay, context.Time, cancellationToken);

@@ -42,10 +42,13 @@ sealed class RedisWriter
         writeFlight = WriteFlightAsync;
         int workers = context.Config.FlushWorkers;
         course = new FlightCourse(index, context, parked, FlightFields.Of(LanePositions.WorkerField(workers, index), string.Create(CultureInfo.InvariantCulture, $"{workers}:{index}")));
-        link = new RedisLink(index, context, context.FlightFence, context.History, course.Flight.Failed);
+        link = new RedisLink(NameOf(index), context, context.FlightFence, context.History, course.Flight.Failed);
         if (context.Cluster is { } view) cluster = new ClusterSink(Nodes = new ClusterConnections(view), context.RecordsPositions);
         queue = Channel.CreateBounded<WriterWork>(new BoundedChannelOptions(context.Config.FlushQueueDepth) { SingleReader = true });
     }
+
+    /// <summary>What a writer is called in the log.</summary>
+    public static string NameOf(int index) => string.Create(CultureInfo.InvariantCulture, $"writer {index}");
 
     public int Index { get; }
 
@@ -158,7 +161,7 @@ sealed class RedisWriter
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     async ValueTask FlyAsync(CancellationToken cancellationToken)
     {
-        course.Flight.Begin(batchesUnderWay);
+        course.Begin(batchesUnderWay);
         await link.WithRetryAsync(writeFlight, cancellationToken);
         course.ReportParked();
         foreach (var work in underWay) work.Owner!.Applied(Index, work.Batch!);

@@ -45,9 +45,9 @@ static class LaneScripts
         return 1
         """;
 
-    /// <summary>What is ours. Arguments: incarnation. Returns {last claim, lane, claim, lane, claim …}.</summary>
+    /// <summary>What is ours. Arguments: incarnation. Returns {last claim, epoch of the reader, lane, claim, lane, claim …}.</summary>
     public const string Mine = """
-        local mine = {redis.call('HGET', KEYS[2], 'claims') or '0'}
+        local mine = {redis.call('HGET', KEYS[2], 'claims') or '0', redis.call('HGET', KEYS[2], 'epoch') or '0'}
         local all = redis.call('HGETALL', KEYS[1])
         for i = 1, #all, 2 do
           local owner, claim = string.match(all[i + 1], '^(%S+) (%d+)$')

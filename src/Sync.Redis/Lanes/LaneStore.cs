@@ -57,8 +57,9 @@ public sealed class LaneStore(RedisKeys keys, string incarnation, TimeProvider t
     /// <param name="claims">Told what was read.</param>
     /// <param name="highest">The highest claim that this node had got when it asked. A Redis that does not know it has lost what it held, and all claims with it.</param>
     /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>The reader that has begun last with this Redis.</returns>
     /// <exception cref="RedisTransientException">Redis can't now, or it has taken over other data: a new session has to be opened.</exception>
-    public async ValueTask ReadClaimsAsync(SinkSession session, LaneClaims claims, long highest, CancellationToken cancellationToken)
+    public async ValueTask<long> ReadClaimsAsync(SinkSession session, LaneClaims claims, long highest, CancellationToken cancellationToken)
     {
         var connection = session.Connection;
         var commands = Script(new RespCommands(), LaneScripts.EnsureToken, LaneScripts.TokenSeconds).Add("WATCH", TokenKey).Add("GET", TokenKey).Add("INFO");
@@ -73,8 +74,9 @@ public sealed class LaneStore(RedisKeys keys, string incarnation, TimeProvider t
         bool isLost = last < highest;
         claims.Checked(
             Number(replies[2]), isLost ? highest : last,
-            isLost ? [] : Enumerable.Range(0, mine.Count / 2).Select(i => KeyValuePair.Create((int)Number(mine[1 + 2 * i]), Number(mine[2 + 2 * i]))));
+            isLost ? [] : Enumerable.Range(1, mine.Count / 2 - 1).Select(i => KeyValuePair.Create((int)Number(mine[2 * i]), Number(mine[2 * i + 1]))));
         session.Guard(new OwnerFence(TokenKey, replies[2].AsString()!));
+        return Number(mine[1]);
     }
 
     long LowestNumber => time.GetUtcNow().ToUnixTimeMilliseconds();

@@ -16,6 +16,9 @@ public sealed class ProgressStore(RedisKeys keys, int lanes = LanePositions.Defa
 {
     const int MaxRaces = 20;
 
+    /// <summary>How many lanes there are.</summary>
+    public int Lanes => lanes;
+
     /// <summary>Reads without changing anything; also tells after a lost connection whether the last flight was applied.</summary>
     /// <exception cref="SyncException">The hash holds something else than progress.</exception>
     public async ValueTask<LanePositions> ReadAsync(RespConnection connection, CancellationToken cancellationToken) =>

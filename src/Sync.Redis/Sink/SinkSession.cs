@@ -212,7 +212,8 @@ public sealed class SinkSession : IBatchSink, IAsyncDisposable
     }
 
     /// <summary>A server that took over another's data keeps its connections, and that data may hold our token but not all we wrote.</summary>
-    async ValueTask CheckHistoryAsync(CancellationToken cancellationToken)
+    /// <exception cref="RedisFencedException">It did.</exception>
+    public async ValueTask CheckHistoryAsync(CancellationToken cancellationToken)
     {
         var info = (await connection.ExecuteAsync(cancellationToken, "INFO")).OrThrow(connection.Endpoint, connection.User);
         if (RedisServerFacts.Parse(info.AsString() ?? "").History != History)
