@@ -1,4 +1,5 @@
 using Sync.Contracts.Configuration;
+using Sync.Engine.Batching;
 using Sync.Engine.Ordering;
 using Sync.Engine.Progress;
 using Sync.Redis.Cluster;

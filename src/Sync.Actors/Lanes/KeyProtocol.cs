@@ -1,0 +1,49 @@
+using Akka.Actor;
+
+namespace Sync.Actors.Lanes;
+
+/// <summary>What a lane knows of one ordering key that has rows under way, or had some a short while ago. Belongs to the lane; to its actor it is a name.</summary>
+sealed class LaneKey(LaneKeys owner, byte[] name)
+{
+    /// <summary>The takeover it belongs to.</summary>
+    public LaneKeys Owner => owner;
+
+    /// <summary>The ordering key.</summary>
+    public byte[] Name => name;
+
+    /// <summary>Its actor; null while none was needed.</summary>
+    public IActorRef? Actor { get; set; }
+
+    /// <summary>Number of its last row.</summary>
+    public long Last { get; set; }
+
+    /// <summary>Whether its actor has rows that are not home; if not, it has none at all.</summary>
+    public bool IsEngaged { get; set; }
+
+    /// <summary>The batch that its rows were last seen in, counted from 1.</summary>
+    public long Batch { get; set; }
+
+    /// <summary>How far the last flight went that was seen to have brought rows of it home.</summary>
+    public long Home { get; set; }
+
+    /// <summary>Rows of the batch at hand that have to wait; null when they go at once.</summary>
+    public List<long>? Waiting { get; set; }
+
+    /// <summary>Sweeps of the lane that its actor had nothing to do.</summary>
+    public int IdleSweeps { get; set; }
+}
+
+/// <summary>Lane to key: rows of the key came while others of it are under way.</summary>
+/// <param name="Key">Which key.</param>
+/// <param name="UnderWay">When the actor had nothing: the last row that the lane itself has offered.</param>
+/// <param name="Rows">Numbers of the rows, ascending.</param>
+sealed record KeyRows(LaneKey Key, long UnderWay, IReadOnlyList<long> Rows);
+
+/// <summary>Lane to key: a flight with rows of the key came home.</summary>
+/// <param name="Through">The last row of the lane that is home.</param>
+sealed record KeyHome(long Through);
+
+/// <summary>Key to lane: a change set for the next flight.</summary>
+/// <param name="Key">Which key.</param>
+/// <param name="Rows">Numbers of its rows, ascending; valid until they are home.</param>
+sealed record KeyOffer(LaneKey Key, IReadOnlyList<long> Rows);
