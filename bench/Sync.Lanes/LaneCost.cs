@@ -18,17 +18,19 @@ static class LaneCost
     public static async Task<double> PutTogetherAsync(LaneCostOptions options)
     {
         var before = Process.GetCurrentProcess().TotalProcessorTime;
-        await new Source(options, new TaskCompletionSource()).RunAsync(new Nowhere(options.Lanes), default);
+        var applied = new TaskCompletionSource();
+        applied.SetResult();
+        await new Source(options, applied).RunAsync(new Nowhere(options.Lanes), default);
         return (Process.GetCurrentProcess().TotalProcessorTime - before).TotalSeconds * 1e6 / options.Rows;
     }
 
     public static async Task<string> MeasureAsync(LaneCostOptions options)
     {
-        using var system = ActorSystem.Create("cost", "akka.loglevel = WARNING\nakka.coordinated-shutdown.exit-clr = off");
+        using var system = ActorSystem.Create("cost", "akka.loglevel = ERROR\nakka.coordinated-shutdown.exit-clr = off");
         var applied = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var fate = new Fate();
         var writers = system.ActorOf(Props.Create(() => new RedisWriterPool(new Writers(options), new WriterOptions(), fate, TimeProvider.System)));
-        var laneOptions = new LaneOptions { Lanes = options.Lanes };
+        var laneOptions = new LaneOptions { Lanes = options.Lanes, KeyActorFrom = options.ActorFrom };
         var context = new LaneContext(new Store(), writers, ActorRefs.Nobody, new BatchPool(4 * options.Lanes), laneOptions, fate, "here", TimeProvider.System);
         var region = system.ActorOf(Props.Create(() => new Region(context)));
         var readerOptions = new ReaderOptions { Lanes = options.Lanes, Budget = options.BudgetMiB * 1024L * 1024 };
@@ -94,9 +96,11 @@ static class LaneCost
 
     sealed class Sources(LaneCostOptions options, TaskCompletionSource applied) : ILaneSourceFactory
     {
+        long epoch;
+
         public ILaneSource Create(long epoch) => new Source(options, applied);
 
-        public ValueTask<long> NextEpochAsync(CancellationToken cancellationToken) => new(1);
+        public ValueTask<long> NextEpochAsync(CancellationToken cancellationToken) => new(++epoch);
     }
 
     sealed class Nowhere(int lanes) : ILanes
@@ -135,6 +139,7 @@ static class LaneCost
                 }
                 await lanes.SendAsync(lane, batch, stop);
             }
+            await applied.Task.WaitAsync(stop);
         }
 
         public void Applied(int lane, int batches)

@@ -179,7 +179,7 @@ public sealed class LaneActor(int lane, LaneContext context) : UntypedActor, IWi
     void Offered(KeyOffer offer)
     {
         if (stay is null || offer.Key.Owner != stay.Keys) return;
-        stay.Offered(offer);
+        stay.Keys.Offered(offer);
         GoOn();
     }
 

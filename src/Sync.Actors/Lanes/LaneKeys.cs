@@ -6,29 +6,39 @@ using Sync.Engine.Lanes;
 namespace Sync.Actors.Lanes;
 
 /// <summary>
-/// The ordering keys of a lane that have rows under way. A row of a key that has none under way is offered at once; one that comes while others are goes
-/// to the key's <see cref="KeyActor"/>, which offers it when they are home. So a key that changes now and then costs no actor (ADR 14).
-/// <para>Rows of one batch fly together, so what is offered at once is home with its batch.</para>
+/// The ordering keys of a lane that have rows under way, and the order of each (ADR 14):
+/// <list type="number">
+/// <item>A row of a key that has none under way is offered at once, and costs an entry in a table until it is home.</item>
+/// <item>One that comes while others of its key are under way waits in the key's <see cref="KeyOrder"/>, and is offered when they are home.</item>
+/// <item>When more rows of a key wait than a bound, its order is given to a <see cref="KeyActor"/>, which keeps it until it had nothing to do for a while.</item>
+/// </list>
 /// Belongs to one takeover of a lane and is used by its actor alone.
 /// </summary>
 /// <param name="context">Of the lane, whose children the keys are.</param>
-/// <param name="rounds">Told of what is offered at once.</param>
+/// <param name="rounds">Told of what is offered.</param>
+/// <param name="actorFrom">Rows that wait at once from which a key has an actor, 1 or more.</param>
 /// <param name="idleSweeps">Sweeps without anything to do after which an actor is stopped, 1 or more.</param>
-sealed class LaneKeys(IActorContext context, LaneRounds rounds, int idleSweeps)
+sealed class LaneKeys(IActorContext context, LaneRounds rounds, int actorFrom, int idleSweeps)
 {
+    const int mostSpare = 256;
     static readonly Props props = Props.Create<KeyActor>();
 
     readonly Dictionary<byte[], LaneKey> keys = new(KeyBytesComparer.Instance);
     readonly Queue<LaneKey[]> perBatch = new();
     readonly List<LaneKey> inBatch = [], waiting = [], withActor = [];
     readonly List<long> atOnce = [];
+    readonly Stack<KeyOrder> spare = new();
     long home, batches;
+    int offersAwaited;
 
     /// <summary>Keys with rows that are not home.</summary>
     public int UnderWay { get; private set; }
 
     /// <summary>Keys that have an actor.</summary>
     public int Actors => withActor.Count;
+
+    /// <summary>Whether all keys have offered what they can, so that a flight is as large as it can be.</summary>
+    public bool HaveOffered => offersAwaited == 0;
 
     /// <summary>A batch was added to the rounds.</summary>
     /// <param name="batch">Its rows.</param>
@@ -49,7 +59,7 @@ sealed class LaneKeys(IActorContext context, LaneRounds rounds, int idleSweeps)
         }
         rounds.Offered(atOnce);
         atOnce.Clear();
-        foreach (var key in waiting) HandOver(key);
+        foreach (var key in waiting) Tell(key);
         waiting.Clear();
         perBatch.Enqueue([.. inBatch]);
         inBatch.Clear();
@@ -57,41 +67,67 @@ sealed class LaneKeys(IActorContext context, LaneRounds rounds, int idleSweeps)
 
     void Add(LaneKey key, long row)
     {
-        if (key.Batch != batches)
+        bool isFirst = key.Batch != batches;
+        if (isFirst)
         {
             key.Batch = batches;
             inBatch.Add(key);
-            if (key.Last > home)
-            {
-                key.Waiting = [];
-                waiting.Add(key);
-            }
-            else UnderWay++;
+            if (key.Last <= home) UnderWay++;
         }
-        if (key.Waiting is null)
+        if (key.Waiting is not null) key.Waiting.Add(row);
+        else if (key.Order is not null) key.Order.Add(row);
+        else if (isFirst && key.IsEngaged)
+        {
+            key.Waiting = [row];
+            waiting.Add(key);
+        }
+        else if (isFirst && key.Last > home)
+        {
+            key.Order = spare.TryPop(out var order) ? order : new KeyOrder();
+            key.Order.Add(key.Offered);
+            key.Order.Offer();
+            key.Order.Add(row);
+        }
+        else
         {
             atOnce.Add(row);
-            key.Last = row;
+            key.Offered = row;
         }
-        else key.Waiting.Add(row);
+        key.Last = row;
+        if (key.Order is { } waits && waits.Rows > actorFrom) Adopt(key, waits);
     }
 
-    void HandOver(LaneKey key)
+    void Adopt(LaneKey key, KeyOrder order)
     {
-        var rows = key.Waiting!;
         if (key.Actor is null)
         {
             key.Actor = context.ActorOf(props);
             withActor.Add(key);
         }
-        key.Actor.Tell(new KeyRows(key, key.IsEngaged ? 0 : key.Last, rows));
+        key.Actor.Tell(new KeyAdopted(key, order));
+        key.Order = null;
         key.IsEngaged = true;
         key.IdleSweeps = 0;
-        key.Last = rows[^1];
+        // More rows of it may stand in the batch at hand.
+        key.Waiting = [];
+        waiting.Add(key);
+    }
+
+    static void Tell(LaneKey key)
+    {
+        if (key.Waiting!.Count > 0) key.Actor!.Tell(new KeyRows(key.Waiting));
         key.Waiting = null;
     }
 
-    /// <summary>A flight came home.</summary>
+    /// <summary>The actor of a key offers a change set.</summary>
+    public void Offered(KeyOffer offer)
+    {
+        offersAwaited--;
+        offer.Key.Offered = offer.Rows[^1];
+        rounds.Offered(offer.Rows);
+    }
+
+    /// <summary>A flight came home; what waited for it and is not with an actor is offered.</summary>
     /// <param name="through">Number of its last row.</param>
     /// <param name="count">How many batches it was made of.</param>
     public void Home(long through, int count)
@@ -104,16 +140,35 @@ sealed class LaneKeys(IActorContext context, LaneRounds rounds, int idleSweeps)
             {
                 if (key.Home == through) continue;
                 key.Home = through;
-                bool isHome = key.Last <= through;
-                if (isHome) UnderWay--;
                 if (key.IsEngaged)
                 {
                     key.Actor!.Tell(message ??= new KeyHome(through));
-                    key.IsEngaged = !isHome;
+                    if (key.Offered <= through && key.Last > through) offersAwaited++;
+                    key.IsEngaged = key.Last > through;
                 }
-                else if (isHome && key.Actor is null) keys.Remove(key.Name);
+                else if (key.Order is { } order) Home(key, order, through);
+                if (key.Last <= through) Ended(key);
             }
         }
+    }
+
+    void Home(LaneKey key, KeyOrder order, long through)
+    {
+        if (!order.Home(through)) return;
+        if (order.Offer() is { } rows)
+        {
+            key.Offered = rows[^1];
+            rounds.Offered(rows);
+            return;
+        }
+        key.Order = null;
+        if (spare.Count < mostSpare) spare.Push(order);
+    }
+
+    void Ended(LaneKey key)
+    {
+        UnderWay--;
+        if (key.Actor is null) keys.Remove(key.Name);
     }
 
     /// <summary>Stops the actors that had nothing to do since long: they hold nothing, because all that they were told of is home.</summary>
@@ -122,14 +177,14 @@ sealed class LaneKeys(IActorContext context, LaneRounds rounds, int idleSweeps)
         for (int i = withActor.Count - 1; i >= 0; i--)
         {
             var key = withActor[i];
-            if (key.IsEngaged) continue;
-            if (++key.IdleSweeps < idleSweeps) continue;
+            if (key.IsEngaged || ++key.IdleSweeps < idleSweeps) continue;
             context.Stop(key.Actor!);
             key.Actor = null;
             if (key.Last <= home) keys.Remove(key.Name);
             withActor[i] = withActor[^1];
             withActor.RemoveAt(withActor.Count - 1);
         }
+        if (keys.Count == 0) spare.Clear();
     }
 
     /// <summary>The takeover has ended, and nothing of it counts any more.</summary>

@@ -27,7 +27,7 @@ sealed class LaneStay
         Receiver = new LaneReceiver(lane, takeover.Claim, takeover.Position, options.Credit, options.AnswerPause);
         // What an earlier reader has sent is not for the Redis that the lane was taken from.
         Receiver.Hello(takeover.Epoch);
-        Keys = new LaneKeys(context, rounds, idleSweeps);
+        Keys = new LaneKeys(context, rounds, options.KeyActorFrom, idleSweeps);
         foreach (byte[] key in takeover.ParkedKeys) Parked.Add(key);
         Parked.Keep();
     }
@@ -63,10 +63,8 @@ sealed class LaneStay
         return receipt.Answer;
     }
 
-    public void Offered(KeyOffer offer) => rounds.Offered(offer.Rows);
-
-    /// <summary>The next flight; null when there is none or one is under way.</summary>
-    public LaneWork? Begin() => rounds.Begin() is { } flight ? new LaneWork(lane, Claim, flight, Parked) { Epoch = Receiver.Epoch } : null;
+    /// <summary>The next flight; null when there is none, one is under way, or keys have yet to offer.</summary>
+    public LaneWork? Begin() => Keys.HaveOffered && rounds.Begin() is { } flight ? new LaneWork(lane, Claim, flight, Parked) { Epoch = Receiver.Epoch } : null;
 
     /// <summary>The flight under way is home.</summary>
     /// <returns>What to tell the reader; null for nothing.</returns>
