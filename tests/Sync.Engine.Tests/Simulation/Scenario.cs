@@ -32,6 +32,7 @@ readonly record struct Fault(int Step, FaultKind Kind, int Argument);
 /// gives the same run.
 /// </summary>
 sealed record Scenario(int Seed, int Workers, int BatchRows, IReadOnlyList<RowOfScenario[]> Transactions, IReadOnlySet<int> BlockedKeys, IReadOnlyList<Fault> Faults)
+    : IShrinkable<Scenario>
 {
     /// <summary>Few enough that keys share a lane and lanes share a worker.</summary>
     public const int Keys = 6, Lanes = 5;
@@ -65,6 +66,22 @@ sealed record Scenario(int Seed, int Workers, int BatchRows, IReadOnlyList<RowOf
         var blocked = random.Next(4) == 0 ? new HashSet<int> { random.Next(Keys) } : [];
         return new Scenario(seed, random.Next(1, 5), random.Next(1, 5), transactions, blocked, [.. faults.OrderBy(f => f.Step)]);
     }
+
+    public IEnumerable<Scenario> Smaller()
+    {
+        for (int i = 0; i < Faults.Count; i++) yield return this with { Faults = Shrinker.Without(Faults, i) };
+        foreach (var transactions in Shrinker.Smaller(Transactions)) yield return this with { Transactions = transactions };
+        if (BlockedKeys.Count > 0) yield return this with { BlockedKeys = new HashSet<int>() };
+        if (Workers > 1) yield return this with { Workers = Workers - 1 };
+        for (int i = 0; i < Faults.Count; i++)
+            if (Faults[i].Step > 4) yield return this with { Faults = [.. Faults.Select((f, at) => at == i ? f with { Step = f.Step / 2 } : f).OrderBy(f => f.Step)] };
+    }
+
+    public Scenario Otherwise(int seed, int quarters) => this with
+    {
+        Seed = seed == 0 ? Seed : seed,
+        Faults = [.. Faults.Select(f => f with { Step = Math.Max(2, f.Step * quarters / 4) })],
+    };
 
     /// <summary>For people: what happens in it, in a line each.</summary>
     public string Describe()

@@ -11,7 +11,7 @@ namespace Sync.Engine.Tests.Simulation;
 /// </summary>
 public class SimulationTests(ITestOutputHelper output)
 {
-    static int Number(string name, int otherwise) =>
+    internal static int Number(string name, int otherwise) =>
         int.TryParse(Environment.GetEnvironmentVariable($"ACTORSYNC_SIMULATION_{name}"), CultureInfo.InvariantCulture, out int number) ? number : otherwise;
 
     [Fact]
@@ -26,7 +26,7 @@ public class SimulationTests(ITestOutputHelper output)
             var result = World.Run(scenario, tracing: only != 0);
             if (only != 0) output.WriteLine(scenario.Describe() + result.Trace);
             (steps, applied, forgotten) = (steps + result.Steps, applied + result.Applied, forgotten + result.Forgotten);
-            if (result.Violation is { } violation) Assert.Fail($"Seed {seed}: {violation}. The smallest that fails:\n{Explain(Shrinker.Shrink(scenario), Mutation.None)}");
+            if (result.Violation is { } violation) Assert.Fail($"Seed {seed}: {violation}. The smallest that fails:\n{Explain(Small(scenario, Mutation.None), Mutation.None)}");
         }
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"seeds {from} to {from + runs - 1}: {steps} steps, {applied} changes applied, {forgotten} refused in a flight whose node died before it could park them, {watch.Elapsed.TotalSeconds:0.0} s"));
@@ -47,7 +47,7 @@ public class SimulationTests(ITestOutputHelper output)
     {
         int seed = Enumerable.Range(1, 3000).FirstOrDefault(candidate => World.Run(Scenario.Of(candidate), mutation).Violation is not null);
         seed.ShouldNotBe(0, "no schedule shows it");
-        var small = Shrinker.Shrink(Scenario.Of(seed), mutation);
+        var small = Small(Scenario.Of(seed), mutation);
         string explained = Explain(small, mutation);
         output.WriteLine($"Found with seed {seed}:\n{explained}");
         small.Transactions.Sum(t => t.Length).ShouldBeLessThanOrEqualTo(8);
@@ -60,6 +60,8 @@ public class SimulationTests(ITestOutputHelper output)
     {
         for (int seed = 1; seed <= 50; seed++) World.Run(Scenario.Of(seed), tracing: true).ShouldBe(World.Run(Scenario.Of(seed), tracing: true));
     }
+
+    static Scenario Small(Scenario failing, Mutation mutation) => Shrinker.Shrink(failing, candidate => World.Run(candidate, mutation).Violation is not null);
 
     static string Explain(Scenario scenario, Mutation mutation) => scenario.Describe() + World.Run(scenario, mutation, tracing: true).Trace;
 }

@@ -17,7 +17,7 @@ sealed record RunResult(string? Violation, int Steps, int Applied, int Forgotten
 /// The scheduler: at each step it draws one of all things that could happen next (a node reads, a writer goes on, Redis runs a request or what was left in
 /// the buffer of a dead connection, PostgreSQL is told to forget) until nothing can. Time is virtual and moves only when everybody waits.
 /// </summary>
-sealed class World
+sealed class World : ITraced
 {
     const int mostSteps = 20_000;
 
@@ -221,24 +221,5 @@ sealed class World
                 Active.RetryDeadLetters(fault.Argument);
                 break;
         }
-    }
-
-    /// <summary>Text that is put together only when somebody will read it: ten thousand runs have millions of lines.</summary>
-    [InterpolatedStringHandler]
-    public ref struct TraceLine
-    {
-        readonly StringBuilder? text;
-
-        public TraceLine(int literalLength, int formattedCount, World world, out bool isWanted)
-        {
-            isWanted = world.IsTracing;
-            if (isWanted) text = new StringBuilder(literalLength + (8 * formattedCount));
-        }
-
-        public readonly void AppendLiteral(string literal) => text!.Append(literal);
-
-        public readonly void AppendFormatted<T>(T value) => text!.Append(CultureInfo.InvariantCulture, $"{value}");
-
-        public override readonly string ToString() => text?.ToString() ?? "";
     }
 }

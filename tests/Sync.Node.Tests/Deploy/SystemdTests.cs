@@ -7,7 +7,7 @@ namespace Sync.Node.Tests.Deploy;
 public sealed class SystemdTests
 {
     /// <summary>Ends that are no reason to leave a node down. A new exit code belongs here or into the unit.</summary>
-    static readonly ExitCode[] worthAnotherStart = [ExitCode.Ok, ExitCode.PostgresUnreachable, ExitCode.RedisUnreachable, ExitCode.Internal];
+    static readonly ExitCode[] worthAnotherStart = [ExitCode.Ok, ExitCode.PostgresUnreachable, ExitCode.RedisUnreachable, ExitCode.ClusterDowned, ExitCode.ClusterSeeds, ExitCode.Internal];
 
     static readonly ILookup<string, string> unit = Repository.Read("deploy/systemd/actorsync.service").Split('\n')
         .Where(l => l.Length > 0 && l[0] is not ('#' or '[')).Select(l => l.Split('=', 2)).ToLookup(l => l[0], l => l[1]);

@@ -33,6 +33,11 @@ public static class ClusterWire
         Add<OperatorCommandAccepted, OperatorCommandAcceptedProto>("oa", ControlForms.Write, ControlForms.Read, OperatorCommandAcceptedProto.Parser);
         Add<OperatorCommandCompleted, OperatorCommandCompletedProto>("oc", ControlForms.Write, ControlForms.Read, OperatorCommandCompletedProto.Parser);
         Add<DeadLetterDecision, DeadLetterDecisionProto>("dx", ControlForms.Write, ControlForms.Read, DeadLetterDecisionProto.Parser);
+        Add<OperatorCommand, OperatorCommandProto>("oq", ControlForms.Write, ControlForms.Read, OperatorCommandProto.Parser);
+        Add<OperatorOutcome, OperatorOutcomeProto>("oo", ControlForms.Write, ControlForms.Read, OperatorOutcomeProto.Parser);
+        Add<OperatorOutcomesRequest, OperatorOutcomesRequestProto>("ol", ControlForms.Write, ControlForms.Read, OperatorOutcomesRequestProto.Parser);
+        Add<OperatorOutcomes, OperatorOutcomesProto>("os", ControlForms.Write, ControlForms.Read, OperatorOutcomesProto.Parser);
+        Add<ControlSnapshot, ControlSnapshotProto>("cs", ControlForms.Write, ControlForms.Read, ControlSnapshotProto.Parser);
     }
 
     /// <summary>The manifests of all messages.</summary>

@@ -73,4 +73,37 @@ static class ControlForms
 
     public static DeadLetterDecision Read(DeadLetterDecisionProto form) => new(
         form.Request, form.Lane, form.Key.Memory, (DeadLetterAction)form.Decision, form.Force, [.. form.Ids], form.By, form.AtTicks);
+
+    public static OperatorCommandProto Write(OperatorCommand message) =>
+        new() { Id = message.Id, Command = message.Command, Argument = message.Argument, By = message.By };
+
+    public static OperatorCommand Read(OperatorCommandProto form) => new(form.Id, form.Command, form.Argument, form.By);
+
+    public static OperatorOutcomeProto Write(OperatorOutcome message) => new()
+    {
+        Id = message.Id,
+        Command = message.Command,
+        Argument = message.Argument,
+        By = message.By,
+        AcceptedTicks = message.AcceptedTicks,
+        Stage = (int)message.Stage,
+        Message = message.Message,
+        EndedTicks = message.EndedTicks,
+    };
+
+    public static OperatorOutcome Read(OperatorOutcomeProto form) => new(
+        form.Id, form.Command, form.Argument, form.By, form.AcceptedTicks, (OperatorStage)form.Stage, form.Message, form.EndedTicks);
+
+    public static OperatorOutcomesRequestProto Write(OperatorOutcomesRequest message) => new() { Request = message.Request };
+
+    public static OperatorOutcomesRequest Read(OperatorOutcomesRequestProto form) => new(form.Request);
+
+    public static OperatorOutcomesProto Write(OperatorOutcomes message) => new() { Request = message.Request, Outcomes = { message.Outcomes.Select(Write) } };
+
+    public static OperatorOutcomes Read(OperatorOutcomesProto form) => new(form.Request, [.. form.Outcomes.Select(Read)]);
+
+    public static ControlSnapshotProto Write(ControlSnapshot message) =>
+        new() { Outcomes = { message.Outcomes.Select(Write) }, Decisions = { message.Decisions.Select(Write) } };
+
+    public static ControlSnapshot Read(ControlSnapshotProto form) => new([.. form.Outcomes.Select(Read)], [.. form.Decisions.Select(Read)]);
 }

@@ -26,7 +26,7 @@ readonly record struct LaneFault(int Step, LaneFaultKind Kind, int Argument);
 /// <param name="Faults">What happens when.</param>
 sealed record LaneScenario(
     int Seed, int Nodes, int Writers, int BatchRows, int Credit, int Budget, int Loss, IReadOnlyList<RowOfScenario[]> Transactions,
-    IReadOnlyList<LaneFault> Faults)
+    IReadOnlyList<LaneFault> Faults) : IShrinkable<LaneScenario>
 {
     /// <summary>Few enough that keys share a lane and lanes share a writer.</summary>
     public const int Lanes = 3;
@@ -48,11 +48,33 @@ sealed record LaneScenario(
             transactions.Add(rows);
         }
         var kinds = Enum.GetValues<LaneFaultKind>();
-        var faults = Enumerable.Range(0, random.Next(0, 10)).Select(_ => new LaneFault(random.Next(5, 220), kinds[random.Next(kinds.Length)], random.Next(0, 12)));
+        var faults = Enumerable.Range(0, random.Next(0, 10)).Select(_ => new LaneFault(random.Next(5, 220), kinds[random.Next(kinds.Length)], random.Next(0, 12))).ToList();
+        // Lanes that move, and soon move again, are what this is about.
+        for (int moves = random.Next(3) == 0 ? random.Next(1, 4) : 0; moves > 0; moves--)
+        {
+            var first = new LaneFault(random.Next(5, 180), LaneFaultKind.HandOff, random.Next(0, 12));
+            faults.Add(first);
+            faults.Add(first with { Step = first.Step + random.Next(5, 40), Kind = random.Next(2) == 0 ? LaneFaultKind.DoubleOwner : LaneFaultKind.RestartLane });
+        }
         return new LaneScenario(
             seed, random.Next(2, 4), random.Next(1, 3), random.Next(1, 5), random.Next(30, 200), random.Next(60, 400), random.Next(3) == 0 ? 0 : random.Next(1, 25),
             transactions, [.. faults.OrderBy(f => f.Step)]);
     }
+
+    public IEnumerable<LaneScenario> Smaller()
+    {
+        for (int i = 0; i < Faults.Count; i++) yield return this with { Faults = Shrinker.Without(Faults, i) };
+        foreach (var transactions in Shrinker.Smaller(Transactions)) yield return this with { Transactions = transactions };
+        if (Loss > 0) yield return this with { Loss = 0 };
+        if (Writers > 1) yield return this with { Writers = 1 };
+        if (Nodes > 2) yield return this with { Nodes = 2 };
+    }
+
+    public LaneScenario Otherwise(int seed, int quarters) => this with
+    {
+        Seed = seed == 0 ? Seed : seed,
+        Faults = [.. Faults.Select(f => f with { Step = Math.Max(2, f.Step * quarters / 4) })],
+    };
 
     /// <summary>For people: what happens in it, in a line each.</summary>
     public string Describe()

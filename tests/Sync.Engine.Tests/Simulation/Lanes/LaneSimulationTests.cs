@@ -10,13 +10,11 @@ namespace Sync.Engine.Tests.Simulation.Lanes;
 /// </summary>
 public class LaneSimulationTests(ITestOutputHelper output)
 {
-    static int Number(string name, int otherwise) =>
-        int.TryParse(Environment.GetEnvironmentVariable($"ACTORSYNC_SIMULATION_{name}"), CultureInfo.InvariantCulture, out int number) ? number : otherwise;
-
     [Fact]
     public void Every_row_should_be_applied_once_and_in_order_in_every_schedule()
     {
-        int only = Number("SEED", 0), from = only != 0 ? only : Number("FROM", 1), runs = only != 0 ? 1 : Number("RUNS", 10_000);
+        int only = SimulationTests.Number("SEED", 0), from = only != 0 ? only : SimulationTests.Number("FROM", 1);
+        int runs = only != 0 ? 1 : SimulationTests.Number("RUNS", 10_000);
         var watch = Stopwatch.StartNew();
         long steps = 0, applied = 0, parked = 0, claims = 0, messages = 0;
         for (int seed = from; seed < from + runs; seed++)
@@ -27,7 +25,7 @@ public class LaneSimulationTests(ITestOutputHelper output)
             (steps, applied, parked) = (steps + result.Steps, applied + result.Applied, parked + result.Parked);
             (claims, messages) = (claims + result.Claims, messages + result.Messages);
             if (result.Violation is { } violation)
-                Assert.Fail($"Seed {seed}: {violation}. Run it again with ACTORSYNC_SIMULATION_SEED={seed}.\n{scenario.Describe()}");
+                Assert.Fail($"Seed {seed}: {violation}. The smallest that fails:\n{Explain(Small(scenario, LaneMutation.None), LaneMutation.None)}");
         }
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"seeds {from} to {from + runs - 1}: {steps} steps, {messages} messages, {claims} takeovers, {applied} changes applied, {parked} parked, {watch.Elapsed.TotalSeconds:0.0} s"));
@@ -42,11 +40,12 @@ public class LaneSimulationTests(ITestOutputHelper output)
     [MemberData(nameof(Mistakes))]
     internal void Simulation_should_see_a_mistake_that_was_built_in(LaneMutation mutation)
     {
-        int seed = 1;
-        while (seed <= 5000 && LaneWorld.Run(LaneScenario.Of(seed), mutation).Violation is null) seed++;
-        seed.ShouldBeLessThanOrEqualTo(5000, "no schedule shows it");
-        var found = LaneWorld.Run(LaneScenario.Of(seed), mutation, tracing: true);
-        output.WriteLine($"Found with seed {seed}: {found.Violation}\n{LaneScenario.Of(seed).Describe()}{found.Trace}");
+        int seed = Enumerable.Range(1, 5000).FirstOrDefault(candidate => Fails(LaneScenario.Of(candidate), mutation));
+        seed.ShouldNotBe(0, "no schedule shows it");
+        var small = Small(LaneScenario.Of(seed), mutation);
+        output.WriteLine($"Found with seed {seed}:\n{Explain(small, mutation)}");
+        small.Transactions.Sum(t => t.Length).ShouldBeLessThanOrEqualTo(12);
+        small.Faults.Count.ShouldBeLessThanOrEqualTo(4);
     }
 
     [Fact]
@@ -55,4 +54,10 @@ public class LaneSimulationTests(ITestOutputHelper output)
         for (int seed = 1; seed <= 50; seed++)
             LaneWorld.Run(LaneScenario.Of(seed), tracing: true).ShouldBe(LaneWorld.Run(LaneScenario.Of(seed), tracing: true));
     }
+
+    static bool Fails(LaneScenario scenario, LaneMutation mutation) => LaneWorld.Run(scenario, mutation).Violation is not null;
+
+    static LaneScenario Small(LaneScenario failing, LaneMutation mutation) => Shrinker.Shrink(failing, candidate => Fails(candidate, mutation));
+
+    static string Explain(LaneScenario scenario, LaneMutation mutation) => scenario.Describe() + LaneWorld.Run(scenario, mutation, tracing: true).Trace;
 }

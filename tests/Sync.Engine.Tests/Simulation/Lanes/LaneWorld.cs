@@ -20,9 +20,9 @@ sealed record LaneRunResult(string? Violation, int Steps, int Applied, int Parke
 /// The scheduler: at each step it draws one of all things that could happen next, until nothing can. It is also the region, which loses, doubles, delays and
 /// misroutes what reader and lanes say to each other. Time is virtual.
 /// </summary>
-sealed class LaneWorld
+sealed partial class LaneWorld : ITraced
 {
-    const int mostSteps = 12_000;
+    const int mostSteps = 6_000;
 
     enum Choice { RunRequest, StepWriter, Read, Flush, Send, Confirm, RunUnread, ToLane, ToReader, Take, Offer, GiveUp, TimePasses }
 
@@ -292,100 +292,5 @@ sealed class LaneWorld
             foreach (var writer in node.Writers)
                 if (!node.IsFrozen && writer.WaitsUntil is { } at && (first is null || at < first)) first = at;
         return first;
-    }
-
-    void Happen(LaneFault fault)
-    {
-        Trace($"FAULT {fault.Kind} {fault.Argument}");
-        int number = fault.Argument % nodes.Count, lane = fault.Argument % LaneScenario.Lanes;
-        var node = nodes[number];
-        switch (fault.Kind)
-        {
-            case LaneFaultKind.CrashNode:
-                foreach (var writer in node.Writers) writer.Leave();
-                nodes[number] = new LaneNode(this, ++started);
-                Rehome(number);
-                break;
-            case LaneFaultKind.FreezeNode:
-                if (nodes.Count(n => !n.IsFrozen) < 2) break;
-                node.IsFrozen = true;
-                Rehome(number);
-                break;
-            case LaneFaultKind.ThawNodes:
-                foreach (var frozen in nodes) frozen.IsFrozen = false;
-                break;
-            case LaneFaultKind.RestartLane:
-                nodes[home[lane]].Find(lane)?.End("crashes");
-                break;
-            case LaneFaultKind.HandOff:
-                nodes[home[lane]].Find(lane)?.Drain();
-                home[lane] = Unfrozen();
-                break;
-            case LaneFaultKind.HandOffTimeOver:
-                foreach (var late in nodes.Where(n => !n.IsFrozen).SelectMany(n => n.Lanes).Where(l => l.IsDraining).ToArray()) late.End("has no time to drain");
-                break;
-            case LaneFaultKind.DoubleOwner:
-                home[lane] = Unfrozen();
-                break;
-            case LaneFaultKind.StaleRoutes:
-                misroutes = true;
-                break;
-            case LaneFaultKind.Calm:
-                (misroutes, loss) = (false, 0);
-                break;
-            case LaneFaultKind.Lose:
-                loss = 5 * fault.Argument;
-                break;
-            case LaneFaultKind.LessCredit:
-                Credit = fault.Argument * Scenario.Credit / 12;
-                break;
-            case LaneFaultKind.CrashReader:
-                Active.Leave("crashes");
-                readers.Add(new SimulatedReader(this));
-                break;
-            case LaneFaultKind.ReplaceReader:
-                if (readers.Count < 3) readers.Add(new SimulatedReader(this));
-                break;
-            case LaneFaultKind.Refuse:
-                refusals = fault.Argument;
-                break;
-            default:
-                var cut = node.Writers[fault.Argument % node.Writers.Length];
-                while (fault.Kind == LaneFaultKind.CutConnectionAfterRun && cut.Unrun is { } request) RunRequest(request);
-                cut.Cut();
-                break;
-        }
-    }
-
-    void Rehome(int from)
-    {
-        for (int lane = 0; lane < home.Length; lane++)
-            if (home[lane] == from) home[lane] = Unfrozen();
-    }
-
-    int Unfrozen()
-    {
-        int number = Random.Next(nodes.Count);
-        while (nodes[number].IsFrozen) number = (number + 1) % nodes.Count;
-        return number;
-    }
-
-    /// <summary>Text that is put together only when somebody will read it: ten thousand runs have millions of lines.</summary>
-    [InterpolatedStringHandler]
-    public ref struct TraceLine
-    {
-        readonly StringBuilder? text;
-
-        public TraceLine(int literalLength, int formattedCount, LaneWorld world, out bool isWanted)
-        {
-            isWanted = world.IsTracing;
-            if (isWanted) text = new StringBuilder(literalLength + (8 * formattedCount));
-        }
-
-        public readonly void AppendLiteral(string literal) => text!.Append(literal);
-
-        public readonly void AppendFormatted<T>(T value) => text!.Append(CultureInfo.InvariantCulture, $"{value}");
-
-        public override readonly string ToString() => text?.ToString() ?? "";
     }
 }

@@ -1,0 +1,228 @@
+using Sync.Contracts;
+using Sync.Contracts.Cluster;
+using Sync.Engine.Lanes;
+using static Sync.Engine.Tests.Lanes.LaneRowsFor;
+
+namespace Sync.Engine.Tests.Lanes;
+
+public class LaneSenderTests
+{
+    static readonly LaneSenderOptions options = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(4), TimeSpan.FromMilliseconds(100), FirstCredit: 100);
+
+    readonly LaneSender sender = new(7, 3, options);
+    DateTimeOffset now = DateTimeOffset.UnixEpoch;
+
+    void Add(int count)
+    {
+        for (int i = 0; i < count; i++) sender.Add(Positions(i + 1));
+    }
+
+    /// <summary>The numbers sent now, each with what it says is the oldest unacknowledged.</summary>
+    string Sent()
+    {
+        var sent = new List<string>();
+        while (sender.Next(now) is { } message) sent.Add($"{message.Seq}({message.OldestUnacked})");
+        sender.CanSend(now).ShouldBeFalse();
+        return string.Join(' ', sent);
+    }
+
+    LaneSettled Ack(long seq, long expected, long claim = 5, long credit = 100, long epoch = 3) =>
+        sender.Acknowledged(new LaneAck(7, epoch, claim, seq, expected, Position.None, credit), now);
+
+    void Resume(long expected, long claim = 5, long epoch = 3) => sender.Resumed(new LaneResume(7, epoch, claim, expected, 100), now);
+
+    void Wait(double seconds) => now += TimeSpan.FromSeconds(seconds);
+
+    [Fact]
+    public void Batches_should_be_numbered_and_kept_until_acknowledged()
+    {
+        sender.IsSettled.ShouldBeTrue();
+        Add(3);
+        Sent().ShouldBe("1(1) 2(1) 3(1)");
+        Ack(2, 4).ShouldBe(new LaneSettled(2, 2 * RowBytes));
+        sender.UnackedBytes.ShouldBe(RowBytes);
+        Add(1);
+        Sent().ShouldBe("4(3)");
+        Ack(4, 5);
+        sender.IsSettled.ShouldBeTrue();
+        sender.WakesAt.ShouldBeNull();
+    }
+
+    [Fact]
+    public void A_batch_in_parts_should_count_with_its_last_part()
+    {
+        sender.Add(Positions(1), endsBatch: false);
+        sender.Add(Positions(2));
+        Sent();
+        Ack(1, 3).ShouldBe(new LaneSettled(0, RowBytes));
+        Ack(2, 3).ShouldBe(new LaneSettled(1, RowBytes));
+    }
+
+    [Fact]
+    public void Acknowledgements_should_never_go_back()
+    {
+        Add(3);
+        Sent();
+        Ack(3, 4);
+        Ack(1, 2).ShouldBe(default);
+        sender.IsSettled.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Answers_of_another_epoch_should_settle_nothing()
+    {
+        Add(1);
+        Sent();
+        Ack(1, 2, epoch: 2).ShouldBe(default);
+        sender.NewestEpoch.ShouldBe(3);
+        Resume(1, epoch: 4);
+        sender.NewestEpoch.ShouldBe(4, "a later reader has started");
+        Sent().ShouldBe("");
+    }
+
+    [Fact]
+    public void Credit_should_bound_what_is_unacknowledged_but_for_one_batch()
+    {
+        sender.HasRoomFor(1000).ShouldBeTrue("with nothing unacknowledged a batch of any size passes");
+        Add(1);
+        sender.HasRoomFor(100 - RowBytes).ShouldBeTrue();
+        sender.HasRoomFor(101 - RowBytes).ShouldBeFalse();
+        Sent();
+        Ack(0, 2, credit: 0);
+        sender.HasRoomFor(1).ShouldBeFalse();
+        Ack(1, 2, credit: 0);
+        sender.HasRoomFor(1000).ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Into_silence_should_go_the_oldest_batch_only_at_growing_intervals()
+    {
+        Add(3);
+        Sent();
+        sender.WakesAt.ShouldBe(now + TimeSpan.FromSeconds(1));
+        Wait(1);
+        Sent().ShouldBe("1(1)");
+        Wait(1.9);
+        Sent().ShouldBe("");
+        Wait(0.1);
+        Sent().ShouldBe("1(1)");
+        Wait(4);
+        Sent().ShouldBe("1(1)");
+        Wait(4);
+        Sent().ShouldBe("1(1)", "never longer than ResendAtMost");
+    }
+
+    [Fact]
+    public void A_lane_that_is_merely_slow_should_get_nothing_twice_but_the_question()
+    {
+        Add(3);
+        Sent();
+        Wait(1);
+        Sent().ShouldBe("1(1)");
+        Ack(0, 4);
+        Sent().ShouldBe("");
+    }
+
+    [Fact]
+    public void A_lane_that_lost_something_should_get_all_from_there()
+    {
+        Add(4);
+        Sent();
+        Wait(1);
+        Sent().ShouldBe("1(1)");
+        Ack(1, 3);
+        Sent().ShouldBe("3(2) 4(2)");
+    }
+
+    [Fact]
+    public void A_gap_should_be_filled_and_not_twice_at_once()
+    {
+        Add(4);
+        Sent();
+        Resume(2);
+        Sent().ShouldBe("2(1) 3(1) 4(1)");
+        Resume(2);
+        Sent().ShouldBe("", "the same question, asked before the answer came");
+        Wait(0.1);
+        Resume(2);
+        Sent().ShouldBe("2(1) 3(1) 4(1)");
+    }
+
+    [Fact]
+    public void Another_owner_should_get_all_from_where_it_waits()
+    {
+        Add(4);
+        Sent();
+        Ack(1, 5);
+        Sent().ShouldBe("");
+        Resume(2, claim: 6);
+        Sent().ShouldBe("2(2) 3(2) 4(2)");
+    }
+
+    [Fact]
+    public void An_earlier_owner_should_be_believed_what_is_in_Redis_and_nothing_else()
+    {
+        Add(4);
+        Sent();
+        Ack(1, 5, claim: 6);
+        Wait(0.5);
+        Ack(2, 5, claim: 5, credit: 7).Batches.ShouldBe(1);
+        sender.Credit.ShouldBe(100);
+        Resume(3, claim: 5);
+        Sent().ShouldBe("");
+        sender.WakesAt.ShouldBe(now + TimeSpan.FromSeconds(0.5), "it does not end the silence of the present owner");
+    }
+
+    [Fact]
+    public void What_waits_for_a_batch_that_is_settled_long_ago_should_get_the_oldest()
+    {
+        Add(4);
+        Sent();
+        Ack(3, 5);
+        Resume(1, claim: 9);
+        Sent().ShouldBe("4(4)");
+    }
+
+    [Fact]
+    public void A_question_that_an_earlier_owner_settles_should_not_stop_what_comes_later()
+    {
+        // Else the sender would wait for an answer to a question about nothing.
+        Add(1);
+        Sent();
+        Ack(0, 2, claim: 6);
+        Wait(1);
+        Sent().ShouldBe("1(1)");
+        Ack(1, 2, claim: 5);
+        Add(1);
+        Sent().ShouldBe("2(2)");
+    }
+
+    [Fact]
+    public void A_lane_that_was_given_up_should_be_looked_for_at_once()
+    {
+        Add(3);
+        Sent();
+        sender.Drained(new LaneDrained(7, 3, 5, 2, At(2)), now).Batches.ShouldBe(2);
+        Sent().ShouldBe("3(3)");
+        Ack(3, 4, claim: 6);
+        sender.IsSettled.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void A_lane_that_speaks_of_what_was_never_sent_should_not_be_believed()
+    {
+        Add(1);
+        Should.Throw<InvalidOperationException>(() => Ack(2, 3)).Message.ShouldContain("batch 2 of epoch 3");
+    }
+
+    [Fact]
+    public void Many_unacknowledged_batches_should_keep_their_rows()
+    {
+        for (int i = 1; i <= 100; i++) sender.Add(Positions(i));
+        for (int i = 1; i <= 100; i++)
+        {
+            sender.Next(now)!.Rows.Rows.Span[0].Position.ShouldBe(At(i));
+            if (i == 50) Ack(30, 51);
+        }
+    }
+}
