@@ -25,6 +25,8 @@ sealed class LaneStay
         Claim = takeover.Claim;
         rounds = new LaneRounds(options.Flight);
         Receiver = new LaneReceiver(lane, takeover.Claim, takeover.Position, options.Credit, options.AnswerPause);
+        // What an earlier reader has sent is not for the Redis that the lane was taken from.
+        Receiver.Hello(takeover.Epoch);
         Keys = new LaneKeys(context, rounds, options.KeyActorFrom, idleSweeps);
         foreach (byte[] key in takeover.ParkedKeys) Parked.Add(key);
         Parked.Keep();
@@ -62,7 +64,7 @@ sealed class LaneStay
     }
 
     /// <summary>The next flight; null when there is none, one is under way, or keys have yet to offer.</summary>
-    public LaneWork? Begin() => Keys.HaveOffered && rounds.Begin() is { } flight ? new LaneWork(lane, Claim, flight, Parked) : null;
+    public LaneWork? Begin() => Keys.HaveOffered && rounds.Begin() is { } flight ? new LaneWork(lane, Claim, flight, Parked) { Epoch = Receiver.Epoch } : null;
 
     /// <summary>The flight under way is home.</summary>
     /// <returns>What to tell the reader; null for nothing.</returns>

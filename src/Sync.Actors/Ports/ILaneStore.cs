@@ -5,7 +5,14 @@ namespace Sync.Actors.Ports;
 /// <param name="Claim">The number of this takeover, greater than that of every takeover before it.</param>
 /// <param name="Position">How far the lane is in Redis; final, because whoever had the lane before can't write any more.</param>
 /// <param name="ParkedKeys">The ordering keys of the lane that have dead letters.</param>
-public sealed record LaneTakeover(long Claim, Position Position, IReadOnlyList<byte[]> ParkedKeys);
+public sealed record LaneTakeover(long Claim, Position Position, IReadOnlyList<byte[]> ParkedKeys)
+{
+    /// <summary>
+    /// The reader that has begun last, which knows what this Redis holds. What an earlier one has sent must not be taken: if Redis lost something since, it does not come
+    /// again from that one, and the position of what follows would hide it.
+    /// </summary>
+    public long Epoch { get; init; }
+}
 
 /// <summary>Who owns a lane, kept in Redis.</summary>
 public interface ILaneStore

@@ -8,7 +8,11 @@ namespace Sync.Actors.Ports;
 /// <param name="Claim">The takeover that accepted its rows.</param>
 /// <param name="Flight">What to write.</param>
 /// <param name="Parked">The lane's keys that have dead letters. Belongs to the writer until it has answered, and to the lane between two flights.</param>
-public sealed record LaneWork(int Lane, long Claim, LaneFlight Flight, ParkedKeys Parked);
+public sealed record LaneWork(int Lane, long Claim, LaneFlight Flight, ParkedKeys Parked)
+{
+    /// <summary>The highest reader that the lane has taken rows of; 0 for none. They are only written to a Redis that this reader has begun with.</summary>
+    public long Epoch { get; init; }
+}
 
 /// <summary>What became of a lane's flight.</summary>
 public enum LaneOutcome

@@ -70,7 +70,7 @@ sealed class ResyncChunk(string mark, TableParts table, TableWatch watch, Snapsh
         PumpContext context, int worker, Func<Redis.Sink.SinkSession, CancellationToken, ValueTask<MendTally>> work, CancellationToken cancellationToken)
     {
         var tally = MendTally.None;
-        var ended = await context.Writers[worker].PostAsync(async (session, ct) => tally = await work(session, ct), cancellationToken);
+        var ended = await context.Writers![worker].PostAsync(async (session, ct) => tally = await work(session, ct), cancellationToken);
         return Tallied();
 
         async Task<MendTally> Tallied()

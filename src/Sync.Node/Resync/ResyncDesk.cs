@@ -132,7 +132,7 @@ sealed class ResyncDesk(PumpContext context, Source source, ResyncFeed feed)
             await using var table = await ResyncTable.OpenAsync(context, source, feed, context.Tables.All.First(t => t.Name == name), own.Token);
             var status = await new ResyncRun(context, table, from, record => KeepAsync(record, own)).RunAsync(own.Token);
             if (status.IsCopy)
-                await context.Writers[0].RunBehindAsync((session, ct) => context.Writer.Snapshots.MarkDoneAsync(session.Connection, name, from.FloorLsn, status.Rows, ct), own.Token);
+                await context.Output.ActAsync((session, ct) => context.Writer.Snapshots.MarkDoneAsync(session.Connection, name, from.FloorLsn, status.Rows, ct), own.Token);
             await KeepAsync(Over(status with { State = ResyncState.Done }), own);
             context.Log.Resynced(name, status.Rows, status.Mended, status.Removed);
         }
@@ -187,7 +187,7 @@ sealed class ResyncDesk(PumpContext context, Source source, ResyncFeed feed)
     async Task LoadAsync(CancellationToken cancellationToken)
     {
         IReadOnlyList<(string Table, string Text)> kept = [];
-        await context.Writers[0].RunBehindAsync(async (session, ct) => kept = await store.LoadAsync(session.Connection, ct), cancellationToken);
+        await context.Output.ActAsync(async (session, ct) => kept = await store.LoadAsync(session.Connection, ct), cancellationToken);
         lock (gate)
             foreach (var (table, text) in kept)
                 if (context.Tables.All.Any(t => t.Name == table) && Parse(text) is { } record) records.TryAdd(table, record);
@@ -230,7 +230,7 @@ sealed class ResyncDesk(PumpContext context, Source source, ResyncFeed feed)
         return SaveAsync(record.Status.Table, own.Token);
     }
 
-    Task SaveAsync(string table, CancellationToken cancellationToken) => context.Writers[0].RunBehindAsync(
+    Task SaveAsync(string table, CancellationToken cancellationToken) => context.Output.ActAsync(
         (session, ct) => store.SaveAsync(session.Connection, table, JsonSerializer.Serialize(Find(table), HttpJson.Options), ct), cancellationToken);
 
     ResyncRecord? Find(string table)

@@ -1,0 +1,35 @@
+using Sync.Contracts.Configuration;
+using Sync.Node.Cluster;
+using Sync.Node.Hosting;
+using Sync.Node.Tests.Hosting;
+
+namespace Sync.Node.Tests.Cluster;
+
+/// <summary>A node of a cluster in this process, without its actors: what they run on.</summary>
+sealed class LaneNode : IAsyncDisposable
+{
+    readonly NodeStats stats;
+
+    public LaneNode(SyncConfig config)
+    {
+        stats = new NodeStats([.. config.Tables.Select(t => t.FullName)], TimeProvider.System);
+        Board = new StatusBoard(config, stats, TimeProvider.System);
+        Metrics = new SyncMetrics(() => Board.Status);
+        Parts = new NodeParts(config, Metrics, stats, new HostLog(Log), TimeProvider.System);
+        Lanes = new NodeLanes(Parts);
+        Sources = new PostgresLaneSourceFactory(Parts, new TableSet(config), Board, Lanes.Store);
+    }
+
+    public LogLines Log { get; } = new();
+    public StatusBoard Board { get; }
+    public SyncMetrics Metrics { get; }
+    public NodeParts Parts { get; }
+    public NodeLanes Lanes { get; }
+    public PostgresLaneSourceFactory Sources { get; }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Lanes.DisposeAsync();
+        Metrics.Dispose();
+    }
+}
