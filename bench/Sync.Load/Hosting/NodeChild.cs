@@ -16,10 +16,11 @@ namespace Sync.Load.Hosting;
 /// </summary>
 static class NodeChild
 {
-    /// <summary>The first argument that makes this program a node: <c>node CONFIG ROWS</c>, with a fourth one when the rows come from the table and not from the WAL.</summary>
+    /// <summary>The first argument that makes this program a node: <c>node CONFIG ROWS</c>, then <c>copy</c> when the rows come from the table and not from the WAL, <c>slow</c> when they take minutes.</summary>
     public const string Command = "node";
 
-    static readonly TimeSpan poll = TimeSpan.FromMilliseconds(50);
+    /// <summary>A look costs some garbage of its own, which counts where rows come slowly.</summary>
+    static readonly TimeSpan poll = TimeSpan.FromMilliseconds(50), slowPoll = TimeSpan.FromSeconds(1);
 
     public static async Task<int> RunAsync(string[] arguments)
     {
@@ -29,7 +30,8 @@ static class NodeChild
         using var stop = new CancellationTokenSource();
         var run = Task.Run(() => host.RunAsync(stop.Token));
         var closed = Task.Run(() => Console.In.ReadToEnd());
-        if (rows > 0) await Task.WhenAny(run, closed, arguments.Length > 2 ? CopyAsync(host, rows) : DrainAsync(host, rows));
+        string kind = arguments.ElementAtOrDefault(2) ?? "";
+        if (rows > 0) await Task.WhenAny(run, closed, kind == "copy" ? CopyAsync(host, rows) : DrainAsync(host, rows, kind == "slow" ? slowPoll : poll));
         await Task.WhenAny(run, closed);
         await stop.CancelAsync();
         await run;
@@ -48,9 +50,9 @@ static class NodeChild
     }
 
     /// <summary>Waits until the rows are in Redis and says so.</summary>
-    static async Task DrainAsync(SingleHost host, int rows)
+    static async Task DrainAsync(SingleHost host, int rows, TimeSpan every)
     {
-        using var timer = new PeriodicTimer(poll);
+        using var timer = new PeriodicTimer(every);
         while (host.Status.State != NodeState.Streaming) await timer.WaitForNextTickAsync();
         long rowsBefore = Applied(host), bytesBefore = GC.GetTotalAllocatedBytes();
         int[] collectionsBefore = Collections();

@@ -30,7 +30,9 @@ static class SoakRun
         using var folder = new Sandbox();
         using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(minutes) + patience);
         int changes = minutes * 60 * Rate;
-        using var process = ContestantProcess.Start(NodeContestant.Start(stage, publication, slot, mapping, folder.Path, changes));
+        var start = NodeContestant.Start(stage, publication, slot, mapping, folder.Path, changes);
+        start.ArgumentList.Add("slow");
+        using var process = ContestantProcess.Start(start);
         await using (var control = await stage.Postgres.OpenAsync())
             await DrainRun.WalsenderAsync(control, slot, process, deadline.Token);
 
