@@ -10,7 +10,7 @@ namespace Sync.Actors.Lanes;
 /// <list type="number">
 /// <item>A row of a key that has none under way is offered at once, and costs an entry in a table until it is home.</item>
 /// <item>One that comes while others of its key are under way waits in the key's <see cref="KeyOrder"/>, and is offered when they are home.</item>
-/// <item>When more rows of a key wait than a bound, its order is given to a <see cref="KeyActor"/>, which keeps it until it had nothing to do for a while.</item>
+/// <item>When as many rows of a key wait as a bound says, its order is given to a <see cref="KeyActor"/>, which keeps it until it had nothing to do for a while.</item>
 /// </list>
 /// Belongs to one takeover of a lane and is used by its actor alone.
 /// </summary>
@@ -83,7 +83,7 @@ sealed class LaneKeys(IActorContext context, LaneRounds rounds, int actorFrom, i
         }
         else if (isFirst && key.Last > home)
         {
-            key.Order = spare.TryPop(out var order) ? order : new KeyOrder();
+            key.Order = spare.TryPop(out var empty) ? empty : new KeyOrder();
             key.Order.Add(key.Offered);
             key.Order.Offer();
             key.Order.Add(row);
@@ -94,7 +94,7 @@ sealed class LaneKeys(IActorContext context, LaneRounds rounds, int actorFrom, i
             key.Offered = row;
         }
         key.Last = row;
-        if (key.Order is { } waits && waits.Rows > actorFrom) Adopt(key, waits);
+        if (key.Order is { } order && order.Waiting >= actorFrom) Adopt(key, order);
     }
 
     void Adopt(LaneKey key, KeyOrder order)
