@@ -82,6 +82,26 @@ public sealed class LaneActorTests(ITestOutputHelper output) : ActorTest(output)
     }
 
     [Fact]
+    public void A_hot_key_should_hold_another_key_of_its_lane_back_for_one_flight_at_most()
+    {
+        (int, string)[] Hot(int from, int count) => [.. Enumerable.Range(from, count).Select(number => (number, "hot"))];
+        var (lane, _) = StartLane(2, options with { KeyActorFrom = 16 });
+        lane.Tell(Rows.Message(2, 1, 1, 1, Hot(1, 20)), TestActor);
+        var first = ExpectFlight(Hot(1, 20));
+        // Enough of it waits for an actor.
+        lane.Tell(Rows.Message(2, 1, 2, 1, [.. Hot(21, 30), (51, "cold"), .. Hot(52, 10)]), TestActor);
+        lane.Tell(Rows.Message(2, 1, 3, 1, [(62, "cold"), .. Hot(63, 5)]), TestActor);
+        Home(lane, first);
+        var second = ExpectFlight([.. Hot(21, 30), (51, "cold"), .. Hot(52, 10), (62, "cold"), .. Hot(63, 5)]);
+        // While the hot key waits again, the cold one does not come behind all of it: a flight is bounded, and holds both.
+        lane.Tell(Rows.Message(2, 1, 4, 1, [.. Hot(68, 90)]), TestActor);
+        lane.Tell(Rows.Message(2, 1, 5, 1, [(158, "cold"), .. Hot(159, 50)]), TestActor);
+        Home(lane, second);
+        Home(lane, ExpectFlight(Hot(68, 90)));
+        ExpectFlight([(158, "cold"), .. Hot(159, 50)]);
+    }
+
+    [Fact]
     public void A_gap_should_be_asked_for_and_a_duplicate_acknowledged()
     {
         var (lane, _) = StartLane(2, options);
