@@ -53,6 +53,7 @@ sealed class ClusterSystem : IAsyncDisposable
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(o => o.ShutdownTimeout = 2 * config.ShutdownTimeout);
         builder.Services.AddSingleton<ILoggerFactory>(new OneLoggerFactory(logger));
+        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.AddAkka(config.Cluster.Name, akka => Add(akka, config, settings, lanes, sources, fate));
         var host = builder.Build();
         try
@@ -100,10 +101,19 @@ sealed class ClusterSystem : IAsyncDisposable
         else host.Dispose();
     }
 
-    /// <summary>One log for all.</summary>
+    /// <summary>Signals are ours: they end the node, which ends the system.</summary>
+    sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+
+    /// <summary>One log for all, but for what the host below says of itself.</summary>
     sealed class OneLoggerFactory(ILogger logger) : ILoggerFactory
     {
-        public ILogger CreateLogger(string categoryName) => logger;
+        public ILogger CreateLogger(string categoryName) =>
+            categoryName.StartsWith("Microsoft.", StringComparison.Ordinal) ? Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance : logger;
 
         public void AddProvider(ILoggerProvider provider) { }
 
