@@ -19,6 +19,8 @@ sealed class StatusEndpoints(INodeAdmin admin, IDeadLetterReader deadLetters, Pr
         app.MapGet("/healthz/ready", () => Line(Readiness(admin.Status)));
         app.MapGet("/metrics", () => Results.Text(Metrics(), PrometheusText.ContentType));
         app.MapGet("/api/status", () => Results.Json(admin.Status, HttpJson.Options));
+        if (admin is IClusterAdmin cluster)
+            app.MapGet("/api/cluster", async (CancellationToken cancellationToken) => Results.Json(await cluster.LookAsync(cancellationToken), HttpJson.Options));
         app.MapGet("/api/dlq", ListAsync);
         app.MapGet("/api/dlq/{id}", ShowAsync);
         app.MapPost("/api/dlq/retry", RetryAsync);

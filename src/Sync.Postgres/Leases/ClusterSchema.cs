@@ -5,7 +5,7 @@ using Sync.Postgres.Connections;
 namespace Sync.Postgres.Leases;
 
 /// <summary>
-/// The schema <c>actorsync</c> on the source, which holds what has to outlive the cluster: the lease of its downing, and the journal of its operators' commands
+/// The schema <c>actorsync</c> on the source, which holds what has to outlive the cluster: the lease of its downing, what was fixed at its first start, and the journal of its operators' commands
 /// (whose tables Akka.Persistence.Sql makes). None of its tables may be published.
 /// </summary>
 public static class ClusterSchema
@@ -25,16 +25,22 @@ public static class ClusterSchema
             renewals bigint not null,
             expires timestamptz not null
         );
+        create table if not exists actorsync.settings (
+            slot text,
+            name text,
+            value text not null,
+            primary key (slot, name)
+        );
         """;
 
-    /// <summary>Makes the schema and the table of leases if they are missing.</summary>
+    /// <summary>Makes the schema and its tables if they are missing.</summary>
     /// <exception cref="SyncException">PostgreSQL can't be reached, or the user may not create them.</exception>
     public static async Task EnsureAsync(PostgresPrimary server, CancellationToken cancellationToken)
     {
         try
         {
             // An existing schema may belong to somebody else, so the rights to create are only needed where something is missing.
-            await using var look = server.DataSource.CreateCommand("select to_regclass('actorsync.leases') is not null");
+            await using var look = server.DataSource.CreateCommand("select to_regclass('actorsync.leases') is not null and to_regclass('actorsync.settings') is not null");
             if (await look.ExecuteScalarAsync(cancellationToken) is true) return;
             await using var connection = await server.DataSource.OpenConnectionAsync(cancellationToken);
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);

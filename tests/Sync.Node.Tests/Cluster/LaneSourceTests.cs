@@ -3,7 +3,7 @@ using Sync.Contracts.Configuration;
 using Sync.Node.Hosting;
 using Sync.Node.Tests.Hosting;
 using Sync.Postgres.Connections;
-using Sync.Postgres.Settings;
+using Sync.Postgres.Leases;
 using Sync.Redis.Errors;
 
 namespace Sync.Node.Tests.Cluster;

@@ -1,0 +1,122 @@
+using Akka.Actor;
+using Akka.Hosting;
+using Sync.Actors;
+using Sync.Actors.DeadLetters;
+using Sync.Actors.Hosting;
+using Sync.Actors.Inspection;
+using Sync.Actors.Lanes;
+using Sync.Actors.Ports;
+using Sync.Actors.Reading;
+using Sync.Actors.Status;
+using Sync.Actors.Writing;
+using Sync.Contracts;
+using Sync.Contracts.Configuration;
+using Sync.Engine.Lanes;
+
+namespace Sync.Node.Cluster;
+
+/// <summary>The actor system of a node, started: a member of the cluster with the actors of its roles.</summary>
+sealed class ClusterSystem : IAsyncDisposable
+{
+    readonly IHost host;
+    readonly ActorRegistry registry;
+
+    ClusterSystem(IHost host, SyncConfig config, ClusterHostSettings settings)
+    {
+        this.host = host;
+        System = host.Services.GetRequiredService<ActorSystem>();
+        registry = ActorRegistry.For(System);
+        Inspector = new ClusterInspector(Akka.Cluster.Cluster.Get(System), Region, config.Cluster, settings);
+        Ended = ClusterEnd.WhenEndedAsync(System);
+    }
+
+    public ActorSystem System { get; }
+    public ClusterInspector Inspector { get; }
+
+    /// <summary>The end of the system, whoever ended it.</summary>
+    public Task<ExitCode> Ended { get; }
+
+    /// <summary>Whether this node is a full member.</summary>
+    public bool IsUp => Akka.Cluster.Cluster.Get(System).SelfMember.Status == Akka.Cluster.MemberStatus.Up;
+
+    /// <summary>Tells about lanes.</summary>
+    public IActorRef Status => registry.Get<StatusActor>();
+
+    /// <summary>Brings orders about dead letters to their lanes.</summary>
+    public IActorRef DeadLetters => registry.Get<DeadLetterActor>();
+
+    IActorRef? Region() => registry.TryGet<LaneRegion>(out var region) ? region : null;
+
+    public static async Task<ClusterSystem> StartAsync(
+        SyncConfig config, ClusterHostSettings settings, NodeLanes lanes, ILaneSourceFactory sources, INodeFate fate, ILogger logger, CancellationToken cancellationToken)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(o => o.ShutdownTimeout = 2 * config.ShutdownTimeout);
+        builder.Services.AddSingleton<ILoggerFactory>(new OneLoggerFactory(logger));
+        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
+        builder.Services.AddAkka(config.Cluster.Name, akka => Add(akka, config, settings, lanes, sources, fate));
+        var host = builder.Build();
+        try
+        {
+            await host.StartAsync(cancellationToken);
+            return new ClusterSystem(host, config, settings);
+        }
+        catch
+        {
+            host.Dispose();
+            throw;
+        }
+    }
+
+    static void Add(AkkaConfigurationBuilder akka, SyncConfig config, ClusterHostSettings settings, NodeLanes lanes, ILaneSourceFactory sources, INodeFate fate)
+    {
+        int count = config.Cluster.Lanes;
+        string node = config.Cluster.Address.ToString();
+        akka.ConfigureLoggers(log =>
+        {
+            log.ClearLoggers();
+            log.LogLevel = config.Debug ? Akka.Event.LogLevel.InfoLevel : Akka.Event.LogLevel.WarningLevel;
+            log.AddLoggerFactory();
+        });
+        akka.AddActorSyncCluster(config.Cluster, settings);
+        akka.AddActorSync(node, new StatusOptions { Lanes = count }, new DeadLetterOrderOptions { Lanes = count });
+        bool isWriter = config.Cluster.Roles.HasFlag(ClusterRoles.Writer);
+        if (isWriter)
+            akka.AddActorSyncWriter(
+                node, lanes.Store, lanes.Writers, fate,
+                new LaneOptions { Lanes = count, Takeover = config.RetryPolicy, Drain = config.ShutdownTimeout / 3 },
+                new WriterOptions { Writers = config.FlushWorkers, Restart = config.RetryPolicy });
+        if (config.Cluster.Roles.HasFlag(ClusterRoles.Reader))
+            akka.AddActorSyncReader(
+                node, isWriter, sources, fate,
+                new ReaderOptions { Lanes = count, Sender = LaneSenderOptions.Default, Shutdown = config.ShutdownTimeout, Restart = config.RetryPolicy });
+    }
+
+    /// <summary>Leaves the cluster, its lanes drained and the reader handed over, as far as there is time for that.</summary>
+    public Task StopAsync() => host.StopAsync(CancellationToken.None);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (host is IAsyncDisposable disposable) await disposable.DisposeAsync();
+        else host.Dispose();
+    }
+
+    /// <summary>Signals are ours: they end the node, which ends the system.</summary>
+    sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+
+    /// <summary>One log for all, but for what the host below says of itself.</summary>
+    sealed class OneLoggerFactory(ILogger logger) : ILoggerFactory
+    {
+        public ILogger CreateLogger(string categoryName) =>
+            categoryName.StartsWith("Microsoft.", StringComparison.Ordinal) ? Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance : logger;
+
+        public void AddProvider(ILoggerProvider provider) { }
+
+        public void Dispose() { }
+    }
+}
