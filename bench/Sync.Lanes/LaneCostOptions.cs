@@ -8,7 +8,7 @@ namespace Sync.Lanes;
 /// <param name="DelayMs">How long a transaction takes; 0 answers at once.</param>
 /// <param name="BudgetMiB">What may be unacknowledged in all lanes.</param>
 /// <param name="Lanes">How many lanes.</param>
-/// <param name="ActorFrom">Rows of a key that wait, above which it has an actor.</param>
+/// <param name="ActorFrom">Rows of a key that wait from which it has an actor.</param>
 sealed record LaneCostOptions(int Rows, int Keys, int Batch, int DelayMs, int BudgetMiB, int Lanes, int ActorFrom)
 {
     public static LaneCostOptions Parse(string[] args)

@@ -95,7 +95,7 @@ public static class ActorSyncActors
             system.ActorSelection(new RootActorPath(member.Address) / "user" / StatusActor.Name).Tell(hello, self);
     }
 
-    static Config ReadConfiguration()
+    internal static Config ReadConfiguration()
     {
         using var reader = new StreamReader(typeof(ActorSyncActors).Assembly.GetManifestResourceStream(configuration)!);
         return ConfigurationFactory.ParseString(reader.ReadToEnd());

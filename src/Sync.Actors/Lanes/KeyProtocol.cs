@@ -27,6 +27,9 @@ sealed class LaneKey(LaneKeys owner, byte[] name)
     /// <summary>Number of its last row that was offered.</summary>
     public long Offered { get; set; }
 
+    /// <summary>How far the last flight goes that has rows of it.</summary>
+    public long Flight { get; set; }
+
     /// <summary>How far the last flight went that brought rows of it home.</summary>
     public long Home { get; set; }
 

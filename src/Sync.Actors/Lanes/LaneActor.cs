@@ -129,6 +129,8 @@ public sealed class LaneActor(int lane, LaneContext context) : UntypedActor, IWi
     void BeginAnew()
     {
         if (stay is null || hasEnded || hasGivenUp) return;
+        // Others of the writer may have been under way; nothing of this lane was.
+        if (!stay.IsFlying && !orders.IsUnderWay) return;
         if (isDraining)
         {
             End("its writer has crashed while it was on its way to another node");

@@ -8,9 +8,9 @@ namespace Sync.Actors.Lanes;
 /// <summary>
 /// The ordering keys of a lane that have rows under way, and the order of each (ADR 14):
 /// <list type="number">
-/// <item>A row of a key that has none under way is offered at once, and costs an entry in a table until it is home.</item>
-/// <item>One that comes while others of its key are under way waits in the key's <see cref="KeyOrder"/>, and is offered when they are home.</item>
-/// <item>When more rows of a key wait than a bound, its order is given to a <see cref="KeyActor"/>, which keeps it until it had nothing to do for a while.</item>
+/// <item>A row of a key that has none in flight is offered at once, and costs an entry in a table until it is home.</item>
+/// <item>One that comes while others of its key are in flight waits in the key's <see cref="KeyOrder"/>, and is offered when they are home.</item>
+/// <item>When as many rows of a key wait as a bound says, its order is given to a <see cref="KeyActor"/>, which keeps it until it had nothing to do for a while.</item>
 /// </list>
 /// Belongs to one takeover of a lane and is used by its actor alone.
 /// </summary>
@@ -81,9 +81,9 @@ sealed class LaneKeys(IActorContext context, LaneRounds rounds, int actorFrom, i
             key.Waiting = [row];
             waiting.Add(key);
         }
-        else if (isFirst && key.Last > home)
+        else if (key.Flight > home)
         {
-            key.Order = spare.TryPop(out var order) ? order : new KeyOrder();
+            key.Order = spare.TryPop(out var empty) ? empty : new KeyOrder();
             key.Order.Add(key.Offered);
             key.Order.Offer();
             key.Order.Add(row);
@@ -94,7 +94,7 @@ sealed class LaneKeys(IActorContext context, LaneRounds rounds, int actorFrom, i
             key.Offered = row;
         }
         key.Last = row;
-        if (key.Order is { } waits && waits.Rows > actorFrom) Adopt(key, waits);
+        if (key.Order is { } order && order.Waiting >= actorFrom) Adopt(key, order);
     }
 
     void Adopt(LaneKey key, KeyOrder order)
@@ -125,6 +125,18 @@ sealed class LaneKeys(IActorContext context, LaneRounds rounds, int actorFrom, i
         offersAwaited--;
         offer.Key.Offered = offer.Rows[^1];
         rounds.Offered(offer.Rows);
+    }
+
+    /// <summary>A flight has begun.</summary>
+    /// <param name="through">Number of its last row.</param>
+    /// <param name="count">How many batches it is made of.</param>
+    public void Flown(long through, int count)
+    {
+        foreach (var inFlight in perBatch)
+        {
+            if (count-- == 0) return;
+            foreach (var key in inFlight) key.Flight = through;
+        }
     }
 
     /// <summary>A flight came home; what waited for it and is not with an actor is offered.</summary>

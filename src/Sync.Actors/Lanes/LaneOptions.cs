@@ -21,7 +21,7 @@ public sealed record LaneOptions
     /// <summary>How long a lane that moves elsewhere waits for its flights, above 0 and below Akka's <c>handoff-timeout</c>. Default 10 s.</summary>
     public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Rows of one key that wait at once, above which the key gets an actor of its own, 1 or more. Default 16 (ADR 14).</summary>
+    /// <summary>Rows of one key that wait at once from which the key gets an actor of its own, 1 or more. Default 16 (ADR 14).</summary>
     public int KeyActorFrom { get; init; } = 16;
 
     /// <summary>How long a key's actor may have nothing to do before it is stopped, above 0. Default 5 s.</summary>

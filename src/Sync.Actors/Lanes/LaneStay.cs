@@ -64,7 +64,12 @@ sealed class LaneStay
     }
 
     /// <summary>The next flight; null when there is none, one is under way, or keys have yet to offer.</summary>
-    public LaneWork? Begin() => Keys.HaveOffered && rounds.Begin() is { } flight ? new LaneWork(lane, Claim, flight, Parked) { Epoch = Receiver.Epoch } : null;
+    public LaneWork? Begin()
+    {
+        if (!Keys.HaveOffered || rounds.Begin() is not { } flight) return null;
+        Keys.Flown(flight.Through, flight.Batches.Count);
+        return new LaneWork(lane, Claim, flight, Parked) { Epoch = Receiver.Epoch };
+    }
 
     /// <summary>The flight under way is home.</summary>
     /// <returns>What to tell the reader; null for nothing.</returns>

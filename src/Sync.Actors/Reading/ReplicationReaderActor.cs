@@ -135,9 +135,11 @@ public sealed class ReplicationReaderActor : UntypedActor, IWithTimers
         }
         if (cause is SyncException mend) fate.End(mend);
         var pause = Backoff.Delay(options.Restart, ++failures, Random.Shared.NextDouble());
-        log.Warning("The reader has ended: {0} It starts again in {1} ms.", cause is null or OperationCanceledException ? "another one has started." : cause.Message, (long)pause.TotalMilliseconds);
+        log.Warning("The reader has ended: {0} It starts again in {1} ms.", Why(cause), (long)pause.TotalMilliseconds);
         Timers.StartSingleTimer(nameof(Start), new Start(), pause);
     }
+
+    string Why(Exception? cause) => isReplaced ? "another one has started." : cause?.Message ?? "its source has come to an end.";
 
     void Stop()
     {
