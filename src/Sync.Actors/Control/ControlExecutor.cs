@@ -1,5 +1,6 @@
 using Akka.Actor;
 using Akka.Cluster;
+using Sync.Actors.DeadLetters;
 using Sync.Contracts.Cluster;
 
 namespace Sync.Actors.Control;
@@ -12,23 +13,20 @@ public sealed class ControlExecutor : IControlExecutor
 {
     public const string LeaveVerb = "leave", DownVerb = "down";
 
-    static readonly TimeSpan laneAnswer = TimeSpan.FromSeconds(30);
-    static readonly TimeSpan pause = TimeSpan.FromSeconds(1);
-
-    /// <summary>A lane that moves, or whose Redis is away, for longer than this is given up, so that the operator hears of it.</summary>
-    const int laneAttempts = 20;
+    /// <summary>The dead-letter actor answers by itself when lanes don't; this is for one that is gone.</summary>
+    static readonly TimeSpan patience = TimeSpan.FromMinutes(2);
 
     readonly Cluster cluster;
-    readonly Func<ICanTell> lanes;
+    readonly Func<ICanTell> deadLetters;
     readonly Dictionary<string, ControlVerb> verbs;
 
     /// <param name="cluster">This node's.</param>
-    /// <param name="lanes">The shard region of lanes; asked for when it is needed.</param>
+    /// <param name="deadLetters">This node's <see cref="DeadLetterActor"/>; asked for when it is needed.</param>
     /// <param name="more">Verbs of the node.</param>
-    public ControlExecutor(Cluster cluster, Func<ICanTell> lanes, IReadOnlyDictionary<string, ControlVerb> more)
+    public ControlExecutor(Cluster cluster, Func<ICanTell> deadLetters, IReadOnlyDictionary<string, ControlVerb> more)
     {
         this.cluster = cluster;
-        this.lanes = lanes;
+        this.deadLetters = deadLetters;
         verbs = new(more)
         {
             [LeaveVerb] = (address, _) => Task.FromResult(ForMember(address, cluster.Leave, "is asked to leave")),
@@ -55,28 +53,17 @@ public sealed class ControlExecutor : IControlExecutor
 
     async Task<ControlResult> HandleAsync(DeadLetterDecision decision, CancellationToken stop)
     {
-        ILaneMessage question = decision.Action == DeadLetterAction.Retry
-            ? new DeadLetterRetry(decision.Lane, decision.Request, decision.Key, decision.Force)
-            : new DeadLetterDrop(decision.Lane, decision.Request, decision.Key, decision.Ids);
-        for (int attempt = 1; attempt <= laneAttempts; attempt++)
-        {
-            if (attempt > 1) await Task.Delay(pause, stop);
-            try
-            {
-                var answer = await lanes().Ask<DeadLetterAnswer>(question, laneAnswer, stop);
-                if (answer.Outcome != DeadLetterOutcome.Moving) return ResultOf(decision, answer);
-            }
-            catch (AskTimeoutException)
-            {
-                // The region may have dropped it while the lane moved. A second retry or drop finds nothing left to do.
-            }
-        }
-        return new ControlResult(false, $"Lane {decision.Lane} gives no answer.");
+        object order = decision.Action == DeadLetterAction.Retry
+            ? new RetryDeadLetters(decision.Request, decision.Key, decision.Force)
+            : new DropDeadLetters(decision.Request, decision.Key, decision.Ids);
+        return ResultOf(decision.Action, await deadLetters().Ask<DeadLettersHandled>(order, patience, stop));
     }
 
-    static ControlResult ResultOf(DeadLetterDecision decision, DeadLetterAnswer answer)
+    internal static ControlResult ResultOf(DeadLetterAction action, DeadLettersHandled handled)
     {
-        string did = $"{answer.Handled} {(decision.Action == DeadLetterAction.Retry ? "applied" : "dropped")}, {answer.Left} left";
-        return answer.Outcome == DeadLetterOutcome.Done ? new ControlResult(true, did) : new ControlResult(false, $"{did}: {answer.Error}");
+        string did = $"{handled.Handled} {(action == DeadLetterAction.Retry ? "applied" : "dropped")}, {handled.Left} left";
+        if (handled.Silent.Count > 0) return new ControlResult(false, $"{did}; no answer of {(handled.Silent.Count == 1 ? "lane" : "lanes")} {string.Join(", ", handled.Silent)}.");
+        string errors = string.Join("; ", handled.Answers.Where(a => a.Outcome != DeadLetterOutcome.Done).Select(a => a.Error).Distinct());
+        return errors.Length == 0 ? new ControlResult(true, $"{did}.") : new ControlResult(false, $"{did}: {errors}");
     }
 }

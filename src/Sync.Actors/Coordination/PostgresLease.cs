@@ -57,7 +57,7 @@ public sealed class PostgresLease : Lease
             LeaseRecord? before = null;
             var deadline = time.GetTimestamp() + Ticks(Duration * 2);
             var patience = Interval * 2.5;
-            for (long seen = time.GetTimestamp(); ; )
+            for (long seen = time.GetTimestamp(); ;)
             {
                 long asked = time.GetTimestamp();
                 var now = await AskAsync(ct => store.AcquireAsync(Settings.LeaseName, Settings.OwnerName, Duration, ct));

@@ -8,7 +8,8 @@ public static class ClusterEnd
 {
     /// <summary>
     /// Waits for the end of a system. A node that was downed, by itself or by the others, can't come back under the same incarnation: its process
-    /// has to end with <see cref="ExitCode.ClusterDowned"/>, so that its supervisor starts it anew.
+    /// has to end with <see cref="ExitCode.ClusterDowned"/>, so that its supervisor starts it anew. Akka.Hosting sets an exit code of its own, which a value
+    /// that Main returns overrides.
     /// </summary>
     public static async Task<ExitCode> WhenEndedAsync(ActorSystem system)
     {
@@ -18,6 +19,12 @@ public static class ClusterEnd
         return CodeOf(shutdown.ShutdownReason);
     }
 
-    internal static ExitCode CodeOf(CoordinatedShutdown.Reason? reason) =>
-        reason is CoordinatedShutdown.ClusterDowningReason or CoordinatedShutdown.ClusterJoinUnsuccessfulReason ? ExitCode.ClusterDowned : ExitCode.Ok;
+    internal static ExitCode CodeOf(CoordinatedShutdown.Reason? reason) => reason switch
+    {
+        // Asked to stop: by a signal, or by an operator through another node.
+        CoordinatedShutdown.ClrExitReason or CoordinatedShutdown.ClusterLeavingReason => ExitCode.Ok,
+        CoordinatedShutdown.ClusterDowningReason or CoordinatedShutdown.ClusterJoinUnsuccessfulReason => ExitCode.ClusterDowned,
+        // Nobody asked; success would keep the supervisor from starting the node again.
+        _ => ExitCode.Internal,
+    };
 }

@@ -117,8 +117,9 @@ static class ClusterHocon
             """;
     }
 
-    // The coordinator's state is kept by a majority of nodes. More than that, as is the default, would have it wait for nodes that are about to leave or
-    // dead already; what a majority may miss when several nodes die at once is a lane with two owners, whom Redis tells apart.
+    // How fast singletons and lanes find a new place; what lanes are like stands with them, in actorsync.hocon. The coordinator's state is kept by a majority of
+    // nodes: more than that, as is the default, would have it wait for nodes that are about to leave or dead already. What a majority may miss when several nodes
+    // die at once is a lane with two owners, whom Redis tells apart.
     static string Tools(TimeSpan shutdownTimeout) =>
         $$"""
         akka.cluster.singleton {
@@ -127,22 +128,13 @@ static class ClusterHocon
         }
         akka.cluster.singleton-proxy.singleton-identification-interval = 300 ms
         akka.cluster.sharding {
-          state-store-mode = ddata
-          remember-entities = off
-          passivate-idle-entity-after = off
           retry-interval = 500 ms
-          handoff-timeout = {{Time(shutdownTimeout / 2)}}
           shard-start-timeout = 5 s
           shard-failure-backoff = 1 s
           entity-restart-backoff = 1 s
           coordinator-failure-backoff = 1 s
-          rebalance-interval = 2 s
           waiting-for-state-timeout = 1 s
           updating-state-timeout = 2 s
-          least-shard-allocation-strategy {
-            rebalance-absolute-limit = 64
-            rebalance-relative-limit = 0.25
-          }
           coordinator-state {
             write-majority-plus = 0
             read-majority-plus = 0
@@ -176,11 +168,9 @@ static class ClusterHocon
     /// <summary>The names of roles in the cluster.</summary>
     public static IEnumerable<string> RoleNames(ClusterRoles roles)
     {
-        if (roles.HasFlag(ClusterRoles.Reader)) yield return ReaderRole;
-        if (roles.HasFlag(ClusterRoles.Writer)) yield return WriterRole;
+        if (roles.HasFlag(ClusterRoles.Reader)) yield return ActorSyncActors.ReaderRole;
+        if (roles.HasFlag(ClusterRoles.Writer)) yield return ActorSyncActors.WriterRole;
     }
-
-    public const string ReaderRole = "reader", WriterRole = "writer";
 
     static string Time(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{(long)time.TotalMilliseconds} ms");
 

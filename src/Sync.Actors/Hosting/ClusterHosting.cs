@@ -9,12 +9,6 @@ namespace Sync.Actors.Hosting;
 /// <summary>Makes an actor system a node of the cluster.</summary>
 public static class ClusterHosting
 {
-    /// <summary>The role of nodes that may hold the slot.</summary>
-    public const string ReaderRole = ClusterHocon.ReaderRole;
-
-    /// <summary>The role of nodes that carry lanes.</summary>
-    public const string WriterRole = ClusterHocon.WriterRole;
-
     /// <summary>Remoting, membership, downing, and how a node leaves. The actors come with extensions of their own.</summary>
     /// <param name="builder">Of the system that is called <see cref="ClusterOptions.Name"/>.</param>
     /// <param name="options">The <c>cluster</c> section.</param>

@@ -45,7 +45,7 @@ public sealed class ClusterInspector
                 MemberAddress.Of(m.Address), m.Status.ToString(), state.Unreachable.Contains(m), [.. m.Roles.Order()], places?.GetValueOrDefault(m.Address) ?? []))
             .ToList();
         return new ClusterPicture(
-            MemberAddress.Of(cluster.SelfAddress), state.Leader is { } leader ? MemberAddress.Of(leader) : null, Oldest(state, ClusterHosting.ReaderRole),
+            MemberAddress.Of(cluster.SelfAddress), state.Leader is { } leader ? MemberAddress.Of(leader) : null, Oldest(state, ActorSyncActors.ReaderRole),
             Oldest(state, role: null), members, places is not null, lease, leaseError);
     }
 

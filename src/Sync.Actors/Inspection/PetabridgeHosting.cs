@@ -33,6 +33,7 @@ public interface IPetabridgeText
 /// Petabridge.Cmd: <c>pbm</c> on <c>petabridge.host</c> and <c>petabridge.port</c> with the palettes <c>cluster</c>, <c>cluster-sharding</c>, <c>remote</c> and <c>actorsync</c>. It asks
 /// nobody for a password. In builds without the packages this does nothing.
 /// </summary>
+/// <remarks>Written from the public documentation of Petabridge.Cmd 1.x; what stands behind <c>PETABRIDGE_CMD</c> has not been compiled with its packages yet.</remarks>
 public static class PetabridgeHosting
 {
     /// <summary>Whether the packages were there when this was built.</summary>

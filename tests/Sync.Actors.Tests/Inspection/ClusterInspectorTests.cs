@@ -1,6 +1,5 @@
 using Akka.Actor;
 using Akka.Cluster.Sharding;
-using Sync.Actors.Hosting;
 using Sync.Actors.Inspection;
 using Sync.Actors.Tests.Coordination;
 using Sync.Actors.Tests.Hosting;
@@ -24,9 +23,9 @@ public sealed class ClusterInspectorTests
         var settings = TestNode.Settings(writer) with { Leases = leases };
         var nodes = await TestNode.StartAllAsync((writer, settings), (reader, settings));
         var region = await ClusterSharding.Get(nodes[0].System).StartAsync(
-            "lanes", id => Props.Create(() => new Lane()), ClusterShardingSettings.Create(nodes[0].System).WithRole(ClusterHosting.WriterRole), new Extractor());
+            "lanes", id => Props.Create(() => new Lane()), Sharding(nodes[0]), new Extractor());
         for (int lane = 0; lane < lanes; lane++) (await region.Ask<string>($"{lane}", TimeSpan.FromSeconds(20))).ShouldBe($"{lane}");
-        var proxy = await ClusterSharding.Get(nodes[1].System).StartProxyAsync("lanes", ClusterHosting.WriterRole, new Extractor());
+        var proxy = await ClusterSharding.Get(nodes[1].System).StartProxyAsync("lanes", ActorSyncActors.WriterRole, new Extractor());
         await leases.AcquireAsync("actorsync-shop-downing", $"actorsync@{nodes[1].Address}", TimeSpan.FromSeconds(60), default);
 
         foreach (var (node, lanesOf) in new[] { (nodes[0], region), (nodes[1], proxy) })
@@ -56,6 +55,9 @@ public sealed class ClusterInspectorTests
         (await nodes[1].Ended.WaitAsync(TimeSpan.FromSeconds(30))).ShouldBe(ExitCode.ClusterDowned);
         foreach (var node in nodes) await node.DisposeAsync();
     }
+
+    static ClusterShardingSettings Sharding(TestNode node) =>
+        ClusterShardingSettings.Create(node.System).WithRole(ActorSyncActors.WriterRole).WithStateStoreMode(StateStoreMode.DData);
 
     sealed class Lane : ReceiveActor
     {
