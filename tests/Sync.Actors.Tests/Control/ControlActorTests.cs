@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Akka.Actor;
 using Akka.Hosting;
 using Microsoft.Extensions.Hosting;
 using Sync.Actors.Control;

@@ -1,4 +1,3 @@
-using Akka.Actor;
 using Sync.Actors.Hosting;
 using Sync.Contracts;
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Akka.Actor;
 using Sync.Actors.Hosting;
 using Sync.Actors.Tests.Coordination;
 using Sync.Contracts;

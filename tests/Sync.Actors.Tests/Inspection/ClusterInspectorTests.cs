@@ -1,4 +1,3 @@
-using Akka.Actor;
 using Akka.Cluster.Sharding;
 using Sync.Actors.Inspection;
 using Sync.Actors.Tests.Coordination;
