@@ -126,6 +126,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         await ending.CancelAsync();
         if (!system.Ended.IsCompleted) log.Stopping();
         bool ownEnd = system.Ended.IsCompleted;
+        await sources.LeaveAsync();
         await system.StopAsync();
         await counting;
         if (fate.Task.IsCompleted) throw await fate.Task;

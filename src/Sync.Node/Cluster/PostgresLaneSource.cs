@@ -17,6 +17,19 @@ sealed class PostgresLaneSource(NodeParts parts, TableSet tables, StatusBoard bo
 
     public async Task RunAsync(ILanes lanes, CancellationToken stop)
     {
+        if (factory.Begin() is { } leaving)
+        {
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, leaving);
+            try { await ReadAsync(lanes, either.Token); }
+            finally { factory.Ended(); }
+        }
+        // All is copied and nothing is to be followed, or this node leaves: in both cases it is not to be started again here.
+        try { await Task.Delay(Timeout.InfiniteTimeSpan, parts.Time, stop); }
+        catch (OperationCanceledException) { /* It was asked to end. */ }
+    }
+
+    async Task ReadAsync(ILanes lanes, CancellationToken stop)
+    {
         using var hard = new CancellationTokenSource();
         await using var onStop = stop.Register(() => hard.CancelAfter(parts.Config.ShutdownTimeout));
         var made = outputs = new LaneOutputFactory(lanes, epoch);
@@ -25,8 +38,6 @@ sealed class PostgresLaneSource(NodeParts parts, TableSet tables, StatusBoard bo
             board.Set(NodeState.Starting);
             await using var source = await Source.OpenAsync(parts, tables, board, factory.Found, stop);
             await NodeEngine.RunAsync(parts, made, tables, source, new HostOptions(), board, copied: () => { }, stop, hard.Token);
-            // All is copied and nothing is to be followed: nobody else has to do it again.
-            if (!stop.IsCancellationRequested) await Task.Delay(Timeout.InfiniteTimeSpan, parts.Time, stop);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -54,10 +65,44 @@ sealed class PostgresLaneSource(NodeParts parts, TableSet tables, StatusBoard bo
 /// <param name="store">Gives numbers.</param>
 sealed class PostgresLaneSourceFactory(NodeParts parts, TableSet tables, StatusBoard board, RedisLaneStore store) : ILaneSourceFactory
 {
+    readonly Lock gate = new();
+    readonly CancellationTokenSource leaving = new();
+    readonly TaskCompletionSource idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    int running;
     volatile bool isProven;
 
     /// <summary>Whether PostgreSQL was found good once; losing it is then waited out.</summary>
     public bool IsProven => isProven;
+
+    /// <summary>A source begins to read. Null when this node is about to leave, else what tells it that the node is.</summary>
+    public CancellationToken? Begin()
+    {
+        lock (gate)
+        {
+            if (leaving.IsCancellationRequested) return null;
+            running++;
+            return leaving.Token;
+        }
+    }
+
+    /// <summary>It has ended.</summary>
+    public void Ended()
+    {
+        lock (gate)
+            if (--running == 0 && leaving.IsCancellationRequested) idle.TrySetResult();
+    }
+
+    /// <summary>
+    /// Stops reading on this node, and waits until all that was read is written and confirmed. To be done while the lanes are still there: a node that leaves
+    /// gives its lanes up before its singletons, and a reader without a region of lanes brings nothing home.
+    /// </summary>
+    public async Task LeaveAsync()
+    {
+        lock (gate)
+            if (running == 0) idle.TrySetResult();
+        await leaving.CancelAsync();
+        await Task.WhenAny(idle.Task, Task.Delay(parts.Config.ShutdownTimeout, parts.Time));
+    }
 
     public void Found() => isProven = true;
 
