@@ -40,14 +40,25 @@ public sealed class LossyDeliveryTests(ITestOutputHelper output) : ActorTest(out
         var context = Context(
             new LaneOptions
             {
-                Lanes = lanes, KeyActorFrom = 2, Credit = 4000, Drain = TimeSpan.FromSeconds(2), KeyIdle = TimeSpan.FromMilliseconds(20), Takeover = quick,
-                AnswerPause = TimeSpan.FromMilliseconds(5), Flight = new LaneFlightLimits(20, 2000),
+                Lanes = lanes,
+                KeyActorFrom = 2,
+                Credit = 4000,
+                Drain = TimeSpan.FromSeconds(2),
+                KeyIdle = TimeSpan.FromMilliseconds(20),
+                Takeover = quick,
+                AnswerPause = TimeSpan.FromMilliseconds(5),
+                Flight = new LaneFlightLimits(20, 2000),
             },
             Sys.ActorOf(Props.Create(() => new RedisWriterPool(Redis, new WriterOptions { Writers = 2, Restart = quick }, this, TimeProvider.System))));
         var region = Sys.ActorOf(Props.Create(() => new LossyRegion(context, seed, new Loss(5, 5, 20))));
         var options = new ReaderOptions
         {
-            Lanes = lanes, Budget = 12_000, Ahead = 500, Restart = quick, Look = TimeSpan.FromMilliseconds(10), MessageBytes = 400,
+            Lanes = lanes,
+            Budget = 12_000,
+            Ahead = 500,
+            Restart = quick,
+            Look = TimeSpan.FromMilliseconds(10),
+            MessageBytes = 400,
             Sender = new LaneSenderOptions(TimeSpan.FromMilliseconds(50), TimeSpan.FromMilliseconds(200), TimeSpan.FromMilliseconds(5), 1000),
         };
         var reader = StartReader(slot, region, options);

@@ -16,7 +16,11 @@ public sealed class LaneActorTests(ITestOutputHelper output) : ActorTest(output)
 {
     static readonly LaneOptions options = new()
     {
-        Lanes = 4, Flight = new LaneFlightLimits(100, 100_000), Credit = 1000, AnswerPause = TimeSpan.Zero, KeyActorFrom = 1,
+        Lanes = 4,
+        Flight = new LaneFlightLimits(100, 100_000),
+        Credit = 1000,
+        AnswerPause = TimeSpan.Zero,
+        KeyActorFrom = 1,
         Takeover = new RetryOptions { InitialBackoff = TimeSpan.FromMilliseconds(1) },
     };
 

@@ -7,6 +7,11 @@ using Xunit.Abstractions;
 
 namespace Sync.Actors.Tests.Lanes;
 
+/// <summary>Measures the memory of the process, so nothing else may run beside these.</summary>
+[CollectionDefinition(nameof(LaneMemoryTests), DisableParallelization = true)]
+public sealed class AloneInTheProcess;
+
+[Collection(nameof(LaneMemoryTests))]
 public sealed class LaneMemoryTests(ITestOutputHelper output) : ActorTest(output)
 {
     readonly ITestOutputHelper output = output;

@@ -14,7 +14,10 @@ public sealed class ReplicationReaderActorTests(ITestOutputHelper output) : Acto
 {
     static readonly ReaderOptions options = new()
     {
-        Lanes = 4, Look = TimeSpan.FromMilliseconds(10), Ahead = 1, Restart = new RetryOptions { InitialBackoff = TimeSpan.FromMilliseconds(1) },
+        Lanes = 4,
+        Look = TimeSpan.FromMilliseconds(10),
+        Ahead = 1,
+        Restart = new RetryOptions { InitialBackoff = TimeSpan.FromMilliseconds(1) },
         Sender = LaneSenderOptions.Default with { FirstCredit = 100, ResendAfter = TimeSpan.FromMilliseconds(50) },
     };
 
