@@ -129,7 +129,9 @@ sealed class LaneOutput : IBatchOutput
         var looking = LookAsync(ended.Token);
         try
         {
-            await await Task.WhenAny(completed.Task, failed.Task, looking).WaitAsync(cancellationToken);
+            var first = await Task.WhenAny(completed.Task, failed.Task, looking).WaitAsync(cancellationToken);
+            // Looking ends with what failed as well, and knows less of it.
+            await (failed.Task.IsCompleted ? failed.Task : first);
         }
         finally
         {
