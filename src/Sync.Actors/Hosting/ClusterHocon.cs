@@ -148,7 +148,8 @@ static class ClusterHocon
         }
         """;
 
-    // The phases one after the other stay below the whole time. Lanes drain in the longest of them, before the node leaves; the reader is handed over while it exits.
+    // A node that an operator has leave stops reading first, and may take as long for that as one that is asked to stop by a signal, which does so before. The phases after
+    // that stay below the whole time. Lanes drain in the longest of them, before the node leaves; the reader is handed over while it exits.
     static string Shutdown(TimeSpan whole) =>
         $$"""
         akka.coordinated-shutdown {
@@ -156,6 +157,7 @@ static class ClusterHocon
           exit-clr = off
           default-phase-timeout = {{Time(whole * 0.02)}}
           phases {
+            before-cluster-shutdown.timeout = {{Time(whole)}}
             cluster-sharding-shutdown-region.timeout = {{Time(whole * 0.40)}}
             cluster-leave.timeout = {{Time(whole * 0.10)}}
             cluster-exiting.timeout = {{Time(whole * 0.20)}}

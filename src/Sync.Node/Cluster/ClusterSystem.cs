@@ -1,6 +1,7 @@
 using Akka.Actor;
 using Akka.Hosting;
 using Sync.Actors;
+using Sync.Actors.Control;
 using Sync.Actors.DeadLetters;
 using Sync.Actors.Hosting;
 using Sync.Actors.Inspection;
@@ -12,6 +13,9 @@ using Sync.Actors.Writing;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Engine.Lanes;
+using Sync.Node.Hosting;
+using Sync.Postgres.Connections;
+using Sync.Postgres.Leases;
 
 namespace Sync.Node.Cluster;
 
@@ -42,24 +46,36 @@ sealed class ClusterSystem : IAsyncDisposable
     /// <summary>Tells about lanes.</summary>
     public IActorRef Status => registry.Get<StatusActor>();
 
-    /// <summary>Brings orders about dead letters to their lanes.</summary>
-    public IActorRef DeadLetters => registry.Get<DeadLetterActor>();
+    /// <summary>Keeps and carries out what operators ask for, wherever in the cluster it runs.</summary>
+    public IActorRef Control => registry.Get<ControlKey>();
+
+    /// <summary>What this node knows of the members.</summary>
+    /// <param name="lanesHere">Lanes that this node carries.</param>
+    /// <param name="isReader">Whether it reads the slot.</param>
+    public ClusterCounts Count(int lanesHere, bool isReader)
+    {
+        var state = Akka.Cluster.Cluster.Get(System).State;
+        return new ClusterCounts(state.Members.Count(m => m.Status == Akka.Cluster.MemberStatus.Up), state.Unreachable.Count, lanesHere, isReader);
+    }
 
     IActorRef? Region() => registry.TryGet<LaneRegion>(out var region) ? region : null;
 
     public static async Task<ClusterSystem> StartAsync(
-        SyncConfig config, ClusterHostSettings settings, NodeLanes lanes, ILaneSourceFactory sources, INodeFate fate, ILogger logger, CancellationToken cancellationToken)
+        SyncConfig config, ClusterHostSettings settings, NodeLanes lanes, PostgresLaneSourceFactory sources, INodeFate fate, IPetabridgeText text, ILogger logger,
+        CancellationToken cancellationToken)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(o => o.ShutdownTimeout = 2 * config.ShutdownTimeout);
         builder.Services.AddSingleton<ILoggerFactory>(new OneLoggerFactory(logger));
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
-        builder.Services.AddAkka(config.Cluster.Name, akka => Add(akka, config, settings, lanes, sources, fate));
+        builder.Services.AddAkka(config.Cluster.Name, akka => Add(akka, config, settings, lanes, sources, fate).AddActorSyncPetabridge(config.Petabridge, text));
         var host = builder.Build();
         try
         {
             await host.StartAsync(cancellationToken);
-            return new ClusterSystem(host, config, settings);
+            var system = new ClusterSystem(host, config, settings);
+            system.StopReadingBeforeLeaving(sources, logger);
+            return system;
         }
         catch
         {
@@ -68,7 +84,7 @@ sealed class ClusterSystem : IAsyncDisposable
         }
     }
 
-    static void Add(AkkaConfigurationBuilder akka, SyncConfig config, ClusterHostSettings settings, NodeLanes lanes, ILaneSourceFactory sources, INodeFate fate)
+    static AkkaConfigurationBuilder Add(AkkaConfigurationBuilder akka, SyncConfig config, ClusterHostSettings settings, NodeLanes lanes, ILaneSourceFactory sources, INodeFate fate)
     {
         int count = config.Cluster.Lanes;
         string node = config.Cluster.Address.ToString();
@@ -80,6 +96,13 @@ sealed class ClusterSystem : IAsyncDisposable
         });
         akka.AddActorSyncCluster(config.Cluster, settings);
         akka.AddActorSync(node, new StatusOptions { Lanes = count }, new DeadLetterOrderOptions { Lanes = count });
+        akka.AddActorSyncControl(new ControlSettings
+        {
+            Slot = config.Postgres.Repl.Slot,
+            ConnectionString = new PostgresConnector(config.Postgres.Conn).ConnectionString(),
+            Schema = ClusterSchema.Name,
+            Executor = (system, registry) => new ControlExecutor(Akka.Cluster.Cluster.Get(system), () => registry.Get<DeadLetterActor>(), new Dictionary<string, ControlVerb>()),
+        });
         bool isWriter = config.Cluster.Roles.HasFlag(ClusterRoles.Writer);
         if (isWriter)
             akka.AddActorSyncWriter(
@@ -90,6 +113,22 @@ sealed class ClusterSystem : IAsyncDisposable
             akka.AddActorSyncReader(
                 node, isWriter, sources, fate,
                 new ReaderOptions { Lanes = count, Sender = LaneSenderOptions.Default, Shutdown = config.ShutdownTimeout, Restart = config.RetryPolicy });
+        return akka;
+    }
+
+    /// <summary>
+    /// A node that an operator has leave through another one learns of it from the cluster, whose shutdown would give up the lanes before the reader has brought home what it has read.
+    /// </summary>
+    void StopReadingBeforeLeaving(PostgresLaneSourceFactory sources, ILogger logger)
+    {
+        var shutdown = CoordinatedShutdown.Get(System);
+        shutdown.AddTask(CoordinatedShutdown.PhaseBeforeClusterShutdown, "stop-reading", async () =>
+        {
+            if (shutdown.ShutdownReason is not CoordinatedShutdown.ClusterLeavingReason) return Akka.Done.Instance;
+            logger.LogInformation("leaving the cluster, as an operator has asked");
+            await sources.LeaveAsync();
+            return Akka.Done.Instance;
+        });
     }
 
     /// <summary>Leaves the cluster, its lanes drained and the reader handed over, as far as there is time for that.</summary>

@@ -63,6 +63,19 @@ public sealed class PostgresConnector
         throw NoPrimary(standbys, failures);
     }
 
+    /// <summary>
+    /// The same for what opens connections of the driver by itself: those go to whichever of the hosts is the primary at that moment. Holds the password.
+    /// </summary>
+    public string ConnectionString()
+    {
+        var builder = Build(options.Hosts[0], replication: false);
+        builder.MaxPoolSize = 8;
+        if (options.Hosts.Count == 1) return builder.ConnectionString;
+        builder.Host = string.Join(',', options.Hosts);
+        builder.TargetSessionAttributes = "primary";
+        return builder.ConnectionString;
+    }
+
     SyncException NoPrimary(List<HostPort> standbys, List<(HostPort Host, Exception Error)> failures)
     {
         foreach (var (host, error) in failures)
