@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using Sync.Node.Http;
 using Sync.Node.Tests.Commands;
 using Sync.Testing;
+using NodeProgram = Sync.Node.Tests.Commands.Program;
 
 namespace Sync.Node.Tests.Cluster;
 
@@ -20,7 +21,7 @@ sealed class NodeCluster : IDisposable
     /// <param name="Address">By what the cluster knows it.</param>
     /// <param name="Url">Where it answers.</param>
     /// <param name="Process">Its process.</param>
-    public sealed record Node(string Address, string Url, Program Process)
+    public sealed record Node(string Address, string Url, NodeProgram Process)
     {
         /// <summary>Freezes it (SIGSTOP).</summary>
         public void Pause() => _ = Kill(Process.Id, 19);
@@ -53,7 +54,7 @@ sealed class NodeCluster : IDisposable
                     ["ACTORSYNC_HTTP_PORT"] = $"{httpPort}",
                     ["ACTORSYNC_PETABRIDGE_ENABLED"] = "false",
                 };
-                nodes.Add(new Node($"127.0.0.1:{port}", $"http://127.0.0.1:{httpPort}", Program.Start(place.Folder, environment, "run", "--cluster")));
+                nodes.Add(new Node($"127.0.0.1:{port}", $"http://127.0.0.1:{httpPort}", NodeProgram.Start(place.Folder, environment, "run", "--cluster")));
             }
             await cluster.UntilAsync(nodes[0], view => view.Members.Count(m => m.Status == "Up") == count && view.ReaderEpoch > 0, "all nodes should be members, and one of them read");
             return cluster;

@@ -1,5 +1,4 @@
 using Microsoft.Playwright;
-using Sync.Node.Http;
 
 namespace Sync.Node.Tests.Http;
 
