@@ -148,7 +148,7 @@ static class ClusterHocon
         }
         """;
 
-    // The phases one after the other stay below the whole time. Lanes drain in the longest of them, before the node leaves; the reader is handed over while it exits.
+    // The phases one after the other stay below the whole time. In the longest of them, ahead of Akka's own, the host moves lanes and reader away; what it did not get done is left to the others.
     static string Shutdown(TimeSpan whole) =>
         $$"""
         akka.coordinated-shutdown {
@@ -156,9 +156,10 @@ static class ClusterHocon
           exit-clr = off
           default-phase-timeout = {{Time(whole * 0.02)}}
           phases {
-            cluster-sharding-shutdown-region.timeout = {{Time(whole * 0.40)}}
-            cluster-leave.timeout = {{Time(whole * 0.10)}}
-            cluster-exiting.timeout = {{Time(whole * 0.20)}}
+            before-cluster-shutdown.timeout = {{Time(whole * 0.40)}}
+            cluster-sharding-shutdown-region.timeout = {{Time(whole * 0.15)}}
+            cluster-leave.timeout = {{Time(whole * 0.05)}}
+            cluster-exiting.timeout = {{Time(whole * 0.10)}}
             cluster-exiting-done.timeout = {{Time(whole * 0.05)}}
             actor-system-terminate.timeout = {{Time(whole * 0.10)}}
           }

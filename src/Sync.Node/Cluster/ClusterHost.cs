@@ -100,6 +100,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
                 Leases = needsLease ? leases : null,
             };
             await using var system = await ClusterSystem.StartAsync(config, settings, lanes, sources, this, logger, stop);
+            new ClusterLeaving(system.System, system.Lanes, sources, config.ShutdownTimeout).Register();
             cluster = system;
             logger.LogInformation("node {Node} of cluster {Cluster}, incarnation {Incarnation}, {Lanes} lanes", config.Cluster.Address, config.Cluster.Name, lanes.Incarnation, config.Cluster.Lanes);
             await LiveAsync(system, stop);
@@ -126,7 +127,6 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         await ending.CancelAsync();
         if (!system.Ended.IsCompleted) log.Stopping();
         bool ownEnd = system.Ended.IsCompleted;
-        await sources.LeaveAsync();
         await system.StopAsync();
         await counting;
         if (fate.Task.IsCompleted) throw await fate.Task;

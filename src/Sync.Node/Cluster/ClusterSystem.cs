@@ -27,6 +27,7 @@ sealed class ClusterSystem : IAsyncDisposable
         System = host.Services.GetRequiredService<ActorSystem>();
         registry = ActorRegistry.For(System);
         Inspector = new ClusterInspector(Akka.Cluster.Cluster.Get(System), Region, config.Cluster, settings);
+        Lanes = config.Cluster.Roles.HasFlag(ClusterRoles.Writer) ? Region() : null;
         Ended = ClusterEnd.WhenEndedAsync(System);
     }
 
@@ -44,6 +45,9 @@ sealed class ClusterSystem : IAsyncDisposable
 
     /// <summary>Brings orders about dead letters to their lanes.</summary>
     public IActorRef DeadLetters => registry.Get<DeadLetterActor>();
+
+    /// <summary>The region of this node's lanes; null when it carries none.</summary>
+    public IActorRef? Lanes { get; }
 
     IActorRef? Region() => registry.TryGet<LaneRegion>(out var region) ? region : null;
 
@@ -85,7 +89,7 @@ sealed class ClusterSystem : IAsyncDisposable
             akka.AddActorSyncWriter(
                 node, lanes.Store, lanes.Writers, fate,
                 new LaneOptions { Lanes = count, Takeover = config.RetryPolicy, Drain = config.ShutdownTimeout / 3 },
-                new WriterOptions { Writers = config.FlushWorkers, Restart = config.RetryPolicy });
+                new WriterOptions { Writers = config.FlushWorkers, Restart = config.RetryPolicy }, lanes.Repeated);
         if (config.Cluster.Roles.HasFlag(ClusterRoles.Reader))
             akka.AddActorSyncReader(
                 node, isWriter, sources, fate,

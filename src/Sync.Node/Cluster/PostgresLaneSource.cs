@@ -74,6 +74,12 @@ sealed class PostgresLaneSourceFactory(NodeParts parts, TableSet tables, StatusB
     /// <summary>Whether PostgreSQL was found good once; losing it is then waited out.</summary>
     public bool IsProven => isProven;
 
+    /// <summary>Whether no source of this node reads, or waits to.</summary>
+    public bool IsIdle
+    {
+        get { lock (gate) return running == 0; }
+    }
+
     /// <summary>A source begins to read. Null when this node is about to leave, else what tells it that the node is.</summary>
     public CancellationToken? Begin()
     {
@@ -92,10 +98,7 @@ sealed class PostgresLaneSourceFactory(NodeParts parts, TableSet tables, StatusB
             if (--running == 0 && leaving.IsCancellationRequested) idle.TrySetResult();
     }
 
-    /// <summary>
-    /// Stops reading on this node, and waits until all that was read is written and confirmed. To be done while the lanes are still there: a node that leaves
-    /// gives its lanes up before its singletons, and a reader without a region of lanes brings nothing home.
-    /// </summary>
+    /// <summary>Stops reading on this node for good, and waits until all that was read is written and confirmed. To be done while there are lanes, here or elsewhere.</summary>
     public async Task LeaveAsync()
     {
         lock (gate)
