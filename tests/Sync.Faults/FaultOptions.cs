@@ -10,7 +10,7 @@ sealed record FaultOptions
         ./test --faults [--minutes N] [--seed N] [--rate N] [--only KIND,KIND]   faults against two nodes under load; everything is compared at the end
         ./test --faults --at-least-once …                                        the same with delivery: at-least-once; it has to find duplicates, and fails
         ./test --faults --cluster N …                                            the same against a cluster of N nodes, 3 to 5, with faults of its own
-        ./test --faults --cluster N --takeover                                   how long changes stand still when a node of it is killed, stopped, frozen or cut off
+        ./test --faults --cluster N --takeover [--only KIND,KIND]                how long changes stand still when a node of it is killed, stopped, frozen or cut off
         ./test --faults --cluster N --rolling                                    the lag while all nodes are restarted, one after the other
         ./test --faults --outage [--minutes N]                                   Redis away for N minutes (5) under load
         ./test --faults --takeover                                               how long a standby takes after a kill -9

@@ -11,6 +11,7 @@ using Sync.Node.Http;
 using Sync.Node.Resync;
 using Sync.Postgres.Connections;
 using Sync.Postgres.Leases;
+using Sync.Postgres.Slots;
 using Sync.Redis.Errors;
 using Sync.Redis.Sink;
 
@@ -89,12 +90,15 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         try
         {
             await CheckRedisAsync(stop);
-            await FixLanesAsync(stop);
+            bool isAtWork = await IsAtWorkAsync(stop);
             await using var leases = new LeaseStore(new PostgresConnector(config.Postgres.Conn));
             bool needsLease = config.Cluster.EffectiveDowning == DowningStrategy.LeaseMajority;
+            var seeds = await SeedResolver.ResolveAsync(config.Cluster.Seeds, stop);
             var settings = new ClusterHostSettings
             {
-                Seeds = await SeedResolver.ResolveAsync(config.Cluster.Seeds, stop),
+                Seeds = seeds,
+                // One that knows of no other node has nobody to join.
+                OnlyJoins = isAtWork && seeds.Any(seed => seed != config.Cluster.Address),
                 Slot = config.Postgres.Repl.Slot,
                 ShutdownTimeout = config.ShutdownTimeout,
                 Leases = needsLease ? leases : null,
@@ -126,6 +130,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         isStopping = true;
         await ending.CancelAsync();
         if (!system.Ended.IsCompleted) log.Stopping();
+        if (fate.Task is { IsCompletedSuccessfully: true, Result.Code: ExitCode.ClusterDowned }) await system.DissolveAsync();
         bool ownEnd = system.Ended.IsCompleted;
         await system.StopAsync();
         await counting;
@@ -176,10 +181,16 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         }
     }
 
-    async Task FixLanesAsync(CancellationToken stop)
+    /// <summary>
+    /// Fixes the number of lanes, and looks whether a cluster works for the slot. The first seed must not begin another one then: started while it is cut off from the others it
+    /// would be a cluster by itself for good.
+    /// </summary>
+    async Task<bool> IsAtWorkAsync(CancellationToken stop)
     {
+        string slot = config.Postgres.Repl.Slot;
         await using var primary = await new PostgresConnector(config.Postgres.Conn).FindPrimaryAsync(stop);
-        await new SlotSettings(primary).FixLanesAsync(config.Postgres.Repl.Slot, config.Cluster.Lanes, stop);
+        await new SlotSettings(primary).FixLanesAsync(slot, config.Cluster.Lanes, stop);
+        return await SlotLease.IsHeldAsync(primary, slot, stop) && await sources.IsReadByClusterAsync(stop);
     }
 
     public async Task<object> LookAsync(CancellationToken cancellationToken)

@@ -99,6 +99,17 @@ sealed class ClusterSystem : IAsyncDisposable
     /// <summary>Leaves the cluster, its lanes drained and the reader handed over, as far as there is time for that.</summary>
     public Task StopAsync() => host.StopAsync(CancellationToken.None);
 
+    /// <summary>Ends the whole cluster: its nodes end as ones that are downed, and join the other one when they are started again.</summary>
+    public async Task DissolveAsync()
+    {
+        var membership = Akka.Cluster.Cluster.Get(System);
+        foreach (var member in membership.State.Members)
+            if (member.UniqueAddress != membership.SelfUniqueAddress) membership.Down(member.Address);
+        // Some rounds of gossip, so that they hear of it.
+        await Task.Delay(TimeSpan.FromSeconds(1));
+        membership.Down(membership.SelfAddress);
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (host is IAsyncDisposable disposable) await disposable.DisposeAsync();

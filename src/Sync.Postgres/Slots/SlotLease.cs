@@ -63,6 +63,13 @@ public sealed class SlotLease : IAsyncDisposable
         }
     }
 
+    /// <summary>Whether anybody has the lease now.</summary>
+    public static async Task<bool> IsHeldAsync(PostgresPrimary primary, string slot, CancellationToken ct)
+    {
+        await using var connection = await primary.OpenAsync(ct);
+        return await HolderAsync(connection, slot, ct) is not null;
+    }
+
     async Task LiveAsync()
     {
         try

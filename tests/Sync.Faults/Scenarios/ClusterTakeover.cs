@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Sync.Faults.Checking;
+using Sync.Faults.Injecting;
 using Sync.Faults.Load;
 using Sync.Faults.Servers;
 
@@ -26,17 +27,16 @@ sealed class ClusterTakeover(FaultOptions options, string folder)
         bool good = true;
         Console.WriteLine("| what | to | changes flow again after, s | longest lag, s | the node ended after, s | rows that came again | wanted |");
         Console.WriteLine("|---|---|---:|---:|---:|---:|---|");
-        int rounds = options.Minutes > 0 ? Math.Max(1, (int)options.Minutes) : 1;
-        for (int i = 0; i < rounds; i++)
-        {
-            foreach (bool reader in new[] { true, false })
-            {
-                good &= await RunAsync(site, probe, "kill -9", reader, killed, node => node.End(Posix.Sigkill, TimeSpan.FromSeconds(1)), cancellationToken);
-                good &= await RunAsync(site, probe, "SIGTERM", reader, stopped, node => node.End(Posix.Sigterm, TimeSpan.FromSeconds(3)), cancellationToken);
-                good &= await RunAsync(site, probe, "SIGSTOP", reader, null, node => node.Freeze(), cancellationToken);
-                good &= await RunAsync(site, probe, "cut off from the others", reader, null, node => site.Network!.Set(node.ClusterIndex!.Value, WireMode.Hole), cancellationToken);
-            }
-        }
+        (FaultKind Kind, string What, TimeSpan? Wanted, Action<NodeProcess> Act)[] all =
+        [
+            (FaultKind.NodeKill, "kill -9", killed, node => node.End(Posix.Sigkill, TimeSpan.FromSeconds(1))),
+            (FaultKind.NodeRestart, "SIGTERM", stopped, node => node.End(Posix.Sigterm, TimeSpan.FromSeconds(3))),
+            (FaultKind.NodeFreeze, "SIGSTOP", null, node => node.Freeze()),
+            (FaultKind.NodeSplit, "cut off from the others", null, node => site.Network!.Set(node.ClusterIndex!.Value, WireMode.Hole)),
+        ];
+        foreach (bool reader in new[] { true, false })
+            foreach (var (kind, what, wanted, act) in all)
+                if (options.Only.Count == 0 || options.Only.Contains(kind)) good &= await RunAsync(site, probe, what, reader, wanted, act, cancellationToken);
         await writers.PauseAsync();
         await probe.DisposeAsync();
         bool settled = await site.SettleAsync();

@@ -91,7 +91,7 @@ sealed class Site : IAsyncDisposable
         flushWorkers: {{node.Workers}}
         delivery: {{delivery}}
         writeTimeout: 2s
-        shutdownTimeout: 10s
+        shutdownTimeout: {{(Network is null ? "10s" : "30s")}}
         retryPolicy: { initialBackoff: 50ms, maxBackoff: 1s }
         http: { port: {{node.HttpPort}} }
         {{(node.ClusterIndex is { } index ? ClusterConfig(index) : "")}}
