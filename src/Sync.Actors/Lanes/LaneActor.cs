@@ -112,7 +112,7 @@ public sealed class LaneActor(int lane, LaneContext context) : UntypedActor, IWi
     {
         if (taken.Attempt != attempt || hasEnded) return;
         failures = 0;
-        stay = new LaneStay(lane, taken.Takeover, context.Options, context.Pool, idleSweeps, Context);
+        stay = new LaneStay(lane, taken.Takeover, context, idleSweeps, Context);
         stay.CountParked();
         if (!reader.IsNobody() && readerEpoch > 0)
         {

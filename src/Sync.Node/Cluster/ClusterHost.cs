@@ -8,6 +8,7 @@ using Sync.Node.Http;
 using Sync.Node.Resync;
 using Sync.Postgres.Connections;
 using Sync.Postgres.Leases;
+using Sync.Postgres.Slots;
 using Sync.Redis.Errors;
 using Sync.Redis.Sink;
 
@@ -77,18 +78,22 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         try
         {
             await CheckRedisAsync(stop);
-            await FixLanesAsync(stop);
+            bool isAtWork = await IsAtWorkAsync(stop);
             await using var leases = new LeaseStore(new PostgresConnector(config.Postgres.Conn));
             bool needsLease = config.Cluster.EffectiveDowning == DowningStrategy.LeaseMajority;
+            var seeds = await SeedResolver.ResolveAsync(config.Cluster.Seeds, stop);
             var settings = new ClusterHostSettings
             {
-                Seeds = await SeedResolver.ResolveAsync(config.Cluster.Seeds, stop),
+                Seeds = seeds,
+                // One that knows of no other node has nobody to join.
+                OnlyJoins = isAtWork && seeds.Any(seed => seed != config.Cluster.Address),
                 Slot = config.Postgres.Repl.Slot,
                 ShutdownTimeout = config.ShutdownTimeout,
                 Leases = needsLease ? leases : null,
             };
             await using var system = await ClusterSystem.StartAsync(
                 config, settings, lanes, sources, this, new PetabridgeText(Desk, () => board.Status.DeadLetters), logger, stop);
+            new ClusterLeaving(system.System, system.Lanes, sources, config.ShutdownTimeout).Register();
             cluster = system;
             logger.LogInformation("node {Node} of cluster {Cluster}, incarnation {Incarnation}, {Lanes} lanes", config.Cluster.Address, config.Cluster.Name, lanes.Incarnation, config.Cluster.Lanes);
             if (config.Petabridge.Enabled && !PetabridgeHosting.IsBuiltIn) logger.LogInformation("this build has no Petabridge.Cmd, so pbm finds nobody at port {Port}", config.Petabridge.Port);
@@ -115,8 +120,8 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         isStopping = true;
         await ending.CancelAsync();
         if (!system.Ended.IsCompleted) log.Stopping();
+        if (fate.Task is { IsCompletedSuccessfully: true, Result.Code: ExitCode.ClusterDowned }) await system.DissolveAsync();
         bool ownEnd = system.Ended.IsCompleted;
-        await sources.LeaveAsync();
         await system.StopAsync();
         await counting;
         if (fate.Task.IsCompleted) throw await fate.Task;
@@ -166,10 +171,16 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         }
     }
 
-    async Task FixLanesAsync(CancellationToken stop)
+    /// <summary>
+    /// Fixes the number of lanes, and looks whether a cluster works for the slot. The first seed must not begin another one then: started while it is cut off from the others it
+    /// would be a cluster by itself for good.
+    /// </summary>
+    async Task<bool> IsAtWorkAsync(CancellationToken stop)
     {
+        string slot = config.Postgres.Repl.Slot;
         await using var primary = await new PostgresConnector(config.Postgres.Conn).FindPrimaryAsync(stop);
-        await new SlotSettings(primary).FixLanesAsync(config.Postgres.Repl.Slot, config.Cluster.Lanes, stop);
+        await new SlotSettings(primary).FixLanesAsync(slot, config.Cluster.Lanes, stop);
+        return await SlotLease.IsHeldAsync(primary, slot, stop) && await sources.IsReadByClusterAsync(stop);
     }
 
     public ClusterCounts Counts => cluster?.Count(lanes.Book.Count, board.Engine is not null) ?? default;

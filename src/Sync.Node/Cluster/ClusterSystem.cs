@@ -31,6 +31,7 @@ sealed class ClusterSystem : IAsyncDisposable
         System = host.Services.GetRequiredService<ActorSystem>();
         registry = ActorRegistry.For(System);
         Inspector = new ClusterInspector(Akka.Cluster.Cluster.Get(System), Region, config.Cluster, settings);
+        Lanes = config.Cluster.Roles.HasFlag(ClusterRoles.Writer) ? Region() : null;
         Ended = ClusterEnd.WhenEndedAsync(System);
     }
 
@@ -58,10 +59,13 @@ sealed class ClusterSystem : IAsyncDisposable
         return new ClusterCounts(state.Members.Count(m => m.Status == Akka.Cluster.MemberStatus.Up), state.Unreachable.Count, lanesHere, isReader);
     }
 
+    /// <summary>The region of this node's lanes; null when it carries none.</summary>
+    public IActorRef? Lanes { get; }
+
     IActorRef? Region() => registry.TryGet<LaneRegion>(out var region) ? region : null;
 
     public static async Task<ClusterSystem> StartAsync(
-        SyncConfig config, ClusterHostSettings settings, NodeLanes lanes, PostgresLaneSourceFactory sources, INodeFate fate, IPetabridgeText text, ILogger logger,
+        SyncConfig config, ClusterHostSettings settings, NodeLanes lanes, ILaneSourceFactory sources, INodeFate fate, IPetabridgeText text, ILogger logger,
         CancellationToken cancellationToken)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
@@ -73,9 +77,7 @@ sealed class ClusterSystem : IAsyncDisposable
         try
         {
             await host.StartAsync(cancellationToken);
-            var system = new ClusterSystem(host, config, settings);
-            system.StopReadingBeforeLeaving(sources, logger);
-            return system;
+            return new ClusterSystem(host, config, settings);
         }
         catch
         {
@@ -108,7 +110,7 @@ sealed class ClusterSystem : IAsyncDisposable
             akka.AddActorSyncWriter(
                 node, lanes.Store, lanes.Writers, fate,
                 new LaneOptions { Lanes = count, Takeover = config.RetryPolicy, Drain = config.ShutdownTimeout / 3 },
-                new WriterOptions { Writers = config.FlushWorkers, Restart = config.RetryPolicy });
+                new WriterOptions { Writers = config.FlushWorkers, Restart = config.RetryPolicy }, lanes.Repeated);
         if (config.Cluster.Roles.HasFlag(ClusterRoles.Reader))
             akka.AddActorSyncReader(
                 node, isWriter, sources, fate,
@@ -116,23 +118,19 @@ sealed class ClusterSystem : IAsyncDisposable
         return akka;
     }
 
-    /// <summary>
-    /// A node that an operator has leave through another one learns of it from the cluster, whose shutdown would give up the lanes before the reader has brought home what it has read.
-    /// </summary>
-    void StopReadingBeforeLeaving(PostgresLaneSourceFactory sources, ILogger logger)
-    {
-        var shutdown = CoordinatedShutdown.Get(System);
-        shutdown.AddTask(CoordinatedShutdown.PhaseBeforeClusterShutdown, "stop-reading", async () =>
-        {
-            if (shutdown.ShutdownReason is not CoordinatedShutdown.ClusterLeavingReason) return Akka.Done.Instance;
-            logger.LogInformation("leaving the cluster, as an operator has asked");
-            await sources.LeaveAsync();
-            return Akka.Done.Instance;
-        });
-    }
-
     /// <summary>Leaves the cluster, its lanes drained and the reader handed over, as far as there is time for that.</summary>
     public Task StopAsync() => host.StopAsync(CancellationToken.None);
+
+    /// <summary>Ends the whole cluster: its nodes end as ones that are downed, and join the other one when they are started again.</summary>
+    public async Task DissolveAsync()
+    {
+        var membership = Akka.Cluster.Cluster.Get(System);
+        foreach (var member in membership.State.Members)
+            if (member.UniqueAddress != membership.SelfUniqueAddress) membership.Down(member.Address);
+        // Some rounds of gossip, so that they hear of it.
+        await Task.Delay(TimeSpan.FromSeconds(1));
+        membership.Down(membership.SelfAddress);
+    }
 
     public async ValueTask DisposeAsync()
     {

@@ -7,6 +7,9 @@ namespace Sync.Postgres.Connections;
 /// <summary>Finds the primary among the configured hosts and makes connections alike.</summary>
 public sealed class PostgresConnector
 {
+    /// <summary>What our connections call themselves, to people and to each other.</summary>
+    internal const string ApplicationName = "actorsync";
+
     /// <summary>How long one host may take to accept a connection, in seconds.</summary>
     internal const int ConnectTimeoutSeconds = 10;
 
@@ -104,7 +107,7 @@ public sealed class PostgresConnector
             Database = options.Database,
             Username = options.User,
             Password = options.Password.IsSet ? options.Password.Reveal() : null,
-            ApplicationName = "actorsync",
+            ApplicationName = PostgresConnector.ApplicationName,
             Options = SessionSettings,
             Timeout = ConnectTimeoutSeconds,
             CommandTimeout = 30,
