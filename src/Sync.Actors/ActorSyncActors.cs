@@ -43,7 +43,8 @@ public static class ActorSyncActors
         .AddHocon(ReadConfiguration(), HoconAddMode.Append)
         .WithActors((system, registry) =>
         {
-            Func<IActorRef?> region = () => registry.TryGet<LaneRegion>(out var known) ? known : null;
+            // The proxy is there for longer, on a node that leaves.
+            Func<IActorRef?> region = () => registry.TryGet<LaneProxy>(out var proxy) ? proxy : registry.TryGet<LaneRegion>(out var known) ? known : null;
             registry.Register<StatusActor>(system.ActorOf(Props.Create(() => new StatusActor(node, status, region)), StatusActor.Name));
             registry.Register<DeadLetterActor>(system.ActorOf(Props.Create(() => new DeadLetterActor(region, deadLetters)), DeadLetterActor.Name));
         });

@@ -16,6 +16,7 @@ sealed class LagProbe : IAsyncDisposable
     static readonly TimeSpan writeEvery = TimeSpan.FromMilliseconds(100), readEvery = TimeSpan.FromMilliseconds(50);
 
     readonly Site site;
+    // Not disposed: it has no timer, and the probe may be ended twice.
     readonly CancellationTokenSource end = new();
     readonly Task writing, reading;
     readonly Lock gate = new();
@@ -104,6 +105,5 @@ sealed class LagProbe : IAsyncDisposable
         await end.CancelAsync();
         await writing;
         await reading;
-        end.Dispose();
     }
 }
