@@ -105,18 +105,24 @@ sealed class ClusterSystem : IAsyncDisposable
             Schema = ClusterSchema.Name,
             Executor = (system, registry) => new ControlExecutor(Akka.Cluster.Cluster.Get(system), () => registry.Get<DeadLetterActor>(), new Dictionary<string, ControlVerb>()),
         });
+        long waiting = (long)config.FlushBufferSize * config.FlushQueueDepth;
         bool isWriter = config.Cluster.Roles.HasFlag(ClusterRoles.Writer);
         if (isWriter)
             akka.AddActorSyncWriter(
                 node, lanes.Store, lanes.Writers, fate,
-                new LaneOptions { Lanes = count, Takeover = config.RetryPolicy, Drain = config.ShutdownTimeout / 3 },
-                new WriterOptions { Writers = config.FlushWorkers, Restart = config.RetryPolicy }, lanes.Repeated);
+                AtMost(waiting, new LaneOptions { Lanes = count, Takeover = config.RetryPolicy, Drain = config.ShutdownTimeout / 3 }),
+                AtMost(waiting, new WriterOptions { Writers = config.FlushWorkers, Restart = config.RetryPolicy }), lanes.Repeated);
         if (config.Cluster.Roles.HasFlag(ClusterRoles.Reader))
             akka.AddActorSyncReader(
                 node, isWriter, sources, fate,
                 new ReaderOptions { Lanes = count, Sender = LaneSenderOptions.Default, Shutdown = config.ShutdownTimeout, Restart = config.RetryPolicy });
         return akka;
     }
+
+    /// <summary>A transaction has no more rows than may wait for a writer, as with a single host.</summary>
+    static LaneOptions AtMost(long rows, LaneOptions lanes) => lanes with { Flight = lanes.Flight with { Rows = (int)Math.Min(rows, lanes.Flight.Rows) } };
+
+    static WriterOptions AtMost(long rows, WriterOptions writers) => writers with { Rows = (int)Math.Min(rows, writers.Rows) };
 
     /// <summary>Leaves the cluster, its lanes drained and the reader handed over, as far as there is time for that.</summary>
     public Task StopAsync() => host.StopAsync(CancellationToken.None);
