@@ -5,6 +5,7 @@ using Sync.Actors.DeadLetters;
 using Sync.Actors.Hosting;
 using Sync.Actors.Inspection;
 using Sync.Actors.Lanes;
+using Sync.Actors.Orders;
 using Sync.Actors.Ports;
 using Sync.Actors.Reading;
 using Sync.Actors.Status;
@@ -45,16 +46,19 @@ sealed class ClusterSystem : IAsyncDisposable
     /// <summary>Brings orders about dead letters to their lanes.</summary>
     public IActorRef DeadLetters => registry.Get<DeadLetterActor>();
 
+    /// <summary>Brings orders to the node that reads.</summary>
+    public IActorRef Orders => registry.Get<ReaderOrderActor>();
+
     IActorRef? Region() => registry.TryGet<LaneRegion>(out var region) ? region : null;
 
     public static async Task<ClusterSystem> StartAsync(
-        SyncConfig config, ClusterHostSettings settings, NodeLanes lanes, ILaneSourceFactory sources, INodeFate fate, ILogger logger, CancellationToken cancellationToken)
+        SyncConfig config, ClusterHostSettings settings, NodeLanes lanes, ILaneSourceFactory sources, IReaderDesk desk, INodeFate fate, ILogger logger, CancellationToken cancellationToken)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(o => o.ShutdownTimeout = 2 * config.ShutdownTimeout);
         builder.Services.AddSingleton<ILoggerFactory>(new OneLoggerFactory(logger));
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
-        builder.Services.AddAkka(config.Cluster.Name, akka => Add(akka, config, settings, lanes, sources, fate));
+        builder.Services.AddAkka(config.Cluster.Name, akka => Add(akka, config, settings, lanes, sources, desk, fate));
         var host = builder.Build();
         try
         {
@@ -68,7 +72,7 @@ sealed class ClusterSystem : IAsyncDisposable
         }
     }
 
-    static void Add(AkkaConfigurationBuilder akka, SyncConfig config, ClusterHostSettings settings, NodeLanes lanes, ILaneSourceFactory sources, INodeFate fate)
+    static void Add(AkkaConfigurationBuilder akka, SyncConfig config, ClusterHostSettings settings, NodeLanes lanes, ILaneSourceFactory sources, IReaderDesk desk, INodeFate fate)
     {
         int count = config.Cluster.Lanes;
         string node = config.Cluster.Address.ToString();
@@ -80,6 +84,7 @@ sealed class ClusterSystem : IAsyncDisposable
         });
         akka.AddActorSyncCluster(config.Cluster, settings);
         akka.AddActorSync(node, new StatusOptions { Lanes = count }, new DeadLetterOrderOptions { Lanes = count });
+        akka.AddActorSyncOrders(desk);
         bool isWriter = config.Cluster.Roles.HasFlag(ClusterRoles.Writer);
         if (isWriter)
             akka.AddActorSyncWriter(
