@@ -5,6 +5,7 @@ using Akka.Configuration;
 using Akka.Hosting;
 using Sync.Actors.DeadLetters;
 using Sync.Actors.Lanes;
+using Sync.Actors.Orders;
 using Sync.Actors.Ports;
 using Sync.Actors.Reading;
 using Sync.Actors.Status;
@@ -47,6 +48,16 @@ public static class ActorSyncActors
             Func<IActorRef?> region = () => registry.TryGet<LaneProxy>(out var proxy) ? proxy : registry.TryGet<LaneRegion>(out var known) ? known : null;
             registry.Register<StatusActor>(system.ActorOf(Props.Create(() => new StatusActor(node, status, region)), StatusActor.Name));
             registry.Register<DeadLetterActor>(system.ActorOf(Props.Create(() => new DeadLetterActor(region, deadLetters)), DeadLetterActor.Name));
+        });
+
+    /// <summary>What brings operators' orders to the node that reads; on every node.</summary>
+    /// <param name="builder">Of the node.</param>
+    /// <param name="desk">Carries them out if this node reads.</param>
+    public static AkkaConfigurationBuilder AddActorSyncOrders(this AkkaConfigurationBuilder builder, IReaderDesk desk) => builder
+        .WithActors((system, registry) =>
+        {
+            Func<IEnumerable<ICanTell>> readers = () => Readers(system);
+            registry.Register<ReaderOrderActor>(system.ActorOf(Props.Create(() => new ReaderOrderActor(desk, readers, new ReaderOrderOptions())), ReaderOrderActor.Name));
         });
 
     /// <summary>A node that carries lanes and writes to Redis.</summary>
@@ -105,6 +116,9 @@ public static class ActorSyncActors
 
     /// <summary>A lane as the shard region starts it.</summary>
     static Props LaneProps(string entity, LaneContext context) => Props.Create(() => new LaneActor(LaneExtractor.LaneOf(entity), context));
+
+    static IEnumerable<ICanTell> Readers(ActorSystem system) => Akka.Cluster.Cluster.Get(system).State.Members.Where(member => member.HasRole(ReaderRole))
+        .Select(member => system.ActorSelection(new RootActorPath(member.Address) / "user" / ReaderOrderActor.Name));
 
     static void Greet(ActorSystem system, IActorRef self, ReaderHello hello)
     {

@@ -33,6 +33,9 @@ public sealed class RedisKeys(string slot)
     /// <summary>A hash: how far the re-sync of each table is.</summary>
     public string Resync { get; } = $"{Prefix}{{{slot}}}:resync";
 
+    /// <summary>A hash: what lanes have mended for a message of a re-sync, until the reader has counted it; <c>&lt;lsn&gt;:&lt;what&gt;</c> = how much.</summary>
+    public string Mends { get; } = $"{Prefix}{{{slot}}}:mends";
+
     /// <summary>A hash: lane = <c>&lt;incarnation&gt; &lt;claim&gt;</c> of the node of a cluster that owns it.</summary>
     public string Lanes { get; } = $"{Prefix}{{{slot}}}:lanes";
 

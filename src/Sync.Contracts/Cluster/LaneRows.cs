@@ -19,7 +19,8 @@ public readonly record struct LaneRowError(int Row, string Text);
 
 /// <summary>
 /// Rows of one lane in the order of their positions, as ready RESP commands: two blocks of bytes and an array, whatever the number of rows. Immutable,
-/// so that it can be sent again, and its bytes go into a message without a copy. Rows of a copy and rows of the stream are never in one.
+/// so that it can be sent again, and its bytes go into a message without a copy. Rows of a copy and rows of the stream are never in one, nor are rows of kind
+/// <see cref="ChangeKind.Compare"/> with others: those have no commands but a <see cref="RowState"/> each.
 /// </summary>
 /// <param name="Body">The commands of all rows, one after the other.</param>
 /// <param name="Keys">The ordering keys of all rows, one after the other.</param>

@@ -2,6 +2,7 @@ using Sync.Actors.Hosting;
 using Sync.Actors.Inspection;
 using Sync.Actors.Ports;
 using Sync.Contracts;
+using Sync.Contracts.Cluster;
 using Sync.Contracts.Configuration;
 using Sync.Node.Hosting;
 using Sync.Node.Http;
@@ -37,6 +38,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
     readonly NodeParts parts;
     readonly NodeLanes lanes;
     readonly PostgresLaneSourceFactory sources;
+    readonly ReaderOrders orders;
     readonly TaskCompletionSource<SyncException> fate = new(TaskCreationOptions.RunContinuationsAsynchronously);
     volatile ClusterSystem? cluster;
     bool isStopping;
@@ -53,6 +55,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         parts = new NodeParts(config, metrics, stats, log, this.time);
         lanes = new NodeLanes(parts);
         sources = new PostgresLaneSourceFactory(parts, new TableSet(config), board, lanes.Store);
+        orders = new ReaderOrders(config, lanes.Store);
     }
 
     /// <summary>What this node does: as the reader what a single host does, else it stands by for that. Ready as soon as it is a member.</summary>
@@ -64,6 +67,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
             bool isUp = cluster is { } current && !current.Ended.IsCompleted && current.IsUp;
             int circuits = status.OpenCircuits + lanes.Writers.OpenCircuits;
             if (isStopping) return status with { State = cluster is null ? NodeState.Stopped : NodeState.Stopping, Ready = false, OpenCircuits = circuits };
+            if (board.Engine?.Resyncs is null) status = status with { Resyncs = orders.Known };
             if (board.Engine is null && isUp) status = status with { State = NodeState.Standby, Detail = $"{lanes.Book.Count} lanes here; another node reads" };
             return status with { Ready = isUp, OpenCircuits = circuits };
         }
@@ -92,7 +96,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
                 Leases = needsLease ? leases : null,
             };
             await using var system = await ClusterSystem.StartAsync(
-                config, settings, lanes, sources, this, new PetabridgeText(Desk, () => board.Status.DeadLetters), logger, stop);
+                config, settings, lanes, sources, new ReaderDesk(board), this, new PetabridgeText(Desk, () => board.Status.DeadLetters), logger, stop);
             new ClusterLeaving(system.System, system.Lanes, system.Status, sources, config.ShutdownTimeout).Register();
             cluster = system;
             logger.LogInformation("node {Node} of cluster {Cluster}, incarnation {Incarnation}, {Lanes} lanes", config.Cluster.Address, config.Cluster.Name, lanes.Incarnation, config.Cluster.Lanes);
@@ -137,11 +141,12 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
             for (long countedAt = 0; ; await Task.Delay(TimeSpan.FromSeconds(1), time, cancellationToken))
             {
                 if (board.Engine is null) stats.Sample();
-                if (countedAt != 0 && time.GetElapsedTime(countedAt) < recountEvery) continue;
-                countedAt = time.GetTimestamp();
+                bool recounts = countedAt == 0 || time.GetElapsedTime(countedAt) >= recountEvery;
+                if (recounts) countedAt = time.GetTimestamp();
                 try
                 {
-                    await CountDeadLettersAsync(cancellationToken);
+                    if (board.Engine is null) await orders.LookAsync(cancellationToken);
+                    if (recounts) await CountDeadLettersAsync(cancellationToken);
                 }
                 catch (RedisTransientException e)
                 {
@@ -209,16 +214,19 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
 
     async Task CountDeadLettersAsync(CancellationToken cancellationToken) => stats.SetDeadLetters(await lanes.Store.CountDeadLettersAsync(cancellationToken));
 
-    ClusterDesk Desk() => cluster is { } system && !isStopping ? new ClusterDesk(config, system, time)
+    ClusterDesk Desk() => new(config, System(), time);
+
+    ClusterSystem System() => cluster is { } system && !isStopping ? system
         : throw new SyncException(ExitCode.Usage, "This node is no member of its cluster yet, or not any more; ask another one, or try again.");
 
-    public Task<IReadOnlyList<ResyncStatus>> StartResyncAsync(string? table, int rowsPerSecond, CancellationToken cancellationToken) => throw NotHere("A re-sync");
+    public Task<IReadOnlyList<ResyncStatus>> StartResyncAsync(string? table, int rowsPerSecond, CancellationToken cancellationToken) =>
+        orders.ResyncAsync(System().Orders, ReaderVerb.Resync, new ResyncRequest(table, rowsPerSecond), cancellationToken);
 
-    public Task<IReadOnlyList<ResyncStatus>> OrderResyncAsync(string? table, ResyncOrder order, CancellationToken cancellationToken) => throw NotHere("A re-sync");
+    public Task<IReadOnlyList<ResyncStatus>> OrderResyncAsync(string? table, ResyncOrder order, CancellationToken cancellationToken) => orders.ResyncAsync(
+        System().Orders, order switch { ResyncOrder.Pause => ReaderVerb.Pause, ResyncOrder.Resume => ReaderVerb.Resume, _ => ReaderVerb.Cancel }, new ResyncRequest(table), cancellationToken);
 
-    public Task<RepairReply> RepairAsync(RepairRequest request, CancellationToken cancellationToken) => throw NotHere("A repair");
-
-    static SyncException NotHere(string what) => new(ExitCode.Usage, $"{what} does not work in a cluster of nodes (cluster.enabled) yet; stop the cluster and run a single node for it.");
+    public Task<RepairReply> RepairAsync(RepairRequest request, CancellationToken cancellationToken) =>
+        orders.AskAsync<RepairReply>(System().Orders, ReaderVerb.Repair, request, cancellationToken);
 
     public async ValueTask DisposeAsync()
     {

@@ -6,6 +6,7 @@ using Sync.Actors.DeadLetters;
 using Sync.Actors.Hosting;
 using Sync.Actors.Inspection;
 using Sync.Actors.Lanes;
+using Sync.Actors.Orders;
 using Sync.Actors.Ports;
 using Sync.Actors.Reading;
 using Sync.Actors.Status;
@@ -62,17 +63,20 @@ sealed class ClusterSystem : IAsyncDisposable
     /// <summary>The region of this node's lanes; null when it carries none.</summary>
     public IActorRef? Lanes { get; }
 
+    /// <summary>Brings orders to the node that reads.</summary>
+    public IActorRef Orders => registry.Get<ReaderOrderActor>();
+
     IActorRef? Region() => registry.TryGet<LaneRegion>(out var region) ? region : null;
 
     public static async Task<ClusterSystem> StartAsync(
-        SyncConfig config, ClusterHostSettings settings, NodeLanes lanes, ILaneSourceFactory sources, INodeFate fate, IPetabridgeText text, ILogger logger,
+        SyncConfig config, ClusterHostSettings settings, NodeLanes lanes, ILaneSourceFactory sources, IReaderDesk desk, INodeFate fate, IPetabridgeText text, ILogger logger,
         CancellationToken cancellationToken)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(o => o.ShutdownTimeout = 2 * config.ShutdownTimeout);
         builder.Services.AddSingleton<ILoggerFactory>(new OneLoggerFactory(logger));
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
-        builder.Services.AddAkka(config.Cluster.Name, akka => Add(akka, config, settings, lanes, sources, fate).AddActorSyncPetabridge(config.Petabridge, text));
+        builder.Services.AddAkka(config.Cluster.Name, akka => Add(akka, config, settings, lanes, sources, desk, fate).AddActorSyncPetabridge(config.Petabridge, text));
         var host = builder.Build();
         try
         {
@@ -86,7 +90,7 @@ sealed class ClusterSystem : IAsyncDisposable
         }
     }
 
-    static AkkaConfigurationBuilder Add(AkkaConfigurationBuilder akka, SyncConfig config, ClusterHostSettings settings, NodeLanes lanes, ILaneSourceFactory sources, INodeFate fate)
+    static AkkaConfigurationBuilder Add(AkkaConfigurationBuilder akka, SyncConfig config, ClusterHostSettings settings, NodeLanes lanes, ILaneSourceFactory sources, IReaderDesk desk, INodeFate fate)
     {
         int count = config.Cluster.Lanes;
         string node = config.Cluster.Address.ToString();

@@ -1,4 +1,5 @@
 using Sync.Actors.Ports;
+using Sync.Contracts;
 using Sync.Engine.Batching;
 using Sync.Engine.DeadLetters;
 using Sync.Engine.Lanes;
@@ -19,10 +20,15 @@ namespace Sync.Node.Cluster;
 sealed class LaneWriter : ILaneWriter
 {
     /// <summary>A flight on its way.</summary>
-    sealed class Trip(LaneWork work, FlightCourse course)
+    sealed class Trip(LaneWork work, FlightCourse? course)
     {
         public LaneWork Work => work;
-        public FlightCourse Course => course;
+
+        /// <summary>Null for rows that are compared.</summary>
+        public FlightCourse? Course => course;
+
+        /// <summary>Of rows that are compared: whether an attempt may have brought them home.</summary>
+        public bool MayBeHome { get; set; }
         public bool IsLost { get; set; }
     }
 
@@ -33,6 +39,7 @@ sealed class LaneWriter : ILaneWriter
     readonly LaneClaims claims = new();
     readonly Dictionary<int, (long Claim, ParkedKeys Parked, FlightCourse Course)> courses = [];
     readonly List<Trip> underWay = [], sending = [];
+    readonly LaneMender mender;
     readonly List<Batch> batches = [];
     readonly List<ProgressMark> marks = [];
     SinkSession? known;
@@ -42,6 +49,7 @@ sealed class LaneWriter : ILaneWriter
     public LaneWriter(int index, WriterContext context, LaneStore store, LaneClaimBook book)
     {
         (this.index, this.context, this.store, this.book) = (index, context, store, book);
+        mender = new LaneMender(context);
         Link = new RedisLink(RedisWriter.NameOf(index), context, null, null, Failed);
     }
 
@@ -55,8 +63,8 @@ sealed class LaneWriter : ILaneWriter
         var trips = new Trip[work.Count];
         for (int i = 0; i < trips.Length; i++)
         {
-            trips[i] = new Trip(work[i], CourseOf(work[i]));
-            trips[i].Course.Begin(work[i].Flight.Batches);
+            trips[i] = new Trip(work[i], work[i].Flight.Batches[0].IsComparison ? null : CourseOf(work[i]));
+            trips[i].Course?.Begin(work[i].Flight.Batches);
         }
         underWay.AddRange(trips);
         try
@@ -75,7 +83,7 @@ sealed class LaneWriter : ILaneWriter
         }
         foreach (var trip in trips)
         {
-            if (trip.IsLost) continue;
+            if (trip.IsLost || trip.Course is null) continue;
             trip.Course.ReportParked();
             foreach (var batch in trip.Work.Flight.Batches) context.Count(batch);
         }
@@ -107,7 +115,11 @@ sealed class LaneWriter : ILaneWriter
 
     void Failed(bool outcomeUnknown)
     {
-        foreach (var trip in underWay) trip.Course.Flight.Failed(outcomeUnknown);
+        foreach (var trip in underWay)
+        {
+            trip.Course?.Flight.Failed(outcomeUnknown);
+            trip.MayBeHome |= outcomeUnknown;
+        }
     }
 
     /// <summary>One attempt to bring all of them home; each goes on where the one before was cut off.</summary>
@@ -120,9 +132,10 @@ sealed class LaneWriter : ILaneWriter
                 await EnsureCurrentAsync(session, cancellationToken);
                 underWay.RemoveAll(trip => IsLost(trip, session));
                 await EnsureReaderAsync(session, cancellationToken);
+                await CompareAsync(session, cancellationToken);
                 sending.Clear();
                 for (int i = 0; i < underWay.Count; i++)
-                    if (await underWay[i].Course.HasToBeSentAsync(session, cancellationToken)) sending.Add(underWay[i]);
+                    if (await underWay[i].Course!.HasToBeSentAsync(session, cancellationToken)) sending.Add(underWay[i]);
                 if (sending.Count == 0) return;
                 await SendAsync(session, cancellationToken);
             }
@@ -134,6 +147,22 @@ sealed class LaneWriter : ILaneWriter
             }
         }
     }
+
+    /// <summary>Brings home what is compared. What was home already is only taken off.</summary>
+    async ValueTask CompareAsync(SinkSession session, CancellationToken cancellationToken)
+    {
+        var rows = underWay.FindAll(trip => trip.Course is null);
+        if (rows.Count == 0) return;
+        var open = new List<LaneWork>();
+        foreach (var trip in rows)
+            if (!trip.MayBeHome || await PositionAsync(session, trip.Work.Lane, cancellationToken) < trip.Work.Flight.Reached) open.Add(trip.Work);
+        open.RemoveAll(work => work.Flight.Reached == Position.None);
+        if (open.Count > 0) await mender.MendAsync(session, open, cancellationToken);
+        underWay.RemoveAll(trip => trip.Course is null);
+    }
+
+    ValueTask<Position> PositionAsync(SinkSession session, int lane, CancellationToken cancellationToken) =>
+        context.Progress.ReadFieldAsync(session.Connection, System.Text.Encoding.UTF8.GetBytes(LanePositions.LaneField(lane)), cancellationToken);
 
     async ValueTask EnsureCurrentAsync(SinkSession session, CancellationToken cancellationToken)
     {
@@ -173,19 +202,20 @@ sealed class LaneWriter : ILaneWriter
         marks.Clear();
         foreach (var trip in sending)
         {
-            batches.AddRange(trip.Course.ToSend());
-            marks.Add(new ProgressMark(trip.Course.Field, trip.Course.Flight.Reached));
+            batches.AddRange(trip.Course!.ToSend());
+            marks.Add(new ProgressMark(trip.Course!.Field, trip.Course.Flight.Reached));
         }
         var result = await session.WriteAsync(batches, context.Keys.ProgressBytes, marks, cancellationToken);
         int first = 0, failure = 0;
         foreach (var trip in sending)
         {
-            int count = trip.Course.Flight.Batches.Count + (trip.Course.Flight.Held.Count > 0 ? 1 : 0), begin = failure;
+            var course = trip.Course!;
+            int count = course.Flight.Batches.Count + (course.Flight.Held.Count > 0 ? 1 : 0), begin = failure;
             while (failure < result.Failures.Count && result.Failures[failure].Batch < first + count) failure++;
             var own = failure == begin && result.Outcome == FlightOutcome.Applied ? FlightResult.AllApplied
                 : new FlightResult(result.Outcome, [.. result.Failures.Take(failure).Skip(begin).Select(f => f with { Batch = f.Batch - first })]);
             first += count;
-            trip.Course.Sent(own, session.Endpoint);
+            course.Sent(own, session.Endpoint);
         }
     }
 

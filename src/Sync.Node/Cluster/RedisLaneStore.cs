@@ -3,6 +3,7 @@ using Sync.Engine.Ordering;
 using Sync.Node.Hosting;
 using Sync.Redis.Errors;
 using Sync.Redis.Lanes;
+using Sync.Redis.Progress;
 using Sync.Redis.Sink;
 
 namespace Sync.Node.Cluster;
@@ -42,6 +43,10 @@ sealed class RedisLaneStore(WriterContext context, LaneStore store, LaneClaimBoo
     /// <summary>How many dead letters there are, of all lanes.</summary>
     public ValueTask<long> CountDeadLettersAsync(CancellationToken cancellationToken) =>
         OnSessionAsync(current => context.DeadLetters.CountAsync(current.Connection, cancellationToken), cancellationToken);
+
+    /// <summary>The re-syncs that the reader has kept, by table.</summary>
+    public ValueTask<IReadOnlyList<(string Table, string Text)>> LoadResyncsAsync(CancellationToken cancellationToken) =>
+        OnSessionAsync(current => new ResyncStore(context.Keys).LoadAsync(current.Connection, cancellationToken), cancellationToken);
 
     async ValueTask<T> OnSessionAsync<T>(Func<SinkSession, ValueTask<T>> work, CancellationToken cancellationToken)
     {

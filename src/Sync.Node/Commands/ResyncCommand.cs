@@ -44,7 +44,6 @@ static class ResyncCommand
             using var signals = new StopSignals();
             var (config, _) = session.Load(parsed);
             if (config.Redis.IsCluster) throw CommandSession.NotInCluster(config, "resync");
-            if (config.Cluster.Enabled) throw CommandSession.NotAmongNodes(config, "resync");
             string? name = parsed.GetValue(table) is { } given ? RunCommand.Configured(given, config) : null;
             var wanted = orders.Where(o => parsed.GetValue(o.Value)).Select(o => o.Key).ToList();
             bool starts = wanted.Count == 0 && !parsed.GetValue(status);

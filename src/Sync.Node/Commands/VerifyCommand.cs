@@ -43,7 +43,6 @@ static class VerifyCommand
             using var signals = new StopSignals();
             var (config, _) = session.Load(parsed);
             if (parsed.GetValue(repair) && config.Redis.IsCluster) throw CommandSession.NotInCluster(config, "verify --repair");
-            if (parsed.GetValue(repair) && config.Cluster.Enabled) throw CommandSession.NotAmongNodes(config, "verify --repair");
             var options = new VerifyOptions(
                 parsed.GetValue(table) is { } name ? RunCommand.Configured(name, config) : null,
                 Within("--rate", parsed.GetValue(rate), 1, 10_000_000), parsed.GetValue(repair), Within("--examples", parsed.GetValue(examples), 0, MostExamples));

@@ -202,7 +202,9 @@ sealed class NodeEngine
     /// <summary>A table that was stopped, or whose changes were lost, missed deletes: what was made of its rows goes before they are copied anew.</summary>
     async Task EmptyStoppedAsync()
     {
-        foreach (var table in context.Tables.All.Where(t => t.Plan is not null && !t.IsStopped && !copies.Contains(t) && marks.TryGetValue(t.Name, out var mark) && mark.State == SnapshotState.Stopped))
+        TableRuntime[] stopped = [.. context.Tables.All.Where(t => t.Plan is not null && !t.IsStopped && !copies.Contains(t) && marks.TryGetValue(t.Name, out var mark) && mark.State == SnapshotState.Stopped)];
+        if (stopped.Length > 0) await context.Mends.StandStillAsync(reading.Token);
+        foreach (var table in stopped)
             await context.Output.ActAsync((session, ct) => TruncateSweep.RunAsync(session, table, context, "is copied anew", ct), reading.Token);
     }
 
@@ -222,14 +224,14 @@ sealed class NodeEngine
             StatusInterval = config.Postgres.StandByTimeout,
         }, reading.Token);
         var feed = new ResyncFeed(recent);
-        // What is read elsewhere is written between two flights of a writer, which has to be one of ours.
-        var desk = context.Writers is null ? null : new ResyncDesk(context, source, feed);
-        if (desk is not null) await desk.OpenAsync(copies, writing.Token);
+        var desk = new ResyncDesk(context, source, feed);
+        if (copies.Count > 0) await context.Mends.StandStillAsync(reading.Token);
+        await desk.OpenAsync(copies, writing.Token);
         var pump = new StreamPump(context, stream, source.Catalog, rows, feed);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(reading.Token);
         var reporter = new StreamReporter(context, stream, source, board);
         var reports = Task.WhenAll(reporter.RunAsync(ended.Token), reporter.ConfirmAsync(ended.Token));
-        var resyncs = desk is null ? Task.CompletedTask : WatchAsync(desk.RunAsync(ended.Token));
+        var resyncs = WatchAsync(desk.RunAsync(ended.Token));
         Resyncs = desk;
         // When a writer has failed nobody makes room for what is being handed over.
         using var handing = CancellationTokenSource.CreateLinkedTokenSource(writing.Token);

@@ -2,6 +2,7 @@ using Sync.Contracts.Configuration;
 using Sync.Engine.Batching;
 using Sync.Engine.Ordering;
 using Sync.Engine.Progress;
+using Sync.Node.Resync;
 using Sync.Redis.Cluster;
 
 namespace Sync.Node.Hosting;
@@ -20,6 +21,7 @@ sealed class PumpContext
         Applied = applied;
         Tracker = tracker;
         Gate = gate;
+        Mends = output is WriterOutput own ? new WriterMends(this, own) : new LaneMends(this);
     }
 
     public WriterContext Writer { get; }
@@ -32,6 +34,9 @@ sealed class PumpContext
 
     /// <summary>The writers, if they are in this process; null in a cluster of nodes.</summary>
     public WriterOutput? Writers => Output as WriterOutput;
+
+    /// <summary>How rows that were read again get to Redis.</summary>
+    public ResyncMends Mends { get; }
     public TableSet Tables { get; }
     public LaneRouter Router { get; }
 

@@ -132,7 +132,7 @@ sealed class StreamPump
     async ValueTask HandOverAsync(ResyncChunk chunk, CancellationToken cancellationToken)
     {
         await outlet.FlushAllAsync(cancellationToken);
-        await chunk.HandOverAsync(context, outlet.SettleAsync, cancellationToken);
+        await chunk.HandOverAsync(context, commitLsn, outlet.SettleAsync, cancellationToken);
     }
 
     RowChange Change(Relation relation, ChangeKind kind, ReadOnlySpan<byte> message, Position position, bool isReread = false, RowTuple reread = default) => Change(

@@ -33,12 +33,16 @@ sealed class ResyncDesk(PumpContext context, Source source, ResyncFeed feed)
         }
     }
 
+    /// <summary>Whether it works no more, because the stream has ended.</summary>
+    public bool HasEnded => ended.IsCancellationRequested;
+
     /// <summary>Before anything streams: takes up what an earlier life left unfinished, and tables that are to be copied this way.</summary>
     /// <param name="copies">Tables without a copy in Redis.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public async Task OpenAsync(IReadOnlyList<TableRuntime> copies, CancellationToken cancellationToken)
     {
         await LoadAsync(cancellationToken);
+        await context.Mends.OpenAsync(cancellationToken);
         foreach (var table in copies) await OpenCopyAsync(table, cancellationToken);
     }
 
@@ -190,20 +194,7 @@ sealed class ResyncDesk(PumpContext context, Source source, ResyncFeed feed)
         await context.Output.ActAsync(async (session, ct) => kept = await store.LoadAsync(session.Connection, ct), cancellationToken);
         lock (gate)
             foreach (var (table, text) in kept)
-                if (context.Tables.All.Any(t => t.Name == table) && Parse(text) is { } record) records.TryAdd(table, record);
-    }
-
-    /// <summary>Null for what another version wrote otherwise: that re-sync is forgotten.</summary>
-    static ResyncRecord? Parse(string text)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize<ResyncRecord>(text, HttpJson.Lenient);
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
+                if (context.Tables.All.Any(t => t.Name == table) && ResyncRecord.Parse(text) is { } record) records.TryAdd(table, record);
     }
 
     /// <summary>A user's word: it replaces what is known, and ends the work on the table.</summary>

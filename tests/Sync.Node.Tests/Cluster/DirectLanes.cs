@@ -103,6 +103,7 @@ sealed class DirectLanes : ILanes, IAsyncDisposable
         Batch[] batches;
         lock (lane) batches = [.. lane.Waiting];
         if (batches.Length == 0) return null;
+        batches = [.. batches.TakeWhile(batch => batch.IsComparison == batches[0].IsComparison)];
         for (; lane.Takeover is null; await Task.Delay(10, ending.Token))
         {
             try
@@ -118,7 +119,7 @@ sealed class DirectLanes : ILanes, IAsyncDisposable
         Batch[] rest = [.. batches.Select(batch => Behind(batch, lane.Takeover.Position)).Where(batch => batch.Count > 0)];
         if (rest.Length > 0) return new LaneWork(number, lane.Takeover.Claim, new LaneFlight(rest, batches.Length, reached), lane.Parked) { Epoch = lane.Takeover.Epoch };
         Home(new LaneWork(number, 0, new LaneFlight(batches, batches.Length, reached), lane.Parked));
-        return null;
+        return await WorkAsync(number);
     }
 
     static Batch Behind(Batch batch, Contracts.Position position)

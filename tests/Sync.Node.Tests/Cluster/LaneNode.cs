@@ -27,6 +27,20 @@ sealed class LaneNode : IAsyncDisposable
     public NodeLanes Lanes { get; }
     public PostgresLaneSourceFactory Sources { get; }
 
+    /// <summary>What the nodes of a test run with.</summary>
+    public static SyncConfig Configure(Servers servers, Pipeline pipeline, string tables) => Pipeline.Load($$"""
+        postgres:
+          conn: { host: 127.0.0.1, port: {{servers.Postgres.Port}}, database: {{pipeline.Database}}, user: postgres }
+          repl: { pub: pub, slot: {{pipeline.Slot}}, owner: app }
+        redis:
+          conn: { host: 127.0.0.1, port: {{servers.Redis.Port}} }
+        flushWorkers: 3
+        retryPolicy: { initialBackoff: 20ms, maxBackoff: 200ms }
+        cluster: { enabled: true, seeds: [127.0.0.1], lanes: 32 }
+        tables:
+        {{tables.ReplaceLineEndings("\n")}}
+        """);
+
     public async ValueTask DisposeAsync()
     {
         await Lanes.DisposeAsync();

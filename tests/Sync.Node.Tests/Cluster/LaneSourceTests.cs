@@ -47,71 +47,7 @@ public sealed class LaneSourceTests(Servers servers)
         "update a set n = n * 2; update a set kind = 'last' where id = 20002",
     ];
 
-    SyncConfig Config(Pipeline pipeline, string extra = "") => Pipeline.Load($$"""
-        postgres:
-          conn: { host: 127.0.0.1, port: {{servers.Postgres.Port}}, database: {{pipeline.Database}}, user: postgres }
-          repl: { pub: pub, slot: {{pipeline.Slot}}, owner: app }
-        redis:
-          conn: { host: 127.0.0.1, port: {{servers.Redis.Port}} }
-        flushWorkers: 3
-        retryPolicy: { initialBackoff: 20ms, maxBackoff: 200ms }
-        cluster: { enabled: true, seeds: [127.0.0.1], lanes: 32 }
-        {{extra}}
-        tables:
-        {{tables.ReplaceLineEndings("\n")}}
-        """);
-
-    /// <summary>What a source runs with, from its start to its end.</summary>
-    sealed class Running : IAsyncDisposable
-    {
-        readonly CancellationTokenSource stop = new();
-
-        public Running(LaneNode node, long epoch)
-        {
-            (Node, Epoch) = (node, epoch);
-            var source = node.Sources.Create(epoch);
-            Lanes = new DirectLanes(node.Lanes, source, node.Parts.Config.Cluster.Lanes, 3);
-            Run = Task.Run(() => source.RunAsync(Lanes, stop.Token));
-        }
-
-        public LaneNode Node { get; }
-        public long Epoch { get; }
-        public DirectLanes Lanes { get; }
-        public Task Run { get; }
-
-        public static async Task<Running> StartAsync(LaneNode node) => new(node, await node.Sources.NextEpochAsync(default));
-
-        public async Task UntilAsync(Func<bool> condition, string expectation)
-        {
-            for (var deadline = DateTime.UtcNow.AddSeconds(30); !condition(); await Task.Delay(10))
-            {
-                if (Run.IsFaulted) await Run;
-                if (DateTime.UtcNow > deadline) throw new TimeoutException($"{expectation}; log:\n{string.Join('\n', Node.Log.Lines)}");
-            }
-        }
-
-        public async Task StopAsync()
-        {
-            await stop.CancelAsync();
-            await Run;
-            await Lanes.DisposeAsync();
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            await stop.CancelAsync();
-            try { await Run; }
-            catch (Exception) { /* The test has looked at it. */ }
-            await Lanes.DisposeAsync();
-        }
-    }
-
-    static async Task CaughtUpAsync(Pipeline pipeline, Running running)
-    {
-        var now = Lsn.Parse((string)(await pipeline.ScalarAsync("select pg_current_wal_insert_lsn()::text"))!);
-        await pipeline.SqlAsync("select pg_logical_emit_message(true, 'test', 'behind')");
-        await running.UntilAsync(() => Lsn.Parse(running.Node.Board.Status.Lsn.Applied) >= now, $"everything up to {now} should be applied");
-    }
+    SyncConfig Config(Pipeline pipeline) => LaneNode.Configure(servers, pipeline, tables);
 
     /// <summary>What a single host makes of the same statements.</summary>
     async Task<string[]> ExpectedAsync()
@@ -133,12 +69,12 @@ public sealed class LaneSourceTests(Servers servers)
         string[] expected = await ExpectedAsync();
         await using var pipeline = await Pipeline.PrepareAsync(servers, schema);
         await using var node = new LaneNode(Config(pipeline));
-        await using var running = await Running.StartAsync(node);
+        await using var running = await LaneReader.StartAsync(node);
         await running.UntilAsync(() => node.Board.Status.State == NodeState.Streaming, "it should stream");
         foreach (string sql in statements)
         {
             await pipeline.SqlAsync(sql);
-            await CaughtUpAsync(pipeline, running);
+            await running.CaughtUpAsync(pipeline);
         }
         (await pipeline.ContentAsync()).ShouldBe(expected);
         running.Lanes.Lost.ShouldBe(0);
@@ -157,13 +93,13 @@ public sealed class LaneSourceTests(Servers servers)
         using var loading = new CancellationTokenSource();
         long sum = 0;
         var nodes = new List<LaneNode>();
-        var runs = new List<Running>();
+        var runs = new List<LaneReader>();
         try
         {
             for (int round = 0; round < 4; round++)
             {
                 nodes.Add(new LaneNode(config));
-                runs.Add(await Running.StartAsync(nodes[^1]));
+                runs.Add(await LaneReader.StartAsync(nodes[^1]));
                 // The one before goes on with its lanes, but its session to the slot ends, as if it were cut off.
                 if (round > 0) await pipeline.SqlAsync($"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{pipeline.Database}' and pid <> pg_backend_pid()");
                 var current = runs[^1];
@@ -176,7 +112,7 @@ public sealed class LaneSourceTests(Servers servers)
                     if (i == 20) await pipeline.RedisAsync("CLIENT", "KILL", "TYPE", "normal");
                 }
             }
-            await CaughtUpAsync(pipeline, runs[^1]);
+            await runs[^1].CaughtUpAsync(pipeline);
             (await pipeline.GetAsync("c:total")).ShouldBe(sum.ToString(System.Globalization.CultureInfo.InvariantCulture));
             (await pipeline.KeysAsync()).Length.ShouldBe(4 * 40 * 50 + 1);
             runs[0].Run.IsFaulted.ShouldBeTrue("it was replaced");
@@ -193,18 +129,18 @@ public sealed class LaneSourceTests(Servers servers)
     {
         await using var pipeline = await Pipeline.PrepareAsync(servers, schema);
         await using var node = new LaneNode(Config(pipeline));
-        await using (var running = await Running.StartAsync(node))
+        await using (var running = await LaneReader.StartAsync(node))
         {
             await running.UntilAsync(() => node.Board.Status.State == NodeState.Streaming, "it should stream");
             await pipeline.SqlAsync(statements[0]);
-            await CaughtUpAsync(pipeline, running);
+            await running.CaughtUpAsync(pipeline);
             await pipeline.RedisAsync("FLUSHALL");
             await Should.ThrowAsync<RedisFencedException>(() => running.Run.WaitAsync(TimeSpan.FromSeconds(20)));
         }
-        await using var next = await Running.StartAsync(node);
+        await using var next = await LaneReader.StartAsync(node);
         await next.UntilAsync(() => node.Board.Status.State == NodeState.Streaming, "it should stream again");
         await pipeline.SqlAsync(statements[1]);
-        await CaughtUpAsync(pipeline, next);
+        await next.CaughtUpAsync(pipeline);
         (await pipeline.KeysAsync()).Count(key => key.StartsWith("a:", StringComparison.Ordinal)).ShouldBe(900);
         (await pipeline.GetAsync("b:7")).ShouldBe("v7");
     }

@@ -25,6 +25,9 @@ public static class ClusterWire
         Add<ReaderHello, ReaderHelloProto>("rh", LaneForms.Write, LaneForms.Read, ReaderHelloProto.Parser);
         Add<LaneDrain, LaneDrainProto>("ld", LaneForms.Write, LaneForms.Read, LaneDrainProto.Parser);
         Add<LaneDrained, LaneDrainedProto>("lx", LaneForms.Write, LaneForms.Read, LaneDrainedProto.Parser);
+        Add<RowState, RowStateProto>("rs", StateForms.Write, StateForms.Read, RowStateProto.Parser);
+        Add<ReaderOrder, ReaderOrderProto>("ro", StateForms.Write, StateForms.Read, ReaderOrderProto.Parser);
+        Add<ReaderAnswer, ReaderAnswerProto>("ra", StateForms.Write, StateForms.Read, ReaderAnswerProto.Parser);
         Add<LaneStatusRequest, LaneStatusRequestProto>("sq", ControlForms.Write, ControlForms.Read, LaneStatusRequestProto.Parser);
         Add<LaneStatus, LaneStatusProto>("sa", ControlForms.Write, ControlForms.Read, LaneStatusProto.Parser);
         Add<DeadLetterRetry, DeadLetterRetryProto>("dr", ControlForms.Write, ControlForms.Read, DeadLetterRetryProto.Parser);

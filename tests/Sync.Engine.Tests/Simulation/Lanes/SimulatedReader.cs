@@ -106,7 +106,7 @@ sealed class SimulatedReader
     {
         var position = new Position(Scenario.CommitOf(transaction), (2 * (ulong)row) + (ulong)part);
         int key = part == 0 ? change.Key : change.MovesTo, lane = laneOf[key];
-        if (!applied.Covers(lane, position)) Add(lane, position, key, change.Poison);
+        if (!applied.Covers(lane, position)) Add(lane, position, key, change);
         if (part == 0 && change.MovesTo >= 0)
         {
             part = 1;
@@ -119,10 +119,16 @@ sealed class SimulatedReader
         row++;
     }
 
-    void Add(int lane, Position position, int key, Poison poison)
+    void Add(int lane, Position position, int key, RowOfScenario change)
     {
         byte[] name = Scenario.NameOf(key);
-        if (poison == Poison.Unmappable) assembler.AddPoison(lane, position, name, 0, ChangeKind.Update, 0, "can't be expressed");
+        if (change.IsCompared)
+        {
+            HandOver(lane);
+            assembler.Add(lane, position, command, 1, name, 0, ChangeKind.Compare, 0);
+            HandOver(lane);
+        }
+        else if (change.Poison == Poison.Unmappable) assembler.AddPoison(lane, position, name, 0, ChangeKind.Update, 0, "can't be expressed");
         else if (assembler.Add(lane, position, command, 1, name, 0, ChangeKind.Update, 0)) HandOver(lane);
     }
 
