@@ -33,6 +33,7 @@ public class ClusterChangesTests
         Between(lost, View("a:1", 1, one, two)).ShouldBe(["node 1 is reached again"]);
         var replaced = View("a:2", 1, two) with { LanesKnown = false };
         Between(lost, replaced).ShouldBe(["node 1 is no member any more", "node 2 is to read"]);
-        Between(replaced, View("a:2", 2, two with { Lanes = [0, 1, 2, 3, 4, 5] })).ShouldBe(["reading begins anew, start 2", "lanes: node 2 6"]);
+        Between(replaced, replaced with { ReaderEpoch = 0 }).ShouldBeEmpty();
+        Between(replaced, View("a:2", 2, two with { Lanes = [0, 1, 2, 3, 4, 5] })).ShouldBe(["reading begins anew", "lanes: node 2 6"]);
     }
 }

@@ -123,9 +123,14 @@ static class ClusterHocon
 
     // How fast singletons and lanes find a new place; what lanes are like stands with them, in actorsync.hocon. The coordinator's state is kept by a majority of
     // nodes: more than that, as is the default, would have it wait for nodes that are about to leave or dead already. What a majority may miss when several nodes
-    // die at once is a lane with two owners, whom Redis tells apart.
+    // die at once is a lane with two owners, whom Redis tells apart. That state has no deltas to send.
     static string Tools(TimeSpan shutdownTimeout) =>
         $$"""
+        {{ReplicatorMailbox.DispatcherPath}} {
+          type = Dispatcher
+          throughput = 30
+          mailbox-type = "{{typeof(ReplicatorMailbox).AssemblyQualifiedName}}"
+        }
         akka.cluster.singleton {
           hand-over-retry-interval = 200 ms
           min-number-of-hand-over-retries = {{Math.Max(15, (int)(shutdownTimeout.TotalMilliseconds / 200))}}
@@ -145,6 +150,8 @@ static class ClusterHocon
           }
           distributed-data {
             majority-min-cap = 2
+            delta-crdt.enabled = off
+            use-dispatcher = "{{ReplicatorMailbox.DispatcherPath}}"
             durable.keys = []
             gossip-interval = 500 ms
             notify-subscribers-interval = 100 ms

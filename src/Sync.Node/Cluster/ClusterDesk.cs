@@ -29,7 +29,7 @@ sealed class ClusterDesk(SyncConfig config, ClusterSystem system, TimeProvider t
         var status = await asking;
         var here = status.Lanes.ToLookup(lane => lane.Node);
         return new ClusterView(
-            config.Cluster.Name, config.Postgres.Repl.Slot, picture.Self, picture.Leader, picture.Reader, status.ReaderEpoch, picture.Control,
+            config.Cluster.Name, config.Postgres.Repl.Slot, picture.Self, picture.Leader, picture.Reader, Epoch(status), picture.Control,
             [.. picture.Members.Select(m => new MemberView(
                 m.Address, m.Status, m.IsUnreachable, m.Roles, m.Address == picture.Reader, m.Lanes, here[m.Address].Sum(l => l.RowsWaiting),
                 here[m.Address].Sum(l => l.BytesWaiting), LagMs(here[m.Address]), here[m.Address].Count(l => l.CircuitOpen)))],
@@ -101,6 +101,9 @@ sealed class ClusterDesk(SyncConfig config, ClusterSystem system, TimeProvider t
             throw new SyncException(ExitCode.Usage, "The lanes of the cluster did not answer in time; ask again.", e);
         }
     }
+
+    /// <summary>A node that came after the reader had begun hears of it from the lanes.</summary>
+    static long Epoch(ClusterStatus status) => Math.Max(status.ReaderEpoch, status.Lanes.Select(lane => lane.Epoch).DefaultIfEmpty().Max());
 
     static double LagMs(IEnumerable<LaneStatus> lanes) => Math.Round(TimeSpan.FromTicks(lanes.Select(lane => lane.LagTicks).DefaultIfEmpty().Max()).TotalMilliseconds, 1);
 

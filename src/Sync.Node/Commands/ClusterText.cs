@@ -33,7 +33,7 @@ static class ClusterText
     {
         yield return Row("cluster", $"{view.Name}, slot {view.Slot}, as {view.Self} sees it");
         yield return Row("leader", view.Leader ?? "none: the nodes that can be reached don't agree");
-        yield return Row("reader", view.Reader is null ? "none: no member has the role" : $"{view.Reader}, start {view.ReaderEpoch}");
+        yield return Row("reader", view.Reader is null ? "none: no member has the role" : $"{view.Reader}, epoch {view.ReaderEpoch}");
         yield return Row("commands", $"{(view.Control is null ? "nowhere: there is no full member" : $"at {view.Control}")}{(view.Commands is null ? ", which does not answer" : "")}");
         string silent = view.SilentLanes.Count == 0 ? "" : $", no answer of {Ranges(view.SilentLanes)}";
         yield return Row("lanes", $"{view.Lanes}{(view.LanesKnown ? "" : ", on which nodes is not known now")}{silent}");

@@ -20,7 +20,7 @@ static class ClusterChanges
         }
         foreach (var gone in (before?.Members ?? []).Where(m => after.Members.All(now => now.Address != m.Address))) yield return $"{nameOf(gone.Address)} is no member any more";
         if (before?.Reader != after.Reader) yield return after.Reader is { } reader ? $"{nameOf(reader)} is to read" : "no node is to read";
-        if (before is not null && before.ReaderEpoch != after.ReaderEpoch) yield return $"reading begins anew, start {after.ReaderEpoch}";
+        if (before is { ReaderEpoch: > 0 } && before.ReaderEpoch < after.ReaderEpoch) yield return "reading begins anew";
         if (after.LanesKnown && Lanes(after, nameOf) is var lanes && (before is null || !before.LanesKnown || Lanes(before, nameOf) != lanes)) yield return $"lanes: {lanes}";
     }
 

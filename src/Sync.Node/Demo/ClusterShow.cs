@@ -18,7 +18,6 @@ sealed class ClusterShow(DemoStage stage, DemoOptions options)
     readonly DemoVerdict verdict = new(stage);
     readonly ClusterScreen screen = new();
     readonly LagProbe probe = new(stage);
-    readonly Dictionary<string, string> names = [];
     readonly long begin = Stopwatch.GetTimestamp();
     volatile ClusterView? view;
     long changes;
@@ -38,7 +37,7 @@ sealed class ClusterShow(DemoStage stage, DemoOptions options)
         var all = Task.WhenAny([story, .. beside]).Unwrap();
         try
         {
-            await screen.ShowAsync(all, () => screen.Picture(view, cluster.Nodes, NameOf, Caption()));
+            await screen.ShowAsync(all, () => screen.Picture(view, cluster.Nodes, cluster.NameOf, Caption()));
             await story;
         }
         finally
@@ -103,7 +102,7 @@ sealed class ClusterShow(DemoStage stage, DemoOptions options)
             for (; ; await Task.Delay(lookPause, stop))
             {
                 if (await cluster.LookAsync(stop) is not { } now) continue;
-                foreach (string what in ClusterChanges.Between(view, now, NameOf)) screen.Say(Now, what);
+                foreach (string what in ClusterChanges.Between(view, now, cluster.NameOf)) screen.Say(Now, what);
                 view = now;
             }
         }
@@ -127,16 +126,6 @@ sealed class ClusterShow(DemoStage stage, DemoOptions options)
     {
         var lags = probe.Take();
         screen.Say(Now, $"lag from commit to Redis {when}: p50 {LagMeter.Percentile(lags, 0.5):0.0} ms, p99 {LagMeter.Percentile(lags, 0.99):0.0} ms, longest {lags.DefaultIfEmpty().Max():0} ms");
-    }
-
-    /// <summary>The names of nodes that are dead by now are kept.</summary>
-    string NameOf(string address)
-    {
-        lock (names)
-        {
-            foreach (var node in cluster.Nodes) names[node.Address] = node.Name;
-            return names.GetValueOrDefault(address, address);
-        }
     }
 
     string Caption() => $"{Now.TotalSeconds:0} s, {changes:N0} changes; Redis is {probe.LagMs:0.0} ms behind";

@@ -25,6 +25,7 @@ sealed class DemoCluster : IDisposable
     readonly HttpClient http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(5) };
     readonly Lock gate = new();
     readonly List<DemoNode> nodes = [];
+    readonly Dictionary<string, string> names = [];
 
     DemoCluster(DemoStage stage, IReadOnlyList<int> seeds) => (this.stage, this.seeds) = (stage, seeds);
 
@@ -60,6 +61,12 @@ sealed class DemoCluster : IDisposable
         await stage.KillAsync(node.Process);
     }
 
+    /// <summary>What people call the node of an address, also before it is ready and after it died.</summary>
+    public string NameOf(string address)
+    {
+        lock (gate) return names.GetValueOrDefault(address, address);
+    }
+
     /// <summary>How the first node that answers sees the cluster; null when none does.</summary>
     public async Task<ClusterView?> LookAsync(CancellationToken ct)
     {
@@ -71,6 +78,8 @@ sealed class DemoCluster : IDisposable
     async Task<DemoNode> StartNodeAsync(int number, int port, CancellationToken ct)
     {
         int httpPort = PrivateServers.FreePorts(1)[0];
+        string address = $"127.0.0.1:{port}";
+        lock (gate) names[address] = $"node {number}";
         var settings = new Dictionary<string, string>
         {
             ["ACTORSYNC_CLUSTER_ENABLED"] = "true",
@@ -79,7 +88,7 @@ sealed class DemoCluster : IDisposable
             ["ACTORSYNC_PETABRIDGE_ENABLED"] = "false",
         };
         var process = await stage.StartNodeAsync($"node{number}", httpPort, settings, ct);
-        var node = new DemoNode(number, $"127.0.0.1:{port}", $"http://127.0.0.1:{httpPort}", process);
+        var node = new DemoNode(number, address, $"http://127.0.0.1:{httpPort}", process);
         lock (gate) nodes.Add(node);
         return node;
     }

@@ -6,7 +6,7 @@ namespace Sync.Node.Http;
 /// <param name="Self">The node that answers, as host and port of the cluster.</param>
 /// <param name="Leader">Who decides about members; null when the nodes that can be reached don't agree.</param>
 /// <param name="Reader">Who holds the slot, or takes it now; null without a node that may.</param>
-/// <param name="ReaderEpoch">The latest start of a reader that this node heard of; 0 for none.</param>
+/// <param name="ReaderEpoch">The latest start of a reader that this node or a lane heard of; 0 for none.</param>
 /// <param name="Control">Where operators' commands are carried out.</param>
 /// <param name="Members">All nodes, the longest there first.</param>
 /// <param name="LanesKnown">Whether the nodes said in time which lanes they have; false while the lanes have no coordinator.</param>

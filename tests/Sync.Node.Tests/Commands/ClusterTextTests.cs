@@ -24,10 +24,10 @@ public sealed class ClusterTextTests
         ended.Out.ShouldBe("""
             cluster       actorsync, slot shop, as node1:7719 sees it
             leader        node1:7719
-            reader        node2:7719, start 4
+            reader        node2:7719, epoch 4
             commands      at node1:7719
             lanes         256, no answer of 3-4, 9
-            waiting       12 rows, 1.0 KiB, lag 3.5 ms
+            waiting       12 rows, 1.0 kB, lag 3.5 ms
             refused       Redis keeps refusing 1 lane
             dead letters  5 of 2 keys
             lease         node1:7719, 17 s left
