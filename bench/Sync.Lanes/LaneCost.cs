@@ -107,6 +107,8 @@ static class LaneCost
     {
         public int Count => lanes;
 
+        public void Begun() { }
+
         public ValueTask SendAsync(int lane, Batch batch, CancellationToken cancellationToken)
         {
             GC.KeepAlive(batch.ToRows());

@@ -15,12 +15,15 @@ using Sync.Engine.Batching;
 
 namespace Sync.Actors;
 
-/// <summary>Names the shard region of lanes, or its proxy, in the registry.</summary>
+/// <summary>Names the shard region of lanes in the registry, or on a node that carries none its proxy.</summary>
 public sealed class LaneRegion;
+
+/// <summary>Names the way to lanes that a reader takes: a proxy of the region, which is there still when the lanes of a node that leaves have moved.</summary>
+public sealed class LaneProxy;
 
 /// <summary>
 /// Registers the actors of ActorSync. A node calls <see cref="AddActorSync"/> first, then <see cref="AddActorSyncWriter"/> and <see cref="AddActorSyncReader"/>
-/// for the roles it has; a reader that is no writer gets a proxy of the lanes.
+/// for the roles it has.
 /// </summary>
 public static class ActorSyncActors
 {
@@ -41,7 +44,8 @@ public static class ActorSyncActors
         .AddHocon(ReadConfiguration(), HoconAddMode.Append)
         .WithActors((system, registry) =>
         {
-            Func<IActorRef?> region = () => registry.TryGet<LaneRegion>(out var known) ? known : null;
+            // The proxy is there for longer, on a node that leaves.
+            Func<IActorRef?> region = () => registry.TryGet<LaneProxy>(out var proxy) ? proxy : registry.TryGet<LaneRegion>(out var known) ? known : null;
             registry.Register<StatusActor>(system.ActorOf(Props.Create(() => new StatusActor(node, status, region)), StatusActor.Name));
             registry.Register<DeadLetterActor>(system.ActorOf(Props.Create(() => new DeadLetterActor(region, deadLetters)), DeadLetterActor.Name));
         });
@@ -57,8 +61,17 @@ public static class ActorSyncActors
         });
 
     /// <summary>A node that carries lanes and writes to Redis.</summary>
+    /// <param name="builder">Of the node.</param>
+    /// <param name="node">The name of the node, for people.</param>
+    /// <param name="store">Who owns a lane.</param>
+    /// <param name="writers">Makes writers.</param>
+    /// <param name="fate">Told of what a user has to mend.</param>
+    /// <param name="lanes">How lanes work.</param>
+    /// <param name="options">How writers work.</param>
+    /// <param name="repeated">Told how many rows came to a lane though Redis has them.</param>
     public static AkkaConfigurationBuilder AddActorSyncWriter(
-        this AkkaConfigurationBuilder builder, string node, ILaneStore store, ILaneWriterFactory writers, INodeFate fate, LaneOptions lanes, WriterOptions options) => builder
+        this AkkaConfigurationBuilder builder, string node, ILaneStore store, ILaneWriterFactory writers, INodeFate fate, LaneOptions lanes, WriterOptions options,
+        Action<int>? repeated = null) => builder
         .WithActors((system, registry) =>
             registry.Register<RedisWriterPool>(system.ActorOf(Props.Create(() => new RedisWriterPool(writers, options, fate, TimeProvider.System)), "actorsync-writers")))
         .WithShardRegion<LaneRegion>(
@@ -66,7 +79,10 @@ public static class ActorSyncActors
             (_, registry) =>
             {
                 var context = new LaneContext(
-                    store, registry.Get<RedisWriterPool>(), registry.Get<StatusActor>(), new BatchPool(4 * lanes.Lanes), lanes, fate, node, TimeProvider.System);
+                    store, registry.Get<RedisWriterPool>(), registry.Get<StatusActor>(), new BatchPool(4 * lanes.Lanes), lanes, fate, node, TimeProvider.System)
+                {
+                    Repeated = repeated ?? (_ => { }),
+                };
                 return entity => LaneProps(entity, context);
             },
             new LaneExtractor(lanes.Lanes),
@@ -89,11 +105,12 @@ public static class ActorSyncActors
     public static AkkaConfigurationBuilder AddActorSyncReader(
         this AkkaConfigurationBuilder builder, string node, bool isWriter, ILaneSourceFactory sources, INodeFate fate, ReaderOptions options)
     {
-        if (!isWriter) builder.WithShardRegionProxy<LaneRegion>(LaneExtractor.Region, WriterRole, new LaneExtractor(options.Lanes));
+        builder.WithShardRegionProxy<LaneProxy>(LaneExtractor.Region, WriterRole, new LaneExtractor(options.Lanes));
+        if (!isWriter) builder.WithActors((_, registry) => registry.Register<LaneRegion>(registry.Get<LaneProxy>()));
         return builder.WithSingleton<ReplicationReaderActor>(
             "actorsync-reader",
             (system, registry, _) => Props.Create(() => new ReplicationReaderActor(
-                sources, registry.Get<LaneRegion>(), options, fate, TimeProvider.System, (self, epoch) => Greet(system, self, new ReaderHello(epoch, node)))),
+                sources, registry.Get<LaneProxy>(), options, fate, TimeProvider.System, (self, epoch) => Greet(system, self, new ReaderHello(epoch, node)))),
             new ClusterSingletonOptions { Role = ReaderRole, TerminationMessage = StopReader.Instance });
     }
 

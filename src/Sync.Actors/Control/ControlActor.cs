@@ -107,7 +107,7 @@ public sealed class ControlActor : UntypedPersistentActor
     void Complete(Ended ended)
     {
         running.Remove(ended.Id);
-        PersistOne(new OperatorCommandCompleted(ended.Id, ended.Result.Succeeded, ended.Result.Message, NowTicks));
+        PersistOne(new OperatorCommandCompleted(ended.Id, ended.Result.Succeeded, ended.Result.Message, NowTicks, ended.Result.Letters));
     }
 
     void PersistOne(IControlEvent happened) => Persist(happened, persisted =>

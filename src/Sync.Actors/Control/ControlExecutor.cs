@@ -62,8 +62,16 @@ public sealed class ControlExecutor : IControlExecutor
     internal static ControlResult ResultOf(DeadLetterAction action, DeadLettersHandled handled)
     {
         string did = $"{handled.Handled} {(action == DeadLetterAction.Retry ? "applied" : "dropped")}, {handled.Left} left";
-        if (handled.Silent.Count > 0) return new ControlResult(false, $"{did}; no answer of {(handled.Silent.Count == 1 ? "lane" : "lanes")} {string.Join(", ", handled.Silent)}.");
+        var letters = new DeadLetterCount(handled.Handled, handled.Left, handled.Silent.Count);
+        if (letters.Silent > 0) return new ControlResult(false, $"{did}; no answer of {Lanes(handled.Silent)}, which may be moving: ask again.", letters);
         string errors = string.Join("; ", handled.Answers.Where(a => a.Outcome != DeadLetterOutcome.Done).Select(a => a.Error).Distinct());
-        return errors.Length == 0 ? new ControlResult(true, $"{did}.") : new ControlResult(false, $"{did}: {errors}");
+        return errors.Length == 0 ? new ControlResult(true, $"{did}.", letters) : new ControlResult(false, $"{did}: {errors}.", letters);
     }
+
+    static string Lanes(IReadOnlyList<int> silent) => silent.Count switch
+    {
+        1 => $"lane {silent[0]}",
+        <= 8 => $"lanes {string.Join(", ", silent)}",
+        _ => $"{silent.Count} lanes",
+    };
 }

@@ -70,17 +70,26 @@ sealed record ControlState
 
     /// <summary>
     /// What may be begun now, in order. Two that are about the same thing come one after the other: a drop must not overtake a retry that was accepted before it.
+    /// A decision without a key is about all of them.
     /// </summary>
     /// <param name="running">Those that were begun and have not ended.</param>
     public IEnumerable<ControlOrder> Startable(IReadOnlySet<string> running)
     {
+        const string Keys = "key";
         var busy = new HashSet<(string, string)>();
+        bool isAnyKeyBusy = false, areAllKeysBusy = false;
         foreach (var outcome in Outcomes)
         {
             if (outcome.Stage != OperatorStage.UnderWay) continue;
             var decision = Decisions.GetValueOrDefault(outcome.Id);
-            var subject = decision is null ? (outcome.Command, outcome.Argument) : ("key", outcome.Argument);
-            if (busy.Add(subject) && !running.Contains(outcome.Id)) yield return new ControlOrder(outcome, decision);
+            bool isFree = busy.Add(decision is null ? (outcome.Command, outcome.Argument) : (Keys, outcome.Argument));
+            if (decision is not null)
+            {
+                isFree &= !areAllKeysBusy && !(decision.Key.IsEmpty && isAnyKeyBusy);
+                isAnyKeyBusy = true;
+                areAllKeysBusy |= decision.Key.IsEmpty;
+            }
+            if (isFree && !running.Contains(outcome.Id)) yield return new ControlOrder(outcome, decision);
         }
     }
 
@@ -104,7 +113,7 @@ sealed record ControlState
     {
         int index = Outcomes.FindIndex(o => o.Id == end.Id);
         if (index < 0) return this;
-        var ended = Outcomes[index] with { Stage = end.Succeeded ? OperatorStage.Done : OperatorStage.Failed, Message = end.Message, EndedTicks = end.AtTicks };
+        var ended = Outcomes[index] with { Stage = end.Succeeded ? OperatorStage.Done : OperatorStage.Failed, Message = end.Message, EndedTicks = end.AtTicks, Letters = end.Letters };
         var outcomes = Outcomes.SetItem(index, ended);
         if (outcomes.Count(o => o.Stage != OperatorStage.UnderWay) > MostEnded) outcomes = outcomes.RemoveAt(outcomes.FindIndex(o => o.Stage != OperatorStage.UnderWay));
         return this with { Outcomes = outcomes, Decisions = Decisions.Remove(end.Id) };

@@ -9,7 +9,8 @@ public sealed record ControlOrder(OperatorOutcome Outcome, DeadLetterDecision? D
 
 /// <param name="Succeeded">Whether it did what it should.</param>
 /// <param name="Message">For people.</param>
-public sealed record ControlResult(bool Succeeded, string Message);
+/// <param name="Letters">What became of dead letters, if it was about them.</param>
+public sealed record ControlResult(bool Succeeded, string Message, DeadLetterCount Letters = default);
 
 /// <summary>Carries commands out.</summary>
 public interface IControlExecutor

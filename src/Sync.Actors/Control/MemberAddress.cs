@@ -12,7 +12,11 @@ static class MemberAddress
     /// <summary>The same for the owner of a lease, whom Akka.NET calls <c>system@host:port</c>.</summary>
     public static string OfOwner(string owner) => owner[(owner.IndexOf('@') + 1)..];
 
-    /// <summary>The member that somebody named, with or without protocol; null when there is none.</summary>
-    public static Address? Find(ClusterEvent.CurrentClusterState state, string named) =>
-        state.Members.FirstOrDefault(m => Of(m.Address) == named || m.Address.ToString() == named)?.Address;
+    /// <summary>The member that somebody named, with or without protocol, or by its host alone if no other has it; null when there is none.</summary>
+    public static Address? Find(ClusterEvent.CurrentClusterState state, string named)
+    {
+        if (state.Members.FirstOrDefault(m => Of(m.Address) == named || m.Address.ToString() == named) is { } member) return member.Address;
+        var ofHost = state.Members.Where(m => m.Address.Host == named).Take(2).ToList();
+        return ofHost.Count == 1 ? ofHost[0].Address : null;
+    }
 }

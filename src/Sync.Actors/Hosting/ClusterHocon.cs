@@ -66,7 +66,8 @@ static class ClusterHocon
     static string Cluster(ClusterOptions options, ClusterHostSettings settings) =>
         $$"""
         akka.cluster {
-          seed-nodes = [{{string.Join(", ", settings.Seeds.Select(s => Text(Address(options, s))))}}]
+          seed-nodes = [{{string.Join(", ", Seeds(options, settings).Select(s => Text(Address(options, s))))}}]
+          shutdown-after-unsuccessful-join-seed-nodes = {{(settings.OnlyJoins ? "20 s" : "off")}}
           roles = [{{string.Join(", ", RoleNames(options.Roles))}}]
           min-nr-of-members = 1
           seed-node-timeout = 2 s
@@ -85,6 +86,9 @@ static class ClusterHocon
           }
         }
         """;
+
+    // Only a node that is the first of its own list begins a cluster.
+    static IEnumerable<HostPort> Seeds(ClusterOptions options, ClusterHostSettings settings) => settings.OnlyJoins ? settings.Seeds.Where(s => s != options.Address) : settings.Seeds;
 
     // With a lease all nodes of a part wait for what their first one hears, which takes as long as a lease that died with its holder.
     static string Downing(ClusterOptions options, ClusterHostSettings settings)
@@ -148,17 +152,19 @@ static class ClusterHocon
         }
         """;
 
-    // The phases one after the other stay below the whole time. Lanes drain in the longest of them, before the node leaves; the reader is handed over while it exits.
+    // The phases one after the other stay below the whole time. In the longest of them, ahead of Akka's own, the host moves lanes and reader away; what it did not get done is left to the others.
+    // A region gives its lanes up by itself one second before the end of its phase, whoever asked it to go.
     static string Shutdown(TimeSpan whole) =>
         $$"""
         akka.coordinated-shutdown {
           run-by-clr-shutdown-hook = off
           exit-clr = off
-          default-phase-timeout = {{Time(whole * 0.02)}}
+          default-phase-timeout = {{Time(whole * 0.01)}}
           phases {
-            cluster-sharding-shutdown-region.timeout = {{Time(whole * 0.40)}}
-            cluster-leave.timeout = {{Time(whole * 0.10)}}
-            cluster-exiting.timeout = {{Time(whole * 0.20)}}
+            before-cluster-shutdown.timeout = {{Time(whole * 0.30)}}
+            cluster-sharding-shutdown-region.timeout = {{Time(whole * 0.30)}}
+            cluster-leave.timeout = {{Time(whole * 0.05)}}
+            cluster-exiting.timeout = {{Time(whole * 0.10)}}
             cluster-exiting-done.timeout = {{Time(whole * 0.05)}}
             actor-system-terminate.timeout = {{Time(whole * 0.10)}}
           }

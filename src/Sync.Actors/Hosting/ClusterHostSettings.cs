@@ -9,6 +9,12 @@ public sealed record ClusterHostSettings
     /// <summary>The addresses behind <see cref="ClusterOptions.Seeds"/>, from <see cref="SeedResolver"/>; one or more.</summary>
     public required IReadOnlyList<HostPort> Seeds { get; init; }
 
+    /// <summary>
+    /// Whether a cluster is known to be at work: then this node joins it and begins none, even if it is the first seed. When it finds none it ends with
+    /// <see cref="Sync.Contracts.ExitCode.ClusterDowned"/>, so that it is looked again.
+    /// </summary>
+    public bool OnlyJoins { get; init; }
+
     /// <summary>Of the slot that the nodes share: clusters of one name on one PostgreSQL have leases of their own by it.</summary>
     public required string Slot { get; init; }
 

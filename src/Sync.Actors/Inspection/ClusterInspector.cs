@@ -49,6 +49,17 @@ public sealed class ClusterInspector
             Oldest(state, role: null), members, places is not null, lease, leaseError);
     }
 
+    /// <summary>The members, as host and port, the longest there first.</summary>
+    public IReadOnlyList<string> Members => [.. cluster.State.Members.OrderBy(m => m, Member.AgeOrdering).Select(m => MemberAddress.Of(m.Address))];
+
+    /// <summary>Where commands are carried out, as host and port; null before there is a full member.</summary>
+    public string? Control => Oldest(cluster.State, role: null);
+
+    /// <summary>The member that somebody names, as host and port.</summary>
+    /// <param name="named">Host and port, the whole address, or a host that only one member has.</param>
+    /// <returns>Null when there is none.</returns>
+    public string? Find(string named) => MemberAddress.Find(cluster.State, named) is { } found ? MemberAddress.Of(found) : null;
+
     /// <summary>Asks a member to leave: it drains its lanes, hands over, and ends.</summary>
     /// <param name="address">Host and port.</param>
     /// <returns>Whether there is such a member.</returns>

@@ -22,10 +22,10 @@ public interface IPetabridgeText
     /// <summary>Which node has which lanes.</summary>
     Task<IReadOnlyList<string>> LanesAsync(CancellationToken cancellationToken);
 
-    /// <summary>Which writers Redis refuses for longer than normal.</summary>
+    /// <summary>Which lanes Redis refuses for longer than normal.</summary>
     Task<IReadOnlyList<string>> CircuitsAsync(CancellationToken cancellationToken);
 
-    /// <summary>How many changes are parked, per table.</summary>
+    /// <summary>How many changes are parked, and in which lanes.</summary>
     Task<IReadOnlyList<string>> DeadLettersAsync(CancellationToken cancellationToken);
 }
 
@@ -73,8 +73,8 @@ sealed class ActorSyncPalette : CommandPaletteHandler
 {
     public static readonly CommandDefinition Lag = Define("lag", "How far behind Redis is.");
     public static readonly CommandDefinition Lanes = Define("lanes", "Which node has which lanes.");
-    public static readonly CommandDefinition Circuits = Define("circuits", "Which writers Redis refuses for longer than normal.");
-    public static readonly CommandDefinition DeadLetters = Define("dlq", "How many changes are parked, per table.");
+    public static readonly CommandDefinition Circuits = Define("circuits", "Which lanes Redis refuses for longer than normal.");
+    public static readonly CommandDefinition DeadLetters = Define("deadletters", "How many changes are parked, and in which lanes.");
 
     public static readonly CommandPalette Palette = new("actorsync", new[] { Lag, Lanes, Circuits, DeadLetters });
 

@@ -112,7 +112,7 @@ public sealed class LaneActor(int lane, LaneContext context) : UntypedActor, IWi
     {
         if (taken.Attempt != attempt || hasEnded) return;
         failures = 0;
-        stay = new LaneStay(lane, taken.Takeover, context.Options, context.Pool, idleSweeps, Context);
+        stay = new LaneStay(lane, taken.Takeover, context, idleSweeps, Context);
         stay.CountParked();
         if (!reader.IsNobody() && readerEpoch > 0)
         {
@@ -277,6 +277,7 @@ public sealed class LaneActor(int lane, LaneContext context) : UntypedActor, IWi
         long oldest = stay?.OldestCommitTicks ?? 0, now = context.Time.GetUtcNow().UtcTicks;
         return new LaneStatus(
             lane, request, context.Node, readerEpoch, stay?.Claim ?? 0, oldest == 0 ? 0 : Math.Max(0, now - oldest), stay?.Rows ?? 0,
-            (stay?.Bytes ?? 0) + earlyBytes, stay?.Keys.UnderWay ?? 0, isCircuitOpen || failures > 0, stay?.ParkedCount ?? 0);
+            (stay?.Bytes ?? 0) + earlyBytes, stay?.Keys.UnderWay ?? 0, isCircuitOpen || failures > 0, stay?.ParkedCount ?? 0,
+            stay?.Receiver.Position ?? default);
     }
 }

@@ -14,7 +14,11 @@ namespace Sync.Actors.Lanes;
 /// <param name="Node">The name of the node, for people.</param>
 /// <param name="Time">The clock.</param>
 public sealed record LaneContext(
-    ILaneStore Store, IActorRef Writers, IActorRef Status, BatchPool Pool, LaneOptions Options, INodeFate Fate, string Node, TimeProvider Time);
+    ILaneStore Store, IActorRef Writers, IActorRef Status, BatchPool Pool, LaneOptions Options, INodeFate Fate, string Node, TimeProvider Time)
+{
+    /// <summary>Told how many rows came though Redis has them. Safe for use by several lanes at once.</summary>
+    public Action<int> Repeated { get; init; } = _ => { };
+}
 
 /// <summary>Shard to lane, when the shard moves elsewhere or the node leaves: drain, give the lane up, end. Stays within the process.</summary>
 public sealed record HandOffLane

@@ -18,10 +18,12 @@ sealed class LaneStay
     readonly LaneRounds rounds;
     readonly Queue<long> commitTicks = new();
     readonly int lane;
+    readonly Action<int> repeated;
 
-    public LaneStay(int lane, LaneTakeover takeover, LaneOptions options, BatchPool pool, int idleSweeps, IActorContext context)
+    public LaneStay(int lane, LaneTakeover takeover, LaneContext node, int idleSweeps, IActorContext context)
     {
-        (this.lane, this.pool) = (lane, pool);
+        (this.lane, pool, repeated) = (lane, node.Pool, node.Repeated);
+        var options = node.Options;
         Claim = takeover.Claim;
         rounds = new LaneRounds(options.Flight);
         Receiver = new LaneReceiver(lane, takeover.Claim, takeover.Position, options.Credit, options.AnswerPause);
@@ -53,6 +55,7 @@ sealed class LaneStay
     public IClusterMessage? Receive(LaneBatch message, DateTimeOffset now)
     {
         var receipt = Receiver.Receive(message, now);
+        if (receipt.Skip > 0 || receipt.Verdict == LaneVerdict.Duplicate) Count(message);
         if (receipt.Verdict == LaneVerdict.Taken && receipt.Skip < message.Rows.Count)
         {
             var batch = pool.Rent();
@@ -61,6 +64,13 @@ sealed class LaneStay
             Keys.Add(batch, rounds.Add(batch));
         }
         return receipt.Answer;
+    }
+
+    /// <summary>Rows that come again while they are still here cost a message; those that Redis has cost what the lane before has done as well.</summary>
+    void Count(LaneBatch message)
+    {
+        int inRedis = message.Rows.CountThrough(Receiver.Position);
+        if (inRedis > 0) repeated(inRedis);
     }
 
     /// <summary>The next flight; null when there is none, one is under way, or keys have yet to offer.</summary>

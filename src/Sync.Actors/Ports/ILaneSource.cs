@@ -21,6 +21,12 @@ public interface ILanes
     /// <summary>How many lanes there are.</summary>
     int Count { get; }
 
+    /// <summary>
+    /// The slot is this reader's, and Redis knows it: whoever read before is replaced. Called before the first batch. A reader that still waits for the slot says
+    /// nothing, because the lanes would take nothing more of the one that has it.
+    /// </summary>
+    void Begun();
+
     /// <summary>Hands a batch over; waits while the lane, or all lanes together, have no credit. Its rows are copied before the call returns, so the batch may be used anew then, even before the wait is over.</summary>
     /// <exception cref="OperationCanceledException">The reader has ended; nothing that was not confirmed will be.</exception>
     ValueTask SendAsync(int lane, Batch batch, CancellationToken cancellationToken);

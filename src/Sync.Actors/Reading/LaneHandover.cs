@@ -29,6 +29,8 @@ sealed class LaneHandover(int lanes, long aheadBytes, IActorRef wake) : ILanes
 
     public int Count => lanes;
 
+    public void Begun() => wake.Tell(SourceBegan.Instance);
+
     public ValueTask SendAsync(int lane, Batch batch, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)lane, (uint)lanes);
@@ -102,6 +104,12 @@ sealed class LaneHandover(int lanes, long aheadBytes, IActorRef wake) : ILanes
     }
 
     static TaskCompletionSource NewWait() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+}
+
+/// <summary>Source to reader: it has the slot.</summary>
+sealed record SourceBegan
+{
+    public static readonly SourceBegan Instance = new();
 }
 
 /// <summary>Source to reader: something lies in the hand-over.</summary>

@@ -11,7 +11,7 @@ namespace Sync.Actors.Reading;
 /// The reader of the slot: one in the cluster, a singleton. Owns a <see cref="ReaderSession"/>: a sender for each lane, and the source that reads the slot on a
 /// task of its own and is held back by the credit of the lanes.
 /// <list type="number">
-/// <item>It starts by taking a number that is greater than that of every reader before it, its epoch.</item>
+/// <item>It starts by taking a number that is greater than that of every reader before it, its epoch. The lanes are told of it when the source has the slot.</item>
 /// <item>Batches go to the shard region of lanes; the lanes answer here. What they acknowledge is reported to the source, which confirms it.</item>
 /// <item>When a lane knows of a later reader, this one was replaced while it did not notice: it drops all it has. When its source ends without being asked,
 /// likewise. It starts again after a pause, with a new epoch; the source waits for the slot for as long as another has it.</item>
@@ -73,6 +73,7 @@ public sealed class ReplicationReaderActor : UntypedActor, IWithTimers
         switch (message)
         {
             case LaneAck or LaneResume or LaneDrained: Answered((IClusterMessage)message); break;
+            case SourceBegan: Begun(); break;
             case RowsHanded: session?.TakeUp(time.GetUtcNow()); break;
             case Look: session?.Look(time.GetUtcNow()); break;
             case Start: Begin(); break;
@@ -102,8 +103,13 @@ public sealed class ReplicationReaderActor : UntypedActor, IWithTimers
         log.Info("The reader starts with epoch {0}.", epoch);
         isReplaced = false;
         session = new ReaderSession(epoch, sources.Create(epoch), options, region, Self);
-        greet(Self, epoch);
         session.RunAsync().PipeTo(Self, Self, () => new SourceEnded(epoch, null), cause => new SourceEnded(epoch, cause));
+    }
+
+    void Begun()
+    {
+        // Of a source that has ended meanwhile it would be a number too high, which its successor is not above.
+        if (session is not null && !isReplaced) greet(Self, session.Epoch);
     }
 
     void Answered(IClusterMessage answer)

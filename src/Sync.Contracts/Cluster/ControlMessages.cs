@@ -32,8 +32,10 @@ public enum OperatorStage
 /// <param name="Stage">How far it is.</param>
 /// <param name="Message">How it ended, for people; empty while it is under way.</param>
 /// <param name="EndedTicks">When it ended, in UTC ticks; 0 while it is under way.</param>
+/// <param name="Letters">What became of dead letters, if it was about them.</param>
 public sealed record OperatorOutcome(
-    string Id, string Command, string Argument, string By, long AcceptedTicks, OperatorStage Stage, string Message, long EndedTicks) : IClusterMessage;
+    string Id, string Command, string Argument, string By, long AcceptedTicks, OperatorStage Stage, string Message, long EndedTicks,
+    DeadLetterCount Letters = default) : IClusterMessage;
 
 /// <summary>To the control actor: which commands do you know?</summary>
 /// <param name="Request">Comes back with the answer.</param>

@@ -43,6 +43,36 @@ public sealed record LaneRows(ReadOnlyMemory<byte> Body, ReadOnlyMemory<byte> Ke
         return count;
     }
 
+    /// <summary>Whether rows that follow these may be in one with them: all are of a copy, or none is, and all are compared, or none is.</summary>
+    public bool GoWith(LaneRows others)
+    {
+        ref readonly var own = ref Rows.Span[0];
+        ref readonly var other = ref others.Rows.Span[0];
+        return own.Position == Position.None == (other.Position == Position.None) && own.Kind == ChangeKind.Compare == (other.Kind == ChangeKind.Compare);
+    }
+
+    /// <summary>The rows of several, in order: one copy of their bytes, none when it is one only.</summary>
+    /// <param name="parts">One or more, each with a row or more.</param>
+    public static LaneRows Join(IReadOnlyList<LaneRows> parts)
+    {
+        if (parts.Count == 1) return parts[0];
+        int bodyBytes = 0, keyBytes = 0, count = 0;
+        foreach (var part in parts) (bodyBytes, keyBytes, count) = (bodyBytes + part.Body.Length, keyBytes + part.Keys.Length, count + part.Count);
+        byte[] body = GC.AllocateUninitializedArray<byte>(bodyBytes), keys = GC.AllocateUninitializedArray<byte>(keyBytes);
+        var rows = GC.AllocateUninitializedArray<LaneRow>(count);
+        List<LaneRowError>? errors = null;
+        int bodyAt = 0, keysAt = 0, rowsAt = 0;
+        foreach (var part in parts)
+        {
+            part.Body.Span.CopyTo(body.AsSpan(bodyAt));
+            part.Keys.Span.CopyTo(keys.AsSpan(keysAt));
+            part.Rows.Span.CopyTo(rows.AsSpan(rowsAt));
+            foreach (var error in part.Errors) (errors ??= []).Add(error with { Row = rowsAt + error.Row });
+            (bodyAt, keysAt, rowsAt) = (bodyAt + part.Body.Length, keysAt + part.Keys.Length, rowsAt + part.Count);
+        }
+        return new LaneRows(body, keys, rows, errors is null ? [] : errors);
+    }
+
     /// <summary>A run of the rows. The blocks are shared, not copied.</summary>
     public LaneRows Slice(int from, int count)
     {

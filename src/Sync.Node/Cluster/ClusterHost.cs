@@ -1,9 +1,6 @@
-using Akka.Actor;
-using Sync.Actors.DeadLetters;
 using Sync.Actors.Hosting;
 using Sync.Actors.Inspection;
 using Sync.Actors.Ports;
-using Sync.Actors.Status;
 using Sync.Contracts;
 using Sync.Contracts.Cluster;
 using Sync.Contracts.Configuration;
@@ -12,19 +9,11 @@ using Sync.Node.Http;
 using Sync.Node.Resync;
 using Sync.Postgres.Connections;
 using Sync.Postgres.Leases;
+using Sync.Postgres.Slots;
 using Sync.Redis.Errors;
 using Sync.Redis.Sink;
 
 namespace Sync.Node.Cluster;
-
-/// <param name="Picture">Members, who reads, which node has which lanes.</param>
-/// <param name="RowsWaiting">Rows with lanes that are not in Redis yet.</param>
-/// <param name="BytesWaiting">Bytes of these rows.</param>
-/// <param name="LagMs">Age of the oldest of them, in milliseconds.</param>
-/// <param name="CircuitsOpen">Lanes that Redis refuses.</param>
-/// <param name="ParkedKeys">Ordering keys with dead letters.</param>
-/// <param name="Silent">Lanes that did not tell in time.</param>
-public sealed record ClusterReport(ClusterPicture Picture, long RowsWaiting, long BytesWaiting, double LagMs, int CircuitsOpen, int ParkedKeys, IReadOnlyList<int> Silent);
 
 /// <summary>
 /// A node of a cluster. It owns the life of its process:
@@ -37,7 +26,7 @@ public sealed record ClusterReport(ClusterPicture Picture, long RowsWaiting, lon
 /// </summary>
 public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDisposable
 {
-    static readonly TimeSpan recountEvery = TimeSpan.FromSeconds(5), patience = TimeSpan.FromSeconds(5), longestOrder = TimeSpan.FromMinutes(1);
+    static readonly TimeSpan recountEvery = TimeSpan.FromSeconds(5);
 
     readonly SyncConfig config;
     readonly ILogger logger;
@@ -93,19 +82,25 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         try
         {
             await CheckRedisAsync(stop);
-            await FixLanesAsync(stop);
+            bool isAtWork = await IsAtWorkAsync(stop);
             await using var leases = new LeaseStore(new PostgresConnector(config.Postgres.Conn));
             bool needsLease = config.Cluster.EffectiveDowning == DowningStrategy.LeaseMajority;
+            var seeds = await SeedResolver.ResolveAsync(config.Cluster.Seeds, stop);
             var settings = new ClusterHostSettings
             {
-                Seeds = await SeedResolver.ResolveAsync(config.Cluster.Seeds, stop),
+                Seeds = seeds,
+                // One that knows of no other node has nobody to join.
+                OnlyJoins = isAtWork && seeds.Any(seed => seed != config.Cluster.Address),
                 Slot = config.Postgres.Repl.Slot,
                 ShutdownTimeout = config.ShutdownTimeout,
                 Leases = needsLease ? leases : null,
             };
-            await using var system = await ClusterSystem.StartAsync(config, settings, lanes, sources, new ReaderDesk(board), this, logger, stop);
+            await using var system = await ClusterSystem.StartAsync(
+                config, settings, lanes, sources, new ReaderDesk(board), this, new PetabridgeText(Desk, () => board.Status.DeadLetters), logger, stop);
+            new ClusterLeaving(system.System, system.Lanes, system.Status, sources, config.ShutdownTimeout).Register();
             cluster = system;
             logger.LogInformation("node {Node} of cluster {Cluster}, incarnation {Incarnation}, {Lanes} lanes", config.Cluster.Address, config.Cluster.Name, lanes.Incarnation, config.Cluster.Lanes);
+            if (config.Petabridge.Enabled && !PetabridgeHosting.IsBuiltIn) logger.LogInformation("this build has no Petabridge.Cmd, so pbm finds nobody at port {Port}", config.Petabridge.Port);
             await LiveAsync(system, stop);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -129,8 +124,8 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         isStopping = true;
         await ending.CancelAsync();
         if (!system.Ended.IsCompleted) log.Stopping();
+        if (fate.Task is { IsCompletedSuccessfully: true, Result.Code: ExitCode.ClusterDowned }) await system.DissolveAsync();
         bool ownEnd = system.Ended.IsCompleted;
-        await sources.LeaveAsync();
         await system.StopAsync();
         await counting;
         if (fate.Task.IsCompleted) throw await fate.Task;
@@ -151,7 +146,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
                 try
                 {
                     if (board.Engine is null) await orders.LookAsync(cancellationToken);
-                    if (recounts) stats.SetDeadLetters(await lanes.Store.CountDeadLettersAsync(cancellationToken));
+                    if (recounts) await CountDeadLettersAsync(cancellationToken);
                 }
                 catch (RedisTransientException e)
                 {
@@ -181,61 +176,48 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         }
     }
 
-    async Task FixLanesAsync(CancellationToken stop)
+    /// <summary>
+    /// Fixes the number of lanes, and looks whether a cluster works for the slot. The first seed must not begin another one then: started while it is cut off from the others it
+    /// would be a cluster by itself for good.
+    /// </summary>
+    async Task<bool> IsAtWorkAsync(CancellationToken stop)
     {
+        string slot = config.Postgres.Repl.Slot;
         await using var primary = await new PostgresConnector(config.Postgres.Conn).FindPrimaryAsync(stop);
-        await new SlotSettings(primary).FixLanesAsync(config.Postgres.Repl.Slot, config.Cluster.Lanes, stop);
+        await new SlotSettings(primary).FixLanesAsync(slot, config.Cluster.Lanes, stop);
+        return await SlotLease.IsHeldAsync(primary, slot, stop) && await sources.IsReadByClusterAsync(stop);
     }
 
-    public async Task<object> LookAsync(CancellationToken cancellationToken)
-    {
-        var system = System();
-        var asking = AskAsync<ClusterStatus>(system.Status, ClusterStatusQuery.Instance, patience, cancellationToken);
-        var picture = await system.Inspector.LookAsync(cancellationToken);
-        var status = await asking;
-        double lag = status.Lanes.Count == 0 ? 0 : TimeSpan.FromTicks(status.Lanes.Max(lane => lane.LagTicks)).TotalMilliseconds;
-        return new ClusterReport(picture, status.RowsWaiting, status.BytesWaiting, lag, status.CircuitsOpen, status.ParkedKeys, status.Silent);
-    }
+    public ClusterCounts Counts => cluster?.Count(lanes.Book.Count, board.Engine is not null) ?? default;
+
+    public Task<ClusterView> LookAsync(CancellationToken cancellationToken) => Desk().LookAsync(board.Status.DeadLetters, cancellationToken);
+
+    public Task<LanesView> LanesAsync(CancellationToken cancellationToken) => Desk().LanesAsync(cancellationToken);
+
+    public Task<NodeReply> LeaveAsync(string node, CancellationToken cancellationToken) => Desk().LeaveAsync(node, cancellationToken);
+
+    public Task<NodeReply> DownAsync(string node, CancellationToken cancellationToken) => Desk().DownAsync(node, cancellationToken);
 
     public async Task<(int Applied, int Failed)> RetryDeadLettersAsync(byte[]? key, bool force, CancellationToken cancellationToken)
     {
-        var handled = await OrderAsync(new RetryDeadLetters(Name(), key ?? [], force), cancellationToken);
-        return (handled.Handled, handled.Answers.Count(a => a.Outcome is not Sync.Contracts.Cluster.DeadLetterOutcome.Done));
+        var letters = await Desk().RetryAsync(key, force, cancellationToken);
+        await CountDeadLettersAsync(cancellationToken);
+        return (letters.Handled, letters.Left);
     }
 
     public async Task<int> DropDeadLettersAsync(string? id, byte[]? key, CancellationToken cancellationToken)
     {
-        if (id is not null)
-        {
-            if (await new RedisDeadLetterReader(config, time).GetAsync(id, cancellationToken) is not { } letter) return 0;
-            key = letter.Key.ToArray();
-        }
-        return (await OrderAsync(new DropDeadLetters(Name(), key ?? [], id is null ? [] : [id]), cancellationToken)).Handled;
+        int dropped = await Desk().DropAsync(id, key, cancellationToken);
+        await CountDeadLettersAsync(cancellationToken);
+        return dropped;
     }
 
-    async Task<DeadLettersHandled> OrderAsync(object order, CancellationToken cancellationToken)
-    {
-        var handled = await AskAsync<DeadLettersHandled>(System().DeadLetters, order, longestOrder, cancellationToken);
-        stats.SetDeadLetters(await lanes.Store.CountDeadLettersAsync(cancellationToken));
-        return handled.Silent.Count == 0 ? handled
-            : throw new SyncException(ExitCode.Usage, $"{handled.Handled} dead letters were handled, but {handled.Silent.Count} lanes did not answer; they may be moving: ask again.");
-    }
+    async Task CountDeadLettersAsync(CancellationToken cancellationToken) => stats.SetDeadLetters(await lanes.Store.CountDeadLettersAsync(cancellationToken));
 
-    async Task<T> AskAsync<T>(IActorRef actor, object question, TimeSpan limit, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await actor.Ask<T>(question, limit, cancellationToken);
-        }
-        catch (AskTimeoutException e)
-        {
-            throw new SyncException(ExitCode.Usage, "The lanes of the cluster did not answer in time; ask again.", e);
-        }
-    }
+    ClusterDesk Desk() => new(config, System(), time);
 
-    static string Name() => Guid.NewGuid().ToString("N");
-
-    ClusterSystem System() => cluster is { } system && !isStopping ? system : throw new SyncException(ExitCode.Usage, "This node is no member of its cluster yet, or not any more; ask another one, or try again.");
+    ClusterSystem System() => cluster is { } system && !isStopping ? system
+        : throw new SyncException(ExitCode.Usage, "This node is no member of its cluster yet, or not any more; ask another one, or try again.");
 
     public Task<IReadOnlyList<ResyncStatus>> StartResyncAsync(string? table, int rowsPerSecond, CancellationToken cancellationToken) =>
         orders.ResyncAsync(System().Orders, ReaderVerb.Resync, new ResyncRequest(table, rowsPerSecond), cancellationToken);

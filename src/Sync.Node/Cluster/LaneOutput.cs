@@ -167,5 +167,9 @@ sealed class LaneOutputFactory(ILanes lanes, long epoch) : IOutputFactory
 
     public LaneOpening? Opening(string history) => new(epoch, history);
 
-    public IBatchOutput Create(WriterContext writer, IEnumerable<byte[]> parkedKeys) => Output = new LaneOutput(lanes, writer);
+    public IBatchOutput Create(WriterContext writer, IEnumerable<byte[]> parkedKeys)
+    {
+        lanes.Begun();
+        return Output = new LaneOutput(lanes, writer);
+    }
 }

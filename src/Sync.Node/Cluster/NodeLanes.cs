@@ -8,6 +8,7 @@ sealed class NodeLanes : IAsyncDisposable
 {
     public NodeLanes(NodeParts parts)
     {
+        Repeated = rows => parts.Metrics.RowsSkipped.Add(rows);
         int lanes = parts.Config.Cluster.Lanes;
         // What is known of Redis belongs to each claim here, so there is no history for all.
         Context = parts.ContextFor("", lanes);
@@ -18,6 +19,9 @@ sealed class NodeLanes : IAsyncDisposable
 
     /// <summary>Another one for each start of a process.</summary>
     public string Incarnation { get; } = Guid.NewGuid().ToString("N");
+
+    /// <summary>Counts rows that came to a lane though Redis has them.</summary>
+    public Action<int> Repeated { get; }
 
     public LaneClaimBook Book { get; } = new();
     public WriterContext Context { get; }

@@ -1,5 +1,7 @@
 using Sync.Actors.Ports;
+using Sync.Contracts;
 using Sync.Node.Hosting;
+using Sync.Redis.Errors;
 using HostOptions = Sync.Node.Hosting.HostOptions;
 
 namespace Sync.Node.Cluster;
@@ -13,6 +15,9 @@ sealed class SourceLostException(Exception cause) : Exception(cause.Message, cau
 /// </summary>
 sealed class PostgresLaneSource(NodeParts parts, TableSet tables, StatusBoard board, PostgresLaneSourceFactory factory, long epoch) : ILaneSource
 {
+    /// <summary>Whoever read before in this cluster has let the slot go long before: it ended, or PostgreSQL has taken the lease from it.</summary>
+    static readonly TimeSpan longestHandover = TimeSpan.FromSeconds(25);
+
     volatile LaneOutputFactory? outputs;
 
     public async Task RunAsync(ILanes lanes, CancellationToken stop)
@@ -36,7 +41,7 @@ sealed class PostgresLaneSource(NodeParts parts, TableSet tables, StatusBoard bo
         try
         {
             board.Set(NodeState.Starting);
-            await using var source = await Source.OpenAsync(parts, tables, board, factory.Found, stop);
+            await using var source = await OpenAsync(stop);
             await NodeEngine.RunAsync(parts, made, tables, source, new HostOptions(), board, copied: () => { }, stop, hard.Token);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -53,6 +58,27 @@ sealed class PostgresLaneSource(NodeParts parts, TableSet tables, StatusBoard bo
             board.Engine = null;
             board.Set(NodeState.Standby, "not the reader");
         }
+    }
+
+    /// <summary>
+    /// Waits for the slot. One reader is all there is in a cluster; so if a cluster has the slot for long, it is another one. Such a one begins where the node that may begin a cluster is
+    /// started while it is cut off from the others, and nothing would ever bring the two together.
+    /// </summary>
+    async Task<Source> OpenAsync(CancellationToken stop)
+    {
+        using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var opening = Source.OpenAsync(parts, tables, board, factory.Found, giveUp.Token);
+        while (await Task.WhenAny(opening, Task.Delay(longestHandover, parts.Time, giveUp.Token)) != opening)
+        {
+            if (stop.IsCancellationRequested) break;
+            if (board.Status.State != NodeState.Standby || !await factory.IsReadByClusterAsync(stop)) continue;
+            await giveUp.CancelAsync();
+            try { await (await opening).DisposeAsync(); }
+            catch (OperationCanceledException) { /* It was asked to. */ }
+            throw new SyncException(ExitCode.ClusterDowned,
+                $"Another cluster reads slot {parts.Config.Postgres.Repl.Slot}: this node has begun one of its own while it was cut off from the others; started again it joins them.");
+        }
+        return await opening;
     }
 
     public void Applied(int lane, int batches) => outputs!.Output!.Applied(lane, batches);
@@ -74,6 +100,12 @@ sealed class PostgresLaneSourceFactory(NodeParts parts, TableSet tables, StatusB
     /// <summary>Whether PostgreSQL was found good once; losing it is then waited out.</summary>
     public bool IsProven => isProven;
 
+    /// <summary>Whether no source of this node reads, or waits to.</summary>
+    public bool IsIdle
+    {
+        get { lock (gate) return running == 0; }
+    }
+
     /// <summary>A source begins to read. Null when this node is about to leave, else what tells it that the node is.</summary>
     public CancellationToken? Begin()
     {
@@ -92,10 +124,7 @@ sealed class PostgresLaneSourceFactory(NodeParts parts, TableSet tables, StatusB
             if (--running == 0 && leaving.IsCancellationRequested) idle.TrySetResult();
     }
 
-    /// <summary>
-    /// Stops reading on this node, and waits until all that was read is written and confirmed. To be done while the lanes are still there: a node that leaves
-    /// gives its lanes up before its singletons, and a reader without a region of lanes brings nothing home.
-    /// </summary>
+    /// <summary>Stops reading on this node for good, and waits until all that was read is written and confirmed. To be done while there are lanes, here or elsewhere.</summary>
     public async Task LeaveAsync()
     {
         lock (gate)
@@ -105,6 +134,19 @@ sealed class PostgresLaneSourceFactory(NodeParts parts, TableSet tables, StatusB
     }
 
     public void Found() => isProven = true;
+
+    /// <summary>Whether who has the slot is of a cluster, as far as Redis tells now.</summary>
+    public async Task<bool> IsReadByClusterAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await store.IsOfClusterAsync(cancellationToken);
+        }
+        catch (RedisTransientException)
+        {
+            return false;
+        }
+    }
 
     public ILaneSource Create(long epoch) => new PostgresLaneSource(parts, tables, board, this, epoch);
 

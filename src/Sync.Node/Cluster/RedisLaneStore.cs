@@ -36,6 +36,10 @@ sealed class RedisLaneStore(WriterContext context, LaneStore store, LaneClaimBoo
     public ValueTask<long> NextEpochAsync(CancellationToken cancellationToken) =>
         OnSessionAsync(current => store.NextEpochAsync(current.Connection, cancellationToken), cancellationToken);
 
+    /// <summary>Whether the last that has begun to write to this Redis was the reader of a cluster.</summary>
+    public ValueTask<bool> IsOfClusterAsync(CancellationToken cancellationToken) =>
+        OnSessionAsync(current => store.IsOfClusterAsync(current.Connection, cancellationToken), cancellationToken);
+
     /// <summary>How many dead letters there are, of all lanes.</summary>
     public ValueTask<long> CountDeadLettersAsync(CancellationToken cancellationToken) =>
         OnSessionAsync(current => context.DeadLetters.CountAsync(current.Connection, cancellationToken), cancellationToken);

@@ -49,6 +49,10 @@ public sealed class LaneStore(RedisKeys keys, string incarnation, TimeProvider t
     public async ValueTask<long> NextEpochAsync(RespConnection connection, CancellationToken cancellationToken) =>
         Number(await RunAsync(connection, LaneScripts.NextEpoch, cancellationToken, LowestNumber));
 
+    /// <summary>Whether the last that has begun to write here was the reader of a cluster, not a single host.</summary>
+    public async ValueTask<bool> IsOfClusterAsync(RespConnection connection, CancellationToken cancellationToken) =>
+        !(await connection.ExecuteAsync(new RespCommands().Add("HGET", keys.LaneNumbers, "history"), cancellationToken)).OrThrow(connection.Endpoint, connection.User).IsNull;
+
     /// <summary>
     /// Reads what this node may write, and has the session's flights refused once that is not so any more. First the token, then, in one script, the last claim
     /// and the lanes: <see cref="LaneClaims"/> says why.

@@ -60,6 +60,24 @@ public sealed class ControlStateTests
     }
 
     [Fact]
+    public void A_decision_about_all_keys_should_neither_overtake_those_of_single_keys_nor_be_overtaken()
+    {
+        var state = Accept(Accept(Accept(ControlState.Empty, Decision("1", "orders:7")), Decision("all", "")), Decision("3", "orders:8"));
+        Startable(state).ShouldBe(["1"]);
+        state = End(state, "1");
+        Startable(state).ShouldBe(["all"]);
+        Startable(state, "all").ShouldBeEmpty();
+        Startable(End(state, "all")).ShouldBe(["3"]);
+    }
+
+    [Fact]
+    public void What_became_of_letters_should_be_kept()
+    {
+        var state = Accept(ControlState.Empty, Decision("1", "orders:7")).Apply(new OperatorCommandCompleted("1", true, "", 200, new DeadLetterCount(3, 1, 2)));
+        ControlState.From(state.ToSnapshot()).Find("1").ShouldNotBeNull().Letters.ShouldBe(new DeadLetterCount(3, 1, 2));
+    }
+
+    [Fact]
     public void A_decision_should_come_to_its_order_as_it_was_made()
     {
         var order = Accept(ControlState.Empty, Decision("1", "orders:7")).Startable(none).ShouldHaveSingleItem();

@@ -18,10 +18,11 @@ public sealed class ClusterHoconTests
         Seeds = [new(new("node1.internal", 7719), false), new(new("node2.internal", 7719), false)],
     };
 
-    static Config Build(ClusterOptions cluster, TimeSpan? shutdown = null) => ConfigurationFactory.ParseString(ClusterHocon.Build(cluster, new ClusterHostSettings
+    static Config Build(ClusterOptions cluster, TimeSpan? shutdown = null, bool onlyJoins = false) => ConfigurationFactory.ParseString(ClusterHocon.Build(cluster, new ClusterHostSettings
     {
         Seeds = [.. cluster.Seeds.Select(s => s.Address)],
         Slot = "shop",
+        OnlyJoins = onlyJoins,
         ShutdownTimeout = shutdown ?? TimeSpan.FromSeconds(30),
     }));
 
@@ -57,6 +58,15 @@ public sealed class ClusterHoconTests
         var cluster = Build(options).GetConfig("akka.cluster");
         cluster.GetStringList("seed-nodes").ShouldBe(["akka.tcp://orders@node1.internal:7719", "akka.tcp://orders@node2.internal:7719"]);
         cluster.GetStringList("roles").ShouldBe(["writer"]);
+    }
+
+    [Fact]
+    public void The_first_seed_should_begin_no_cluster_where_one_is_at_work()
+    {
+        // Akka.NET has a node begin a cluster only if it is the first of its own list.
+        var cluster = Build(options, onlyJoins: true).GetConfig("akka.cluster");
+        cluster.GetStringList("seed-nodes").ShouldBe(["akka.tcp://orders@node2.internal:7719"]);
+        cluster.GetTimeSpan("shutdown-after-unsuccessful-join-seed-nodes").ShouldBe(TimeSpan.FromSeconds(20));
     }
 
     [Fact]

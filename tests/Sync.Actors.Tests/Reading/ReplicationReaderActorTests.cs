@@ -156,6 +156,24 @@ public sealed class ReplicationReaderActorTests(ITestOutputHelper output) : Acto
         Expect(2, 1);
     }
 
+    [Fact]
+    public async Task A_reader_should_be_announced_when_its_source_has_the_slot()
+    {
+        var slot = new TaskCompletionSource();
+        source.Read = async (lanes, _) =>
+        {
+            await slot.Task;
+            lanes.Begun();
+        };
+        var heard = CreateTestProbe("node");
+        Sys.ActorOf(Props.Create(() => new ReplicationReaderActor(this, Region, options, this, TimeProvider.System, (self, epoch) => heard.Ref.Tell(epoch, self))));
+        await AwaitConditionAsync(() => Task.FromResult(source.Runs > 0));
+        // Whoever reads still has the slot: its lanes would take nothing more of it.
+        heard.HasMessages.ShouldBeFalse();
+        slot.SetResult();
+        (await heard.ExpectMsgAsync<long>()).ShouldBe(epochs);
+    }
+
     sealed class Source : ILaneSource
     {
         public Func<ILanes, CancellationToken, Task> Read { get; set; } = (_, _) => Task.CompletedTask;

@@ -55,6 +55,7 @@ sealed class FakeSlot(IReadOnlyList<(int Lane, string Key)> rows, int lanes, int
             try
             {
                 await owner.OnStart(epoch);
+                lanes.Begun();
                 await ReadAsync(lanes, stop);
                 await owner.Done.WaitAsync(stop);
             }

@@ -51,6 +51,8 @@ sealed class DirectLanes : ILanes, IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
+    public void Begun() { }
+
     public ValueTask SettledAsync(int lane, CancellationToken cancellationToken)
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -21,7 +21,7 @@ public sealed class OperatingDocsTests
     public async Task Every_metric_should_be_documented_and_every_documented_one_should_exist()
     {
         using var metrics = new SyncMetrics(() => new FakeNode().Status);
-        await using var server = await RunningServer.StartAsync();
+        await using var server = await RunningServer.StartAsync(node: new FakeClusterNode());
         // Histograms say nothing before their first value.
         metrics.CommitToApplied.Record(1);
         metrics.BatchRows.Record(1);
@@ -36,6 +36,6 @@ public sealed class OperatingDocsTests
     [Fact]
     public void Every_command_should_be_documented()
     {
-        foreach (string command in (string[])["run", "snapshot", "validate", "init", "status", "dlq list", "verify", "resync", "demo", "version"]) text.ShouldContain($"| `actorsync {command}`");
+        foreach (string command in (string[])["run", "snapshot", "validate", "init", "status", "dlq list", "verify", "resync", "cluster status", "demo", "version"]) text.ShouldContain($"| `actorsync {command}`");
     }
 }
