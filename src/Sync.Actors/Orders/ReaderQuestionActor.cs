@@ -5,7 +5,7 @@ using Sync.Contracts.Cluster;
 namespace Sync.Actors.Orders;
 
 /// <summary>
-/// One order on its way to the reader, until it is answered or nobody has said anything for too long. Owns who has asked; a crash of it means that he hears nothing.
+/// One order on its way to the reader, until it is answered or nobody has said anything for too long. Owns who has asked; when it ends with its node, he hears of that.
 /// </summary>
 /// <param name="order">The order.</param>
 /// <param name="readers">Whom to send it to.</param>
@@ -14,6 +14,8 @@ namespace Sync.Actors.Orders;
 sealed class ReaderQuestionActor(ReaderOrder order, Func<IEnumerable<ICanTell>> readers, ReaderOrderOptions options, IActorRef asker) : UntypedActor, IWithTimers
 {
     const int underWay = -1;
+
+    bool isAnswered;
 
     sealed record Repeat;
 
@@ -31,13 +33,18 @@ sealed class ReaderQuestionActor(ReaderOrder order, Func<IEnumerable<ICanTell>> 
         Send();
     }
 
+    protected override void PostStop()
+    {
+        if (!isAnswered) Tell((int)ExitCode.Usage, "This node ends, and nobody has answered yet; ask another one.");
+    }
+
     protected override void OnReceive(object message)
     {
         switch (message)
         {
             case ReaderAnswer answer when answer.Request == order.Request: Answered(answer); break;
             case Repeat: Send(); break;
-            case Over: Answered(new ReaderAnswer(order.Request, (int)ExitCode.Usage, "No node of the cluster reads the slot at present, or it does not answer; ask again, and see actorsync status.")); break;
+            case Over: GiveUp(); break;
             default: Unhandled(message); break;
         }
     }
@@ -56,7 +63,19 @@ sealed class ReaderQuestionActor(ReaderOrder order, Func<IEnumerable<ICanTell>> 
             Wait();
             return;
         }
-        asker.Tell(answer);
+        Tell(answer.Code, answer.Content);
         Context.Stop(Self);
+    }
+
+    void GiveUp()
+    {
+        Tell((int)ExitCode.Usage, "No node of the cluster reads the slot at present, or it does not answer; ask again, and see actorsync status.");
+        Context.Stop(Self);
+    }
+
+    void Tell(int code, string content)
+    {
+        isAnswered = true;
+        asker.Tell(new ReaderAnswer(order.Request, code, content));
     }
 }

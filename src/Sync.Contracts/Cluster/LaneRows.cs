@@ -43,8 +43,13 @@ public sealed record LaneRows(ReadOnlyMemory<byte> Body, ReadOnlyMemory<byte> Ke
         return count;
     }
 
-    /// <summary>Whether rows that follow these may be in one with them: all are of a copy, or none is.</summary>
-    public bool GoWith(LaneRows others) => Rows.Span[0].Position == Position.None == (others.Rows.Span[0].Position == Position.None);
+    /// <summary>Whether rows that follow these may be in one with them: all are of a copy, or none is, and all are compared, or none is.</summary>
+    public bool GoWith(LaneRows others)
+    {
+        ref readonly var own = ref Rows.Span[0];
+        ref readonly var other = ref others.Rows.Span[0];
+        return own.Position == Position.None == (other.Position == Position.None) && own.Kind == ChangeKind.Compare == (other.Kind == ChangeKind.Compare);
+    }
 
     /// <summary>The rows of several, in order: one copy of their bytes, none when it is one only.</summary>
     /// <param name="parts">One or more, each with a row or more.</param>

@@ -102,6 +102,7 @@ sealed class ClusterSystem : IAsyncDisposable
         });
         akka.AddActorSyncCluster(config.Cluster, settings);
         akka.AddActorSync(node, new StatusOptions { Lanes = count }, new DeadLetterOrderOptions { Lanes = count });
+        akka.AddActorSyncOrders(desk);
         akka.AddActorSyncControl(new ControlSettings
         {
             Slot = config.Postgres.Repl.Slot,

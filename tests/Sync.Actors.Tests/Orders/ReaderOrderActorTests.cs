@@ -87,4 +87,14 @@ public sealed class ReaderOrderActorTests(ITestOutputHelper output) : ActorTest(
         reader.Gate.SetResult();
         asker.ExpectMsg<ReaderAnswer>().Code.ShouldBe(0);
     }
+
+    [Fact]
+    public void An_order_whose_node_ends_should_be_answered_all_the_same()
+    {
+        var asker = CreateTestProbe();
+        var here = Start(new Desk());
+        here.Tell(new AskReader(ReaderVerb.Cancel, "t"), asker);
+        Sys.Stop(here);
+        asker.ExpectMsg<ReaderAnswer>().Content.ShouldStartWith("This node ends");
+    }
 }

@@ -18,7 +18,7 @@ public sealed class ReplicationReaderActorTests(ITestOutputHelper output) : Acto
         Look = TimeSpan.FromMilliseconds(10),
         Ahead = 1,
         Restart = new RetryOptions { InitialBackoff = TimeSpan.FromMilliseconds(1) },
-        Sender = LaneSenderOptions.Default with { FirstCredit = 100, ResendAfter = TimeSpan.FromMilliseconds(50) },
+        Sender = LaneSenderOptions.Default with { FirstCredit = 100, ResendAfter = TimeSpan.FromMilliseconds(50), MergeFrom = 0 },
     };
 
     readonly Source source = new();

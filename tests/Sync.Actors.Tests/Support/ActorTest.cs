@@ -9,7 +9,7 @@ using Xunit.Abstractions;
 namespace Sync.Actors.Tests.Support;
 
 /// <summary>A test of actors: an actor system of its own, and what actors run on, in memory.</summary>
-public abstract class ActorTest(ITestOutputHelper output, string config = "") : TestKit(config + "\nakka.loglevel = WARNING\nakka.test.default-timeout = 20s", output: output), INodeFate
+public abstract class ActorTest(ITestOutputHelper output, string config = "") : TestKit(config + "\nakka.loglevel = WARNING\nakka.test.default-timeout = 20s\nakka.test.single-expect-default = 20s", output: output), INodeFate
 {
     internal FakeRedis Redis { get; } = new();
 

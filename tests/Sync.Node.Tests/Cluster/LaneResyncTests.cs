@@ -120,9 +120,11 @@ public sealed class LaneResyncTests(Servers servers)
         await before.Node.Board.Engine!.Resyncs!.StartAsync("public.t", 1500, CancellationToken.None);
         await before.UntilAsync(() => Find(before, "public.t") is { Rows: >= 1000 }, "the first rows should be read");
         var begun = Find(before, "public.t")!;
-        // It goes on with its lanes, but its session to the slot ends, as if it were cut off.
+        // It goes on with its lanes, but its sessions end, as if it were cut off.
+        object? sessions = await pipeline.ScalarAsync($"select string_agg(pid::text, ',') from pg_stat_activity where datname = '{pipeline.Database}' and application_name <> '' and pid <> pg_backend_pid()");
         await using var after = await LaneReader.StartAsync(next);
-        await pipeline.SqlAsync($"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{pipeline.Database}' and application_name <> '' and pid <> pg_backend_pid()");
+        await after.UntilAsync(() => after.Node.Board.Status.State == NodeState.Standby, "it should wait for the slot");
+        await pipeline.SqlAsync($"select pg_terminate_backend(pid) from pg_stat_activity where pid in ({sessions})");
         await StreamingAsync(after);
         var ended = await EndedAsync(after, "public.t");
         (ended.State, ended.StartedAt).ShouldBe((ResyncState.Done, begun.StartedAt));
