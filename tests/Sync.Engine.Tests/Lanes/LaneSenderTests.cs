@@ -1,5 +1,6 @@
 using Sync.Contracts;
 using Sync.Contracts.Cluster;
+using Sync.Contracts.Rows;
 using Sync.Engine.Lanes;
 using static Sync.Engine.Tests.Lanes.LaneRowsFor;
 
@@ -276,6 +277,23 @@ public class LaneSenderTests
         sent.ShouldBe([1, 1, 2, 2]);
         merging.Acknowledged(new LaneAck(7, 3, 5, 4, 5, At(6), 1000), now).Batches.ShouldBe(6);
         merging.Next(now)!.Rows.Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public void Rows_that_are_compared_should_not_be_put_together_with_others()
+    {
+        var compared = Positions(4);
+        compared = compared with { Rows = new[] { compared.Rows.Span[0] with { Kind = ChangeKind.Compare } } };
+        var merging = Merging();
+        for (int i = 1; i <= 3; i++) merging.Add(Positions(i));
+        merging.Add(compared);
+        merging.Add(Positions(5));
+        merging.Acknowledged(new LaneAck(7, 3, 5, 2, 3, At(2), 1000), now);
+        var sent = new List<int>();
+        while (merging.Next(now) is { } message) sent.Add(message.Rows.Count);
+        sent.ShouldBe([1, 1]);
+        merging.Acknowledged(new LaneAck(7, 3, 5, 4, 5, At(4), 1000), now);
+        merging.Next(now)!.Rows.Rows.Span[0].Position.ShouldBe(At(5));
     }
 
     [Fact]
