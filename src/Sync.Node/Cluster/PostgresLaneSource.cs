@@ -15,9 +15,6 @@ sealed class SourceLostException(Exception cause) : Exception(cause.Message, cau
 /// </summary>
 sealed class PostgresLaneSource(NodeParts parts, TableSet tables, StatusBoard board, PostgresLaneSourceFactory factory, long epoch) : ILaneSource
 {
-    /// <summary>Whoever read before in this cluster has let the slot go long before: it ended, or PostgreSQL has taken the lease from it.</summary>
-    static readonly TimeSpan longestHandover = TimeSpan.FromSeconds(25);
-
     volatile LaneOutputFactory? outputs;
 
     public async Task RunAsync(ILanes lanes, CancellationToken stop)
@@ -68,7 +65,7 @@ sealed class PostgresLaneSource(NodeParts parts, TableSet tables, StatusBoard bo
     {
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var opening = Source.OpenAsync(parts, tables, board, factory.Found, giveUp.Token);
-        while (await Task.WhenAny(opening, Task.Delay(longestHandover, parts.Time, giveUp.Token)) != opening)
+        while (await Task.WhenAny(opening, Task.Delay(factory.LongestHandover, parts.Time, giveUp.Token)) != opening)
         {
             if (stop.IsCancellationRequested) break;
             if (board.Status.State != NodeState.Standby || !await factory.IsReadByClusterAsync(stop)) continue;
@@ -99,6 +96,11 @@ sealed class PostgresLaneSourceFactory(NodeParts parts, TableSet tables, StatusB
 
     /// <summary>Whether PostgreSQL was found good once; losing it is then waited out.</summary>
     public bool IsProven => isProven;
+
+    /// <summary>
+    /// Whoever read before in this cluster has let the slot go by then: it ended, or PostgreSQL has taken the lease from it. Who still has it is of another cluster. Default 25 s.
+    /// </summary>
+    public TimeSpan LongestHandover { get; init; } = TimeSpan.FromSeconds(25);
 
     /// <summary>Whether no source of this node reads, or waits to.</summary>
     public bool IsIdle

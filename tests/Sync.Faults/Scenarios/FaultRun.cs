@@ -45,7 +45,8 @@ sealed class FaultRun(FaultOptions options, string folder)
         {
             if (options.Only.Count == 0)
             {
-                await site.UntilAsync(async () => await (await site.ActiveAsync()).StateAsync() == "streaming", "a node should stream");
+                if (options.Cluster > 0) await site.UntilAsync(site.IsCompleteAsync, "all nodes should be members");
+                else await site.UntilAsync(async () => await (await site.ActiveAsync()).StateAsync() == "streaming", "a node should stream");
                 injector.Count(FaultKind.PoisonKey);
                 await poison.RunAsync(cancellationToken);
             }
