@@ -104,7 +104,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
                 Leases = needsLease ? leases : null,
             };
             await using var system = await ClusterSystem.StartAsync(config, settings, lanes, sources, this, logger, stop);
-            new ClusterLeaving(system.System, system.Lanes, system.Status, sources, config.ShutdownTimeout).Register();
+            new ClusterLeaving(system.System, system.Lanes, system.Proxy, system.Status, sources, config.ShutdownTimeout).Register();
             cluster = system;
             logger.LogInformation("node {Node} of cluster {Cluster}, incarnation {Incarnation}, {Lanes} lanes", config.Cluster.Address, config.Cluster.Name, lanes.Incarnation, config.Cluster.Lanes);
             await LiveAsync(system, stop);

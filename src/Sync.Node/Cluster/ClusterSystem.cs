@@ -49,6 +49,9 @@ sealed class ClusterSystem : IAsyncDisposable
     /// <summary>The region of this node's lanes; null when it carries none.</summary>
     public IActorRef? Lanes { get; }
 
+    /// <summary>The reader's way to lanes; null when this node does not read.</summary>
+    public IActorRef? Proxy => registry.TryGet<LaneProxy>(out var proxy) ? proxy : null;
+
     IActorRef? Region() => registry.TryGet<LaneRegion>(out var region) ? region : null;
 
     public static async Task<ClusterSystem> StartAsync(

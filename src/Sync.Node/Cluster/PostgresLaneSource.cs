@@ -34,6 +34,7 @@ sealed class PostgresLaneSource(NodeParts parts, TableSet tables, StatusBoard bo
     {
         using var hard = new CancellationTokenSource();
         await using var onStop = stop.Register(() => hard.CancelAfter(parts.Config.ShutdownTimeout));
+        await using var onAbandoned = factory.Abandoned.Register(hard.Cancel);
         var made = outputs = new LaneOutputFactory(lanes, epoch);
         try
         {
@@ -89,7 +90,7 @@ sealed class PostgresLaneSource(NodeParts parts, TableSet tables, StatusBoard bo
 sealed class PostgresLaneSourceFactory(NodeParts parts, TableSet tables, StatusBoard board, RedisLaneStore store) : ILaneSourceFactory
 {
     readonly Lock gate = new();
-    readonly CancellationTokenSource leaving = new();
+    readonly CancellationTokenSource leaving = new(), abandoned = new();
     readonly TaskCompletionSource idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
     int running;
     volatile bool isProven;
@@ -125,6 +126,12 @@ sealed class PostgresLaneSourceFactory(NodeParts parts, TableSet tables, StatusB
         lock (gate)
             if (--running == 0 && leaving.IsCancellationRequested) idle.TrySetResult();
     }
+
+    /// <summary>Cancelled when nobody is left who would write what was read.</summary>
+    public CancellationToken Abandoned => abandoned.Token;
+
+    /// <summary>Stops reading on this node for good, without anything that was read being written; it comes again from PostgreSQL.</summary>
+    public Task AbandonAsync() => abandoned.CancelAsync();
 
     /// <summary>Stops reading on this node for good, and waits until all that was read is written and confirmed. To be done while there are lanes, here or elsewhere.</summary>
     public async Task LeaveAsync()
