@@ -1,9 +1,9 @@
-using System.Globalization;
 using Akka.Actor;
 using Akka.Cluster;
 using Akka.Cluster.Sharding;
 using Sync.Actors.Control;
 using Sync.Actors.Hosting;
+using Sync.Actors.Lanes;
 using Sync.Contracts.Cluster;
 using Sync.Contracts.Configuration;
 
@@ -20,6 +20,7 @@ public sealed class ClusterInspector
     readonly Func<ICanTell?> lanes;
     readonly ILeaseStore? leases;
     readonly string leaseName;
+    readonly int laneCount;
 
     /// <param name="cluster">This node's.</param>
     /// <param name="lanes">The shard region of lanes, or its proxy; null as long as there is none.</param>
@@ -28,6 +29,7 @@ public sealed class ClusterInspector
     public ClusterInspector(Cluster cluster, Func<ICanTell?> lanes, ClusterOptions options, ClusterHostSettings settings)
     {
         this.cluster = cluster;
+        laneCount = options.Lanes;
         this.lanes = lanes;
         leases = options.EffectiveDowning == DowningStrategy.LeaseMajority ? settings.Leases : null;
         leaseName = ClusterHocon.LeaseName(options, settings.Slot);
@@ -90,7 +92,7 @@ public sealed class ClusterInspector
             var stats = await region.Ask<ClusterShardingStats>(new GetClusterShardingStats(patience * 0.8), patience, cancellationToken);
             return stats.Regions.ToDictionary(
                 r => Full(r.Key),
-                r => r.Value.Stats.Keys.Select(shard => int.TryParse(shard, CultureInfo.InvariantCulture, out int lane) ? lane : -1).Where(lane => lane >= 0).Order().ToList());
+                r => r.Value.Stats.Keys.SelectMany(shard => LaneExtractor.LanesOf(shard, laneCount)).Order().ToList());
         }
         catch (Exception e) when (e is AskTimeoutException or TimeoutException && !cancellationToken.IsCancellationRequested)
         {

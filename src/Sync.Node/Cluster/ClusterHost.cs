@@ -97,7 +97,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
             };
             await using var system = await ClusterSystem.StartAsync(
                 config, settings, lanes, sources, new ReaderDesk(board), this, new PetabridgeText(Desk, () => board.Status.DeadLetters), logger, stop);
-            new ClusterLeaving(system.System, system.Lanes, system.Status, sources, config.ShutdownTimeout).Register();
+            new ClusterLeaving(system.System, system.Lanes, system.Proxy, system.Status, sources, config.ShutdownTimeout).Register();
             cluster = system;
             logger.LogInformation("node {Node} of cluster {Cluster}, incarnation {Incarnation}, {Lanes} lanes", config.Cluster.Address, config.Cluster.Name, lanes.Incarnation, config.Cluster.Lanes);
             if (config.Petabridge.Enabled && !PetabridgeHosting.IsBuiltIn) logger.LogInformation("this build has no Petabridge.Cmd, so pbm finds nobody at port {Port}", config.Petabridge.Port);

@@ -18,12 +18,12 @@ namespace Sync.Node.Cluster;
 /// confirms it. The next reader begins there.</item>
 /// <item>Then the rest of the system ends. What did not come to its end in time comes again from PostgreSQL, and is known.</item>
 /// </list>
-/// Where no other node would take the lanes, reading ends first, while they are still here.
+/// Where no other node would take the lanes, reading ends first, while they are still here. Where all leave at once, nobody takes what the reader still brings: it is given up.
 /// </summary>
-sealed class ClusterLeaving(ActorSystem system, IActorRef? lanes, IActorRef status, PostgresLaneSourceFactory sources, TimeSpan shutdownTimeout)
+sealed class ClusterLeaving(ActorSystem system, IActorRef? lanes, IActorRef? proxy, IActorRef status, PostgresLaneSourceFactory sources, TimeSpan shutdownTimeout)
 {
     /// <summary>How long the others take to hear of it: some rounds of gossip. When a node can't be reached, they don't before it is gone.</summary>
-    static readonly TimeSpan heard = TimeSpan.FromSeconds(3), poll = TimeSpan.FromMilliseconds(20);
+    static readonly TimeSpan heard = TimeSpan.FromSeconds(3), alone = TimeSpan.FromSeconds(1), poll = TimeSpan.FromMilliseconds(20);
 
     readonly AkkaCluster cluster = AkkaCluster.Get(system);
 
@@ -43,9 +43,26 @@ sealed class ClusterLeaving(ActorSystem system, IActorRef? lanes, IActorRef stat
             await MoveLanesAsync(lanes);
             if (!sources.IsIdle) await FindLanesAsync();
             cluster.Leave(cluster.SelfAddress);
-            for (var waited = TimeSpan.Zero; !sources.IsIdle && (waited < heard || IsExiting()); waited += poll) await Task.Delay(poll);
+            await HandReaderOverAsync();
         }
         await sources.LeaveAsync();
+        // What waits in it for lanes that nobody has would have it wait as well.
+        if (proxy is not null) system.Stop(proxy);
+    }
+
+    async Task HandReaderOverAsync()
+    {
+        var since = TimeSpan.Zero;
+        for (var waited = TimeSpan.Zero; !sources.IsIdle && (waited < heard || IsExiting()); waited += poll)
+        {
+            since = HasSuccessor() ? TimeSpan.Zero : since + poll;
+            if (since > alone)
+            {
+                await sources.AbandonAsync();
+                return;
+            }
+            await Task.Delay(poll);
+        }
     }
 
     bool HasSuccessor() => cluster.State.Members.Any(m =>

@@ -66,6 +66,9 @@ sealed class ClusterSystem : IAsyncDisposable
     /// <summary>Brings orders to the node that reads.</summary>
     public IActorRef Orders => registry.Get<ReaderOrderActor>();
 
+    /// <summary>The reader's way to lanes; null when this node does not read.</summary>
+    public IActorRef? Proxy => registry.TryGet<LaneProxy>(out var proxy) ? proxy : null;
+
     IActorRef? Region() => registry.TryGet<LaneRegion>(out var region) ? region : null;
 
     public static async Task<ClusterSystem> StartAsync(

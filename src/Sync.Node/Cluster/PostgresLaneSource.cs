@@ -15,9 +15,6 @@ sealed class SourceLostException(Exception cause) : Exception(cause.Message, cau
 /// </summary>
 sealed class PostgresLaneSource(NodeParts parts, TableSet tables, StatusBoard board, PostgresLaneSourceFactory factory, long epoch) : ILaneSource
 {
-    /// <summary>Whoever read before in this cluster has let the slot go long before: it ended, or PostgreSQL has taken the lease from it.</summary>
-    static readonly TimeSpan longestHandover = TimeSpan.FromSeconds(25);
-
     volatile LaneOutputFactory? outputs;
 
     public async Task RunAsync(ILanes lanes, CancellationToken stop)
@@ -37,6 +34,7 @@ sealed class PostgresLaneSource(NodeParts parts, TableSet tables, StatusBoard bo
     {
         using var hard = new CancellationTokenSource();
         await using var onStop = stop.Register(() => hard.CancelAfter(parts.Config.ShutdownTimeout));
+        await using var onAbandoned = factory.Abandoned.Register(hard.Cancel);
         var made = outputs = new LaneOutputFactory(lanes, epoch);
         try
         {
@@ -68,7 +66,7 @@ sealed class PostgresLaneSource(NodeParts parts, TableSet tables, StatusBoard bo
     {
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var opening = Source.OpenAsync(parts, tables, board, factory.Found, giveUp.Token);
-        while (await Task.WhenAny(opening, Task.Delay(longestHandover, parts.Time, giveUp.Token)) != opening)
+        while (await Task.WhenAny(opening, Task.Delay(factory.LongestHandover, parts.Time, giveUp.Token)) != opening)
         {
             if (stop.IsCancellationRequested) break;
             if (board.Status.State != NodeState.Standby || !await factory.IsReadByClusterAsync(stop)) continue;
@@ -92,13 +90,18 @@ sealed class PostgresLaneSource(NodeParts parts, TableSet tables, StatusBoard bo
 sealed class PostgresLaneSourceFactory(NodeParts parts, TableSet tables, StatusBoard board, RedisLaneStore store) : ILaneSourceFactory
 {
     readonly Lock gate = new();
-    readonly CancellationTokenSource leaving = new();
+    readonly CancellationTokenSource leaving = new(), abandoned = new();
     readonly TaskCompletionSource idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
     int running;
     volatile bool isProven;
 
     /// <summary>Whether PostgreSQL was found good once; losing it is then waited out.</summary>
     public bool IsProven => isProven;
+
+    /// <summary>
+    /// Whoever read before in this cluster has let the slot go by then: it ended, or PostgreSQL has taken the lease from it. Who still has it is of another cluster. Default 25 s.
+    /// </summary>
+    public TimeSpan LongestHandover { get; init; } = TimeSpan.FromSeconds(25);
 
     /// <summary>Whether no source of this node reads, or waits to.</summary>
     public bool IsIdle
@@ -123,6 +126,12 @@ sealed class PostgresLaneSourceFactory(NodeParts parts, TableSet tables, StatusB
         lock (gate)
             if (--running == 0 && leaving.IsCancellationRequested) idle.TrySetResult();
     }
+
+    /// <summary>Cancelled when nobody is left who would write what was read.</summary>
+    public CancellationToken Abandoned => abandoned.Token;
+
+    /// <summary>Stops reading on this node for good, without anything that was read being written; it comes again from PostgreSQL.</summary>
+    public Task AbandonAsync() => abandoned.CancelAsync();
 
     /// <summary>Stops reading on this node for good, and waits until all that was read is written and confirmed. To be done while there are lanes, here or elsewhere.</summary>
     public async Task LeaveAsync()

@@ -16,7 +16,7 @@ public sealed class ClusterInspectorTests
     public async Task A_cluster_should_be_seen_and_a_member_sent_away()
     {
         var leases = new MemoryLeases();
-        ClusterOptions reader = TestNode.Options(FreePorts.Free(), strategy: DowningStrategy.LeaseMajority) with { Roles = ClusterRoles.Reader };
+        ClusterOptions reader = TestNode.Options(FreePorts.Free(), strategy: DowningStrategy.LeaseMajority) with { Roles = ClusterRoles.Reader, Lanes = lanes };
         ClusterOptions writer = TestNode.Options(FreePorts.Free(), strategy: DowningStrategy.LeaseMajority) with { Roles = ClusterRoles.Writer };
         // The writer is the older one, so the reader is not where everything else is.
         var settings = TestNode.Settings(writer) with { Leases = leases };

@@ -59,6 +59,7 @@ sealed class ClusterFaults(Site site)
             await Task.Delay(TimeSpan.FromMilliseconds(700));
         }
         int downed = node.Downed;
+        bool wasComplete = await site.IsCompleteAsync();
         node.Freeze();
         if (fault.Variant % 8 < 2)
         {
@@ -68,12 +69,14 @@ sealed class ClusterFaults(Site site)
         var watch = Stopwatch.StartNew();
         await Task.Delay(longest);
         while (!await OthersStreamAsync(node) && watch.Elapsed < patience) await Task.Delay(100);
+        bool wentOn = wasComplete && await OthersStreamAsync(node);
         if (watch.Elapsed >= patience) await site.NoteAsync($"nobody streams while node {node.Name} is frozen");
         await Task.Delay(fault.Lasts / 2);
         node.Thaw();
         if (fault.Variant % 4 < 2) node.Redis.Mode = WireMode.Open;
         node.Postgres.Mode = WireMode.Open;
-        await EndedAsync(node, downed);
+        // Where another one was missing as well there is no telling who goes on.
+        if (wentOn) await EndedAsync(node, downed);
     }
 
     async Task<bool> OthersStreamAsync(NodeProcess node)
@@ -99,10 +102,11 @@ sealed class ClusterFaults(Site site)
     async Task SplitAsync(NodeProcess node, Fault fault)
     {
         int index = node.ClusterIndex!.Value, downed = node.Downed;
+        bool wasComplete = await site.IsCompleteAsync();
         site.Network!.Set(index, WireMode.Hole);
         bool isShort = fault.Variant % 4 < 2;
         await Task.Delay(isShort ? shortest : longest);
-        if (!isShort) await EndedAsync(node, downed);
+        if (!isShort && wasComplete) await EndedAsync(node, downed);
         await JoinAsync(node, fault);
     }
 

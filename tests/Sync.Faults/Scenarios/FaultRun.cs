@@ -20,7 +20,8 @@ sealed class FaultRun(FaultOptions options, string folder)
     [
         ("began to stream", " streaming slot "), ("lost PostgreSQL", " Coming back in "), ("lost Redis or were refused", " order is kept, "),
         ("lost replies to writes that Redis had applied", " replies were lost"), ("found Redis restarted", " it holds has to be read anew"),
-        ("were refused by Redis because another node had taken over", " took over"),
+        ("were refused by Redis because another node had taken over", " took over"), ("decided who goes on", " SBR took decision "),
+        ("ended the stream of one that had lost the slot", " had lost the lease"),
     ];
 
     static readonly string[] never = [" is copied again", " is stopped: ", " the copy failed", " Redis fell back to ", "Unhandled exception"];
@@ -45,7 +46,8 @@ sealed class FaultRun(FaultOptions options, string folder)
         {
             if (options.Only.Count == 0)
             {
-                await site.UntilAsync(async () => await (await site.ActiveAsync()).StateAsync() == "streaming", "a node should stream");
+                if (options.Cluster > 0) await site.UntilAsync(site.IsCompleteAsync, "all nodes should be members");
+                else await site.UntilAsync(async () => await (await site.ActiveAsync()).StateAsync() == "streaming", "a node should stream");
                 injector.Count(FaultKind.PoisonKey);
                 await poison.RunAsync(cancellationToken);
             }

@@ -10,14 +10,16 @@ sealed class LaneNode : IAsyncDisposable
 {
     readonly NodeStats stats;
 
-    public LaneNode(SyncConfig config)
+    /// <param name="config">Of the node.</param>
+    /// <param name="longestHandover">How long its reader waits for the slot before it looks whose it is; null as usual.</param>
+    public LaneNode(SyncConfig config, TimeSpan? longestHandover = null)
     {
         stats = new NodeStats([.. config.Tables.Select(t => t.FullName)], TimeProvider.System);
         Board = new StatusBoard(config, stats, TimeProvider.System);
         Metrics = new SyncMetrics(() => Board.Status);
         Parts = new NodeParts(config, Metrics, stats, new HostLog(Log), TimeProvider.System);
         Lanes = new NodeLanes(Parts);
-        Sources = new PostgresLaneSourceFactory(Parts, new TableSet(config), Board, Lanes.Store);
+        Sources = new PostgresLaneSourceFactory(Parts, new TableSet(config), Board, Lanes.Store) { LongestHandover = longestHandover ?? TimeSpan.FromSeconds(25) };
     }
 
     public LogLines Log { get; } = new();
