@@ -35,7 +35,7 @@ sealed class NodeCluster : IDisposable
 
     public IReadOnlyList<Node> Nodes { get; }
 
-    /// <summary>Starts them at once and waits until all are members, one reads, and each has lanes.</summary>
+    /// <summary>Starts them at once and waits until all are members.</summary>
     public static async Task<NodeCluster> StartAsync(Workplace place, int count)
     {
         int[] ports = [.. Enumerable.Range(0, count).Select(_ => Ports.Free())];
@@ -56,7 +56,7 @@ sealed class NodeCluster : IDisposable
                 };
                 nodes.Add(new Node($"127.0.0.1:{port}", $"http://127.0.0.1:{httpPort}", NodeProgram.Start(place.Folder, environment, "run", "--cluster")));
             }
-            await cluster.UntilAsync(nodes[0], view => view.Members.Count(m => m.Status == "Up") == count && view.ReaderEpoch > 0, "all nodes should be members, and one of them read");
+            await cluster.UntilAsync(nodes[0], view => view.LanesKnown && view.Members.Count(m => m.Status == "Up") == count, "all nodes should be members");
             return cluster;
         }
         catch
