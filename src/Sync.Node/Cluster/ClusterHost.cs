@@ -37,7 +37,7 @@ public sealed record ClusterReport(ClusterPicture Picture, long RowsWaiting, lon
 /// </summary>
 public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDisposable
 {
-    static readonly TimeSpan recountEvery = TimeSpan.FromSeconds(5), patience = TimeSpan.FromSeconds(5), longestOrder = TimeSpan.FromMinutes(1);
+    static readonly TimeSpan recountEvery = TimeSpan.FromSeconds(5), patience = TimeSpan.FromSeconds(5), longestOrder = TimeSpan.FromMinutes(1), leftBehind = TimeSpan.FromSeconds(25);
 
     readonly SyncConfig config;
     readonly ILogger logger;
@@ -49,9 +49,10 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
     readonly NodeParts parts;
     readonly NodeLanes lanes;
     readonly PostgresLaneSourceFactory sources;
+    readonly ReaderWatch watch = new(leftBehind);
     readonly TaskCompletionSource<SyncException> fate = new(TaskCreationOptions.RunContinuationsAsynchronously);
     volatile ClusterSystem? cluster;
-    bool isStopping;
+    bool isStopping, isLeftBehind;
 
     public ClusterHost(SyncConfig config, ILogger logger, TimeProvider? time = null)
     {
@@ -104,7 +105,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
                 Leases = needsLease ? leases : null,
             };
             await using var system = await ClusterSystem.StartAsync(config, settings, lanes, sources, this, logger, stop);
-            new ClusterLeaving(system.System, system.Lanes, system.Proxy, system.Status, sources, config.ShutdownTimeout).Register();
+            new ClusterLeaving(system.System, system.Lanes, system.Proxy, system.Status, sources, config.ShutdownTimeout, () => isLeftBehind).Register();
             cluster = system;
             logger.LogInformation("node {Node} of cluster {Cluster}, incarnation {Incarnation}, {Lanes} lanes", config.Cluster.Address, config.Cluster.Name, lanes.Incarnation, config.Cluster.Lanes);
             await LiveAsync(system, stop);
@@ -130,7 +131,8 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         isStopping = true;
         await ending.CancelAsync();
         if (!system.Ended.IsCompleted) log.Stopping();
-        if (fate.Task is { IsCompletedSuccessfully: true, Result.Code: ExitCode.ClusterDowned }) await system.DissolveAsync();
+        if (isLeftBehind) system.Down();
+        else if (fate.Task is { IsCompletedSuccessfully: true, Result.Code: ExitCode.ClusterDowned }) await system.DissolveAsync();
         bool ownEnd = system.Ended.IsCompleted;
         await system.StopAsync();
         await counting;
@@ -152,6 +154,11 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
                 try
                 {
                     stats.SetDeadLetters(await lanes.Store.CountDeadLettersAsync(cancellationToken));
+                    await LookBehindAsync(cancellationToken);
+                }
+                catch (AskTimeoutException)
+                {
+                    // Busy; it is looked again.
                 }
                 catch (RedisTransientException e)
                 {
@@ -167,6 +174,25 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         {
             // The node ends.
         }
+    }
+
+    /// <summary>Ends the node when the cluster goes on without it and it does not notice: one that others took out while it stood still may stay among dead neighbours.</summary>
+    async Task LookBehindAsync(CancellationToken cancellationToken)
+    {
+        if (cluster is not { } system) return;
+        long begun = await lanes.Store.BegunEpochAsync(cancellationToken);
+        var heard = await system.Status.Ask<HeardReader>(HeardReaderQuery.Instance, patience, cancellationToken);
+        if (!watch.IsLeftBehind(begun, heard.Epoch, time.GetUtcNow())) return;
+        try
+        {
+            if (!await IsAtWorkAsync(cancellationToken)) return;
+        }
+        catch (SyncException e) when (e.Code == ExitCode.PostgresUnreachable)
+        {
+            return;
+        }
+        isLeftBehind = true;
+        End(new SyncException(ExitCode.ClusterDowned, $"The cluster goes on without node {config.Cluster.Address}, whom nobody tells; started again it joins anew, and nothing is lost."));
     }
 
     async Task CheckRedisAsync(CancellationToken stop)
