@@ -166,7 +166,7 @@ public sealed class ReplicationReaderActorTests(ITestOutputHelper output) : Acto
             lanes.Begun();
         };
         var heard = CreateTestProbe("node");
-        Sys.ActorOf(Props.Create(() => new ReplicationReaderActor(this, Region, options, this, TimeProvider.System, (self, epoch) => heard.Tell(epoch, self))));
+        Sys.ActorOf(Props.Create(() => new ReplicationReaderActor(this, Region, options, this, TimeProvider.System, (self, epoch) => heard.Ref.Tell(epoch, self))));
         await AwaitConditionAsync(() => Task.FromResult(source.Runs > 0));
         // Whoever reads still has the slot: its lanes would take nothing more of it.
         heard.HasMessages.ShouldBeFalse();
