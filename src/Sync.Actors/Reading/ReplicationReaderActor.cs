@@ -31,7 +31,12 @@ public sealed class ReplicationReaderActor : UntypedActor, IWithTimers
 
     sealed record Look;
 
+    sealed record GreetAgain;
+
     sealed record ShutdownOver;
+
+    /// <summary>Who has joined since, or has lost a message, hears of the reader then; who hears nothing for long knows that it is left behind.</summary>
+    static readonly TimeSpan greetEvery = TimeSpan.FromSeconds(3);
 
     readonly ILoggingAdapter log = Context.GetLogger();
     readonly CancellationTokenSource ending = new();
@@ -43,7 +48,7 @@ public sealed class ReplicationReaderActor : UntypedActor, IWithTimers
     readonly Action<IActorRef, long> greet;
     ReaderSession? session;
     int failures;
-    bool isStopping, isReplaced;
+    bool isStopping, isReplaced, hasBegun;
 
     /// <param name="sources">Makes a source for each start.</param>
     /// <param name="region">The shard region of lanes, or a proxy of it.</param>
@@ -59,6 +64,7 @@ public sealed class ReplicationReaderActor : UntypedActor, IWithTimers
     protected override void PreStart()
     {
         Timers.StartPeriodicTimer(nameof(Look), new Look(), options.Look);
+        Timers.StartPeriodicTimer(nameof(GreetAgain), new GreetAgain(), greetEvery);
         Begin();
     }
 
@@ -73,7 +79,8 @@ public sealed class ReplicationReaderActor : UntypedActor, IWithTimers
         switch (message)
         {
             case LaneAck or LaneResume or LaneDrained: Answered((IClusterMessage)message); break;
-            case SourceBegan: Begun(); break;
+            case SourceBegan: hasBegun = true; Greet(); break;
+            case GreetAgain: Greet(); break;
             case RowsHanded: session?.TakeUp(time.GetUtcNow()); break;
             case Look: session?.Look(time.GetUtcNow()); break;
             case Start: Begin(); break;
@@ -101,15 +108,15 @@ public sealed class ReplicationReaderActor : UntypedActor, IWithTimers
             return;
         }
         log.Info("The reader starts with epoch {0}.", epoch);
-        isReplaced = false;
+        isReplaced = hasBegun = false;
         session = new ReaderSession(epoch, sources.Create(epoch), options, region, Self);
         session.RunAsync().PipeTo(Self, Self, () => new SourceEnded(epoch, null), cause => new SourceEnded(epoch, cause));
     }
 
-    void Begun()
+    void Greet()
     {
         // Of a source that has ended meanwhile it would be a number too high, which its successor is not above.
-        if (session is not null && !isReplaced) greet(Self, session.Epoch);
+        if (hasBegun && session is not null && !isReplaced) greet(Self, session.Epoch);
     }
 
     void Answered(IClusterMessage answer)

@@ -40,6 +40,7 @@ public sealed class StatusActor(string node, StatusOptions options, Func<IActorR
             case LaneStarted started: lanes[started.Lane] = Context.Watch(Sender); break;
             case Terminated ended: Forget(ended.ActorRef); break;
             case ReaderHello hello: Greet(hello); break;
+            case HeardReaderQuery: Sender.Tell(new HeardReader(readerEpoch)); break;
             case NodeStatusQuery: Gather(lanes.ToDictionary(lane => lane.Key, lane => Question(lane.Value, lane.Key))); break;
             case ClusterStatusQuery: GatherAll(); break;
             default: Unhandled(message); break;
@@ -54,7 +55,8 @@ public sealed class StatusActor(string node, StatusOptions options, Func<IActorR
 
     void Greet(ReaderHello hello)
     {
-        if (hello.Epoch < readerEpoch) return;
+        // It says so again and again; to lanes it is told once, as a batch tells them as well.
+        if (hello.Epoch <= readerEpoch) return;
         (readerEpoch, readerNode) = (hello.Epoch, hello.Node);
         foreach (var lane in lanes.Values) lane.Forward(hello);
     }

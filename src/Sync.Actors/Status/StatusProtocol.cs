@@ -8,6 +8,15 @@ public sealed record NodeStatusQuery
     public static readonly NodeStatusQuery Instance = new();
 }
 
+/// <summary>Asks which reader this node has heard of last; answered with <see cref="HeardReader"/>.</summary>
+public sealed record HeardReaderQuery
+{
+    public static readonly HeardReaderQuery Instance = new();
+}
+
+/// <param name="Epoch">Its start; 0 for none.</param>
+public sealed record HeardReader(long Epoch);
+
 /// <summary>Asks how all lanes of the cluster are, wherever they run; answered with <see cref="ClusterStatus"/>.</summary>
 public sealed record ClusterStatusQuery
 {

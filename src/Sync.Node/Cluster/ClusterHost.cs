@@ -1,6 +1,8 @@
+using Akka.Actor;
 using Sync.Actors.Hosting;
 using Sync.Actors.Inspection;
 using Sync.Actors.Ports;
+using Sync.Actors.Status;
 using Sync.Contracts;
 using Sync.Contracts.Cluster;
 using Sync.Contracts.Configuration;
@@ -26,7 +28,7 @@ namespace Sync.Node.Cluster;
 /// </summary>
 public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDisposable
 {
-    static readonly TimeSpan recountEvery = TimeSpan.FromSeconds(5);
+    static readonly TimeSpan recountEvery = TimeSpan.FromSeconds(5), patience = TimeSpan.FromSeconds(5), leftBehind = TimeSpan.FromSeconds(25);
 
     readonly SyncConfig config;
     readonly ILogger logger;
@@ -39,9 +41,10 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
     readonly NodeLanes lanes;
     readonly PostgresLaneSourceFactory sources;
     readonly ReaderOrders orders;
+    readonly ReaderWatch watch = new(leftBehind);
     readonly TaskCompletionSource<SyncException> fate = new(TaskCreationOptions.RunContinuationsAsynchronously);
     volatile ClusterSystem? cluster;
-    bool isStopping;
+    bool isStopping, isLeftBehind;
 
     public ClusterHost(SyncConfig config, ILogger logger, TimeProvider? time = null)
     {
@@ -97,7 +100,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
             };
             await using var system = await ClusterSystem.StartAsync(
                 config, settings, lanes, sources, new ReaderDesk(board), this, new PetabridgeText(Desk, () => board.Status.DeadLetters), logger, stop);
-            new ClusterLeaving(system.System, system.Lanes, system.Proxy, system.Status, sources, config.ShutdownTimeout).Register();
+            new ClusterLeaving(system.System, system.Lanes, system.Proxy, system.Status, sources, config.ShutdownTimeout, () => isLeftBehind).Register();
             cluster = system;
             logger.LogInformation("node {Node} of cluster {Cluster}, incarnation {Incarnation}, {Lanes} lanes", config.Cluster.Address, config.Cluster.Name, lanes.Incarnation, config.Cluster.Lanes);
             if (config.Petabridge.Enabled && !PetabridgeHosting.IsBuiltIn) logger.LogInformation("this build has no Petabridge.Cmd, so pbm finds nobody at port {Port}", config.Petabridge.Port);
@@ -124,7 +127,8 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         isStopping = true;
         await ending.CancelAsync();
         if (!system.Ended.IsCompleted) log.Stopping();
-        if (fate.Task is { IsCompletedSuccessfully: true, Result.Code: ExitCode.ClusterDowned }) await system.DissolveAsync();
+        if (isLeftBehind) system.Down();
+        else if (fate.Task is { IsCompletedSuccessfully: true, Result.Code: ExitCode.ClusterDowned }) await system.DissolveAsync();
         bool ownEnd = system.Ended.IsCompleted;
         await system.StopAsync();
         await counting;
@@ -146,7 +150,13 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
                 try
                 {
                     if (board.Engine is null) await orders.LookAsync(cancellationToken);
-                    if (recounts) await CountDeadLettersAsync(cancellationToken);
+                    if (!recounts) continue;
+                    await CountDeadLettersAsync(cancellationToken);
+                    await LookBehindAsync(cancellationToken);
+                }
+                catch (AskTimeoutException)
+                {
+                    // Busy; it is looked again.
                 }
                 catch (RedisTransientException e)
                 {
@@ -162,6 +172,25 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         {
             // The node ends.
         }
+    }
+
+    /// <summary>Ends the node when the cluster goes on without it and it does not notice: one that others took out while it stood still may stay among dead neighbours.</summary>
+    async Task LookBehindAsync(CancellationToken cancellationToken)
+    {
+        if (cluster is not { } system) return;
+        long begun = await lanes.Store.BegunEpochAsync(cancellationToken);
+        var heard = await system.Status.Ask<HeardReader>(HeardReaderQuery.Instance, patience, cancellationToken);
+        if (!watch.IsLeftBehind(begun, heard.Epoch, time.GetUtcNow())) return;
+        try
+        {
+            if (!await IsAtWorkAsync(cancellationToken)) return;
+        }
+        catch (SyncException e) when (e.Code == ExitCode.PostgresUnreachable)
+        {
+            return;
+        }
+        isLeftBehind = true;
+        End(new SyncException(ExitCode.ClusterDowned, $"The cluster goes on without node {config.Cluster.Address}, whom nobody tells; started again it joins anew, and nothing is lost."));
     }
 
     async Task CheckRedisAsync(CancellationToken stop)

@@ -20,7 +20,7 @@ namespace Sync.Node.Cluster;
 /// </list>
 /// Where no other node would take the lanes, reading ends first, while they are still here. Where all leave at once, nobody takes what the reader still brings: it is given up.
 /// </summary>
-sealed class ClusterLeaving(ActorSystem system, IActorRef? lanes, IActorRef? proxy, IActorRef status, PostgresLaneSourceFactory sources, TimeSpan shutdownTimeout)
+sealed class ClusterLeaving(ActorSystem system, IActorRef? lanes, IActorRef? proxy, IActorRef status, PostgresLaneSourceFactory sources, TimeSpan shutdownTimeout, Func<bool> isLeftBehind)
 {
     /// <summary>How long the others take to hear of it: some rounds of gossip. When a node can't be reached, they don't before it is gone.</summary>
     static readonly TimeSpan heard = TimeSpan.FromSeconds(3), alone = TimeSpan.FromSeconds(1), poll = TimeSpan.FromMilliseconds(20);
@@ -37,7 +37,7 @@ sealed class ClusterLeaving(ActorSystem system, IActorRef? lanes, IActorRef? pro
     async Task LeaveAsync()
     {
         // The others go on without it: nothing that it could hand over is still its own.
-        if (cluster.IsTerminated || cluster.SelfMember.Status is MemberStatus.Down or MemberStatus.Removed) return;
+        if (isLeftBehind() || cluster.IsTerminated || cluster.SelfMember.Status is MemberStatus.Down or MemberStatus.Removed) return;
         if (lanes is not null && HasSuccessor())
         {
             await MoveLanesAsync(lanes);

@@ -135,6 +135,13 @@ sealed class ClusterSystem : IAsyncDisposable
     /// <summary>Leaves the cluster, its lanes drained and the reader handed over, as far as there is time for that.</summary>
     public Task StopAsync() => host.StopAsync(CancellationToken.None);
 
+    /// <summary>Takes this node out; nothing of it is handed over.</summary>
+    public void Down()
+    {
+        var membership = Akka.Cluster.Cluster.Get(System);
+        membership.Down(membership.SelfAddress);
+    }
+
     /// <summary>Ends the whole cluster: its nodes end as ones that are downed, and join the other one when they are started again.</summary>
     public async Task DissolveAsync()
     {
@@ -143,7 +150,7 @@ sealed class ClusterSystem : IAsyncDisposable
             if (member.UniqueAddress != membership.SelfUniqueAddress) membership.Down(member.Address);
         // Some rounds of gossip, so that they hear of it.
         await Task.Delay(TimeSpan.FromSeconds(1));
-        membership.Down(membership.SelfAddress);
+        Down();
     }
 
     public async ValueTask DisposeAsync()

@@ -36,6 +36,10 @@ sealed class RedisLaneStore(WriterContext context, LaneStore store, LaneClaimBoo
     public ValueTask<long> NextEpochAsync(CancellationToken cancellationToken) =>
         OnSessionAsync(current => store.NextEpochAsync(current.Connection, cancellationToken), cancellationToken);
 
+    /// <summary>The reader that has begun last with this Redis; 0 for none.</summary>
+    public ValueTask<long> BegunEpochAsync(CancellationToken cancellationToken) =>
+        OnSessionAsync(current => store.BegunEpochAsync(current.Connection, cancellationToken), cancellationToken);
+
     /// <summary>Whether the last that has begun to write to this Redis was the reader of a cluster.</summary>
     public ValueTask<bool> IsOfClusterAsync(CancellationToken cancellationToken) =>
         OnSessionAsync(current => store.IsOfClusterAsync(current.Connection, cancellationToken), cancellationToken);

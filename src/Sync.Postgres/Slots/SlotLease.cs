@@ -1,5 +1,6 @@
 using System.Globalization;
 using Npgsql;
+using Sync.Contracts;
 using Sync.Postgres.Connections;
 
 namespace Sync.Postgres.Slots;
@@ -64,10 +65,18 @@ public sealed class SlotLease : IAsyncDisposable
     }
 
     /// <summary>Whether anybody has the lease now.</summary>
+    /// <exception cref="SyncException">PostgreSQL can't be asked.</exception>
     public static async Task<bool> IsHeldAsync(PostgresPrimary primary, string slot, CancellationToken ct)
     {
         await using var connection = await primary.OpenAsync(ct);
-        return await HolderAsync(connection, slot, ct) is not null;
+        try
+        {
+            return await HolderAsync(connection, slot, ct) is not null;
+        }
+        catch (NpgsqlException e)
+        {
+            throw primary.Describe(e);
+        }
     }
 
     async Task LiveAsync()

@@ -49,6 +49,13 @@ public sealed class LaneStore(RedisKeys keys, string incarnation, TimeProvider t
     public async ValueTask<long> NextEpochAsync(RespConnection connection, CancellationToken cancellationToken) =>
         Number(await RunAsync(connection, LaneScripts.NextEpoch, cancellationToken, LowestNumber));
 
+    /// <summary>The reader that has begun last; 0 for none.</summary>
+    public async ValueTask<long> BegunEpochAsync(RespConnection connection, CancellationToken cancellationToken)
+    {
+        var reply = (await connection.ExecuteAsync(new RespCommands().Add("HGET", keys.LaneNumbers, "epoch"), cancellationToken)).OrThrow(connection.Endpoint, connection.User);
+        return reply.IsNull ? 0 : Number(reply);
+    }
+
     /// <summary>Whether the last that has begun to write here was the reader of a cluster, not a single host.</summary>
     public async ValueTask<bool> IsOfClusterAsync(RespConnection connection, CancellationToken cancellationToken) =>
         !(await connection.ExecuteAsync(new RespCommands().Add("HGET", keys.LaneNumbers, "history"), cancellationToken)).OrThrow(connection.Endpoint, connection.User).IsNull;

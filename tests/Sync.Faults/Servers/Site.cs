@@ -106,6 +106,7 @@ sealed class Site : IAsyncDisposable
           port: {{Network!.Port}}
           seeds: [{{string.Join(", ", Nodes.Select(n => $"'{ClusterNetwork.KnownBy(n.ClusterIndex!.Value)}:{Network.Port}'"))}}]
         petabridge: { enabled: false }
+        debug: true
         """;
 
     /// <summary>Whether one node streams and all others stand by, as members of one cluster.</summary>
