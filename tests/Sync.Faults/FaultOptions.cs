@@ -9,6 +9,7 @@ sealed record FaultOptions
     public const string Help = """
         ./test --faults [--minutes N] [--seed N] [--rate N] [--only KIND,KIND]   faults against two nodes under load; everything is compared at the end
         ./test --faults --at-least-once …                                        the same with delivery: at-least-once; it has to find duplicates, and fails
+        ./test --faults --client stackexchange …                                 the same with redis.client: stackexchange
         ./test --faults --outage [--minutes N]                                   Redis away for N minutes (5) under load
         ./test --faults --takeover                                               how long a standby takes after a kill -9
         ./test --faults --self-test                                              that a lost, a duplicated and a reordered change are found
@@ -26,6 +27,9 @@ sealed record FaultOptions
 
     /// <summary>Whether the nodes run with <c>delivery: at-least-once</c>, which has to show as duplicates: what the other mode is worth.</summary>
     public bool AtLeastOnce { get; init; }
+
+    /// <summary><c>redis.client</c> of the nodes.</summary>
+    public string Client { get; init; } = "resp";
 
     /// <summary>The kinds to draw from; none: all.</summary>
     public IReadOnlyList<FaultKind> Only { get; init; } = [];
@@ -48,6 +52,7 @@ sealed record FaultOptions
                 case "--seed": options = options with { Seed = (int)Number(name, Value(), 0, int.MaxValue) }; break;
                 case "--rate": options = options with { Rate = (int)Number(name, Value(), 10, 5000) }; break;
                 case "--at-least-once": options = options with { AtLeastOnce = true }; break;
+                case "--client": options = options with { Client = Value() is "resp" or "stackexchange" ? arguments[i] : throw new ArgumentException($"{name} takes resp or stackexchange.") }; break;
                 case "--only": options = options with { Only = [.. Value().Split(',').Select(Kind)] }; break;
                 case "--faults" or "--self-test" or "--takeover" or "--outage" or "--plan": scenarios.Add(name[2..]); break;
                 default: throw new ArgumentException($"{name} is unknown.");

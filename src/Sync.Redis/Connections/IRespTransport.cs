@@ -10,9 +10,6 @@ interface IRespTransport : IAsyncDisposable
     /// <summary>Whether it is of no use any more.</summary>
     bool IsBroken { get; }
 
-    /// <summary>Whether it has logged in by itself once it is connected.</summary>
-    bool LogsIn { get; }
-
     /// <summary>
     /// Sends commands in RESP and hands the consumer their replies in RESP. One exchange at a time. Whatever it throws, it is broken afterwards, unless
     /// it was so before or the call was cancelled before it began.

@@ -38,9 +38,6 @@ public sealed class RespConnection : IAsyncDisposable
     /// <summary>Whether it is of no use any more.</summary>
     public bool IsBroken => transport.IsBroken;
 
-    /// <summary>Whether the transport has logged in already.</summary>
-    internal bool IsLoggedIn => transport.LogsIn;
-
     /// <summary>Connects, secures, logs in, selects the database and asks who is there.</summary>
     /// <param name="options">Where and as whom. A host that begins with a slash is a Unix socket.</param>
     /// <param name="timeout">For the whole of connecting and TLS, and later for each silence inside an exchange.</param>

@@ -39,8 +39,6 @@ sealed class SocketTransport : IRespTransport
 
     public bool IsBroken => broken;
 
-    public bool LogsIn => false;
-
     /// <inheritdoc cref="RespConnection.ConnectAsync"/>
     public static async ValueTask<SocketTransport> ConnectAsync(
         RedisConnectionOptions options, string endpoint, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)

@@ -12,7 +12,10 @@ static class MultiplexerOptions
     /// <summary>Its own time-outs, which would pick single commands out of a request, are never reached: ours end the connection as a whole.</summary>
     const int NeverMs = 24 * 3600_000;
 
-    public static ConfigurationOptions Of(RedisConnectionOptions options, TimeSpan timeout)
+    /// <param name="options">Where and as whom.</param>
+    /// <param name="timeout">For connecting.</param>
+    /// <param name="failure">Learns why it fails.</param>
+    public static ConfigurationOptions Of(RedisConnectionOptions options, TimeSpan timeout, ConnectFailure failure)
     {
         var secure = options.Tls is { } files ? RedisTls.CreateOptions(files, options.Host) : null;
         var translated = new ConfigurationOptions
@@ -29,8 +32,9 @@ static class MultiplexerOptions
             // A command that can't go out now must not go out later.
             BacklogPolicy = BacklogPolicy.FailFast,
             Tunnel = new OneConnection(),
-            // No second connection for subscriptions, and no key of its own that it would read or write.
-            CommandMap = CommandMap.Create(["SUBSCRIBE", "UNSUBSCRIBE", "PSUBSCRIBE", "PUNSUBSCRIBE"], available: false),
+            LoggerFactory = failure,
+            // No second connection for subscriptions; no question about what we don't use, which the user would need a right for; and no key of its own.
+            CommandMap = CommandMap.Create(["SUBSCRIBE", "UNSUBSCRIBE", "PSUBSCRIBE", "PUNSUBSCRIBE", "CONFIG", "SENTINEL", "CLUSTER", "ECHO"], available: false),
             TieBreaker = "",
             ConfigurationChannel = "",
             SetClientLibrary = false,

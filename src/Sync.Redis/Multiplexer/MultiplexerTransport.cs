@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using StackExchange.Redis;
 using Sync.Contracts.Configuration;
 using Sync.Engine.Resp;
@@ -14,6 +16,9 @@ namespace Sync.Redis.Multiplexer;
 /// </summary>
 sealed class MultiplexerTransport : IRespTransport
 {
+    /// <summary>How long a failed attempt to connect may take to end by itself.</summary>
+    static readonly TimeSpan LastWords = TimeSpan.FromMilliseconds(500);
+
     readonly ConnectionMultiplexer multiplexer;
     readonly string endpoint;
     readonly TimeSpan timeout;
@@ -28,6 +33,9 @@ sealed class MultiplexerTransport : IRespTransport
     readonly RespWriter transaction = new(64 * 1024);
     readonly RespWriter answer = new(16 * 1024);
     IDatabase database;
+
+    /// <summary>The history that this connection began with.</summary>
+    string? replicationId;
     int busy;
     volatile bool broken;
 
@@ -45,23 +53,27 @@ sealed class MultiplexerTransport : IRespTransport
 
     public bool IsBroken => broken;
 
-    public bool LogsIn => true;
-
     /// <inheritdoc cref="RespConnection.ConnectAsync"/>
     public static async ValueTask<MultiplexerTransport> ConnectAsync(
         RedisConnectionOptions options, string endpoint, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
     {
-        var connecting = ConnectionMultiplexer.ConnectAsync(MultiplexerOptions.Of(options, timeout));
+        var failure = new ConnectFailure();
+        long begun = time.GetTimestamp();
+        var connecting = ConnectionMultiplexer.ConnectAsync(MultiplexerOptions.Of(options, timeout, failure));
         try
         {
             bool isLimited = options.User is { Length: > 0 } and not "default";
-            return new MultiplexerTransport(await connecting.WaitAsync(timeout, time, cancellationToken), endpoint, isLimited, timeout, time);
+            await Task.WhenAny(connecting, failure.Seen).WaitAsync(timeout, time, cancellationToken);
+            // It knows best why, and says so in a moment, or goes on trying.
+            if (!connecting.IsCompleted) await Task.WhenAny(connecting, Task.Delay(LastWords, time, cancellationToken));
+            if (!connecting.IsCompleted) throw await failure.Seen;
+            return new MultiplexerTransport(await connecting, endpoint, isLimited, timeout, time);
         }
         catch (Exception error)
         {
-            _ = connecting.ContinueWith(static late => late.Result.Dispose(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+            _ = DisposeLateAsync(connecting);
             cancellationToken.ThrowIfCancellationRequested();
-            throw MultiplexerErrors.OfConnecting(error, endpoint, options.User, options.Tls is not null, timeout);
+            throw MultiplexerErrors.OfConnecting(error, failure.Seen.IsCompleted ? await failure.Seen : null, options, endpoint, time.GetElapsedTime(begun));
         }
     }
 
@@ -131,13 +143,14 @@ sealed class MultiplexerTransport : IRespTransport
             case StepKind.Transaction:
                 reads.Clear();
                 watched.WriteTo(reads);
+                string history = watched.IsEmpty ? "" : replicationId ?? "";
                 watched.Forget();
                 return database.ScriptEvaluateAsync(
                     TransactionScript.Text, null,
-                    [reads.WrittenMemory, transaction.WrittenMemory, wantsValues ? TransactionScript.Values : TransactionScript.Errors, isLimited ? TransactionScript.Check : ""],
+                    [reads.WrittenMemory, transaction.WrittenMemory, wantsValues ? TransactionScript.Values : TransactionScript.Errors, isLimited ? TransactionScript.Check : "", history],
                     CommandFlags.NoScriptCache);
             default:
-                return database.ExecuteAsync(System.Text.Encoding.ASCII.GetString(step.Arguments[0]), [.. step.Arguments.Skip(1)]);
+                return database.ExecuteAsync(Encoding.ASCII.GetString(step.Arguments[0]), [.. step.Arguments.Skip(1)]);
         }
     }
 
@@ -166,7 +179,7 @@ sealed class MultiplexerTransport : IRespTransport
             var result = await pending;
             if (step.Kind == StepKind.Transaction) RespAnswer.Transaction(answer, step.Commands, result, wantsValues);
             else RespAnswer.Value(answer, result);
-            if (step.Kind == StepKind.Command && IsSelect(step.Arguments)) database = multiplexer.GetDatabase(int.Parse(step.Arguments[1], System.Globalization.CultureInfo.InvariantCulture));
+            if (step.Kind == StepKind.Command) Learn(step.Arguments, result);
         }
         catch (RedisServerException error)
         {
@@ -175,7 +188,20 @@ sealed class MultiplexerTransport : IRespTransport
         }
     }
 
-    static bool IsSelect(byte[][] command) => command.Length == 2 && command[0].AsSpan().SequenceEqual("SELECT"u8);
+    /// <summary>What the handshake finds out matters here as well.</summary>
+    void Learn(byte[][] command, RedisResult result)
+    {
+        if (command.Length == 2 && command[0].AsSpan().SequenceEqual("SELECT"u8))
+            database = multiplexer.GetDatabase(int.Parse(command[1], CultureInfo.InvariantCulture));
+        else if (replicationId is null && command[0].AsSpan().SequenceEqual("INFO"u8))
+            replicationId = RedisServerFacts.Parse((string?)result ?? "").ReplicationId;
+    }
+
+    static async Task DisposeLateAsync(Task<ConnectionMultiplexer> connecting)
+    {
+        try { await (await connecting).DisposeAsync(); }
+        catch (Exception error) when (error is RedisException or ObjectDisposedException or IOException) { /* there is none */ }
+    }
 
     async ValueTask CloseAsync()
     {

@@ -16,8 +16,9 @@ static class TransactionScript
     public const string Check = "check";
 
     /// <summary>
-    /// Arguments: MessagePack of the reads <c>{command, what was seen}</c>, the same of the commands, which of the above is wanted, and whether to check.
-    /// Returns nothing, and has changed nothing, when one of the reads gives something else now. Returns an error, and has changed nothing, when Redis can't take writes
+    /// Arguments: MessagePack of the reads <c>{command, what was seen}</c>, the same of the commands, which of the above is wanted, whether to
+    /// check, and the <c>master_replid</c> that the reads are of, or nothing. Returns nothing, and has changed nothing, when one of the reads gives something else now, or the
+    /// server has taken over other data meanwhile, which may hold the same token but not all that was written. Returns an error, and has changed nothing, when Redis can't take writes
     /// now or the user may not: it finds that out before the first write of a script and not behind it. Every other error belongs to its command and
     /// leaves the others alone, as in MULTI/EXEC. A HSET of more arguments than Lua's stack takes goes in parts.
     /// </summary>
@@ -47,8 +48,15 @@ static class TransactionScript
           return true
         end
 
+        local function told(text, name)
+          if string.find(text, 'Unknown Redis command', 1, true) then return "ERR unknown command '" .. name .. "'" end
+          if string.find(text, 'Wrong number of args', 1, true) then return "ERR wrong number of arguments for '" .. string.lower(name) .. "' command" end
+          return text
+        end
+
         local function run(command)
           if #command <= 7000 then return redis.pcall(unpack(command)) end
+          if string.upper(command[1]) ~= 'HSET' then return redis.error_reply('ERR too many arguments to be run by a script') end
           local sum = 0
           for i = 3, #command, 6000 do
             local reply = redis.pcall(command[1], command[2], unpack(command, i, math.min(i + 5999, #command)))
@@ -59,6 +67,7 @@ static class TransactionScript
         end
 
         local reads, commands = cmsgpack.unpack(ARGV[1]), cmsgpack.unpack(ARGV[2])
+        if ARGV[5] ~= '' and string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)') ~= ARGV[5] then return false end
         for i = 1, #reads do if not unchanged(reads[i][1], reads[i][2]) then return false end end
         if ARGV[4] == 'check' and redis.acl_check_cmd then
           for i = 1, #commands do
@@ -75,10 +84,11 @@ static class TransactionScript
           if failed and not ran and refusals[string.match(failed, '^-?(%u+)')] then return redis.error_reply(failed) end
           if not failed and string.upper(commands[i][1]) ~= 'PUBLISH' then ran = true end
           if all then
+            if failed then reply = redis.error_reply(told(failed, commands[i][1])) end
             answers[i] = reply
           elseif failed then
             answers[#answers + 1] = i - 1
-            answers[#answers + 1] = failed
+            answers[#answers + 1] = told(failed, commands[i][1])
           end
         end
         return answers

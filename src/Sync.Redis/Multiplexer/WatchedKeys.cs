@@ -12,6 +12,8 @@ sealed class WatchedKeys
 {
     readonly Dictionary<string, (byte[][] Command, string[] Seen)?> reads = new(StringComparer.Ordinal);
 
+    public bool IsEmpty => reads.Count == 0;
+
     /// <summary>Looks after keys from here on.</summary>
     public void Watch(ReadOnlySpan<byte[]> keys)
     {

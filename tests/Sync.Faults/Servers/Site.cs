@@ -13,7 +13,7 @@ sealed class Site : IAsyncDisposable
 
     readonly CancellationToken stop;
     long marker;
-    string delivery = "";
+    string delivery = "", client = "";
 
     Site(string folder, PostgresServer postgres, RedisProcess redis, string database, CancellationToken stop)
     {
@@ -35,7 +35,8 @@ sealed class Site : IAsyncDisposable
     /// <param name="stop">Ends every wait of the site.</param>
     /// <param name="nodes">How many nodes to start.</param>
     /// <param name="atLeastOnce">Their delivery.</param>
-    public static async Task<Site> OpenAsync(string folder, CancellationToken stop, int nodes = 2, bool atLeastOnce = false)
+    /// <param name="client">Their <c>redis.client</c>.</param>
+    public static async Task<Site> OpenAsync(string folder, CancellationToken stop, int nodes = 2, bool atLeastOnce = false, string client = "resp")
     {
         Directory.CreateDirectory(folder);
         // Short, because a test that waits for time-outs proves nothing more when they are long.
@@ -45,7 +46,7 @@ sealed class Site : IAsyncDisposable
         try
         {
             redis = await RedisProcess.StartAsync(Path.Combine(folder, "redis.log"));
-            site = new Site(folder, postgres, redis, await postgres.CreateDatabaseAsync(), stop) { delivery = atLeastOnce ? "at-least-once" : "exactly-once" };
+            site = new Site(folder, postgres, redis, await postgres.CreateDatabaseAsync(), stop) { delivery = atLeastOnce ? "at-least-once" : "exactly-once", client = client };
             await postgres.ExecuteAsync(Schema.Sql(), site.Database);
             foreach (var node in site.Nodes.Take(nodes))
             {
@@ -74,6 +75,7 @@ sealed class Site : IAsyncDisposable
           receiveTimeout: 6s
         redis:
           conn: { host: 127.0.0.1, port: {{node.Redis.Port}} }
+          client: {{client}}
         flushWorkers: {{node.Workers}}
         delivery: {{delivery}}
         writeTimeout: 2s

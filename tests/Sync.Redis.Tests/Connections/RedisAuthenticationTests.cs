@@ -102,6 +102,7 @@ public abstract class RedisAuthenticationContract(RedisClient client) : IAsyncLi
     public async Task Everything_should_work_with_the_rights_that_the_documentation_names()
     {
         string[] rights = "+@write +@read +multi +exec +watch +unwatch +info +select +client|setname +client|id +client|kill +eval".Split(' ');
+        if (client == RedisClient.StackExchange) rights = [.. rights, "+ping"];
         string[] keys = ["~actorsync:*", "~orders:*"];
         await server.ExecAsync(["ACL", "SETUSER", "documented", "on", ">p", .. keys, .. rights]);
         var options = RedisFixture.Options(server, client) with { User = "documented", Password = new Secret("p"), Database = 1 };
