@@ -12,6 +12,7 @@ sealed record FaultOptions
         ./test --faults --cluster N …                                            the same against a cluster of N nodes, 3 to 5, with faults of its own
         ./test --faults --cluster N --takeover [--only KIND,KIND]                how long changes stand still when a node of it is killed, stopped, frozen or cut off
         ./test --faults --cluster N --rolling                                    the lag while all nodes are restarted, one after the other
+        ./test --faults --client stackexchange …                                 the same with redis.client: stackexchange
         ./test --faults --outage [--minutes N]                                   Redis away for N minutes (5) under load
         ./test --faults --takeover                                               how long a standby takes after a kill -9
         ./test --faults --self-test                                              that a lost, a duplicated and a reordered change are found
@@ -32,6 +33,9 @@ sealed record FaultOptions
 
     /// <summary>Nodes of the cluster, 3 to 5; 0 for two single hosts.</summary>
     public int Cluster { get; init; }
+
+    /// <summary><c>redis.client</c> of the nodes.</summary>
+    public string Client { get; init; } = "resp";
 
     /// <summary>The kinds to draw from; none: all.</summary>
     public IReadOnlyList<FaultKind> Only { get; init; } = [];
@@ -55,6 +59,7 @@ sealed record FaultOptions
                 case "--rate": options = options with { Rate = (int)Number(name, Value(), 10, 5000) }; break;
                 case "--at-least-once": options = options with { AtLeastOnce = true }; break;
                 case "--cluster": options = options with { Cluster = (int)Number(name, Value(), 3, 5) }; break;
+                case "--client": options = options with { Client = Value() is "resp" or "stackexchange" ? arguments[i] : throw new ArgumentException($"{name} takes resp or stackexchange.") }; break;
                 case "--only": options = options with { Only = [.. Value().Split(',').Select(Kind)] }; break;
                 case "--faults" or "--self-test" or "--takeover" or "--rolling" or "--outage" or "--plan": scenarios.Add(name[2..]); break;
                 default: throw new ArgumentException($"{name} is unknown.");

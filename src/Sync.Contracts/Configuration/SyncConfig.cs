@@ -155,7 +155,13 @@ public sealed record RedisConnectionOptions
     public string? User { get; init; }
     public Secret Password { get; init; }
     public TlsOptions? Tls { get; init; }
+
+    /// <summary>Which client speaks to it (<c>redis.client</c>). Default our own.</summary>
+    public RedisClient Client { get; init; }
 }
+
+/// <summary>Resp: our own. StackExchange: StackExchange.Redis, in builds that have it.</summary>
+public enum RedisClient { Resp, StackExchange }
 
 public sealed record SentinelOptions
 {

@@ -33,7 +33,7 @@ sealed class FaultRun(FaultOptions options, string folder)
     {
         var length = TimeSpan.FromMinutes(options.Minutes > 0 ? options.Minutes : 30);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"faults: seed {options.Seed}, {length.TotalMinutes:0.#} min, about {options.Rate} row changes/s in {sessions} sessions{(options.Cluster > 0 ? $", a cluster of {options.Cluster} nodes" : "")}"));
-        await using var site = await Site.OpenAsync(folder, cancellationToken, atLeastOnce: options.AtLeastOnce, cluster: options.Cluster);
+        await using var site = await Site.OpenAsync(folder, cancellationToken, atLeastOnce: options.AtLeastOnce, cluster: options.Cluster, client: options.Client);
         await using var writers = new Writers(site.Postgres, site.Database, options.Seed, sessions, options.Rate);
         var injector = new Injector(site);
         using var plan = FaultPlan.Draw(options.Seed, options.Only, options.Cluster > 0).GetEnumerator();

@@ -13,7 +13,7 @@ sealed class Site : IAsyncDisposable
 
     readonly CancellationToken stop;
     long marker;
-    string delivery = "";
+    string delivery = "", client = "";
 
     Site(string folder, PostgresServer postgres, RedisProcess redis, string database, int cluster, CancellationToken stop)
     {
@@ -44,7 +44,8 @@ sealed class Site : IAsyncDisposable
     /// <param name="nodes">How many single hosts to start.</param>
     /// <param name="atLeastOnce">Their delivery.</param>
     /// <param name="cluster">Of how many nodes the cluster is; 0 for single hosts.</param>
-    public static async Task<Site> OpenAsync(string folder, CancellationToken stop, int nodes = 2, bool atLeastOnce = false, int cluster = 0)
+    /// <param name="client">Their <c>redis.client</c>.</param>
+    public static async Task<Site> OpenAsync(string folder, CancellationToken stop, int nodes = 2, bool atLeastOnce = false, int cluster = 0, string client = "resp")
     {
         Directory.CreateDirectory(folder);
         // Short, because a test that waits for time-outs proves nothing more when they are long.
@@ -54,7 +55,7 @@ sealed class Site : IAsyncDisposable
         try
         {
             redis = await RedisProcess.StartAsync(Path.Combine(folder, "redis.log"));
-            site = new Site(folder, postgres, redis, await postgres.CreateDatabaseAsync(), cluster, stop) { delivery = atLeastOnce ? "at-least-once" : "exactly-once" };
+            site = new Site(folder, postgres, redis, await postgres.CreateDatabaseAsync(), cluster, stop) { delivery = atLeastOnce ? "at-least-once" : "exactly-once", client = client };
             await postgres.ExecuteAsync(Schema.Sql(), site.Database);
             if (cluster > 0)
             {
@@ -88,6 +89,7 @@ sealed class Site : IAsyncDisposable
           receiveTimeout: 6s
         redis:
           conn: { host: 127.0.0.1, port: {{node.Redis.Port}} }
+          client: {{client}}
         flushWorkers: {{node.Workers}}
         delivery: {{delivery}}
         writeTimeout: 2s

@@ -1,4 +1,5 @@
 using Sync.Contracts;
+using Sync.Contracts.Configuration;
 using Sync.Engine.Batching;
 using Sync.Engine.Lanes;
 using Sync.Engine.Progress;
@@ -11,8 +12,16 @@ using Sync.Redis.Tests.Support;
 namespace Sync.Redis.Tests.Lanes;
 
 /// <summary>Whoever lost a lane can't write it any more, and who has never lost one writes on.</summary>
-public sealed class LaneStoreTests(RedisFixture redis) : IClassFixture<RedisFixture>, IAsyncLifetime
+public abstract class LaneStoreContract : IClassFixture<RedisFixture>, IAsyncLifetime
 {
+    readonly RedisFixture redis;
+
+    protected LaneStoreContract(RedisFixture redis, RedisClient client)
+    {
+        this.redis = redis;
+        redis.Client = client;
+    }
+
     static readonly RedisKeys keys = new("lanes");
     static readonly ProgressStore progress = new(keys);
 
@@ -179,14 +188,14 @@ public sealed class LaneStoreTests(RedisFixture redis) : IClassFixture<RedisFixt
         await using var connection = await redis.ConnectAsync();
         (await progress.ReadAsync(connection, default))[1].ShouldBe(Batches.At(1));
         (await redis.Server.ExecAsync("EXISTS", keys.Lanes)).ShouldBe(0L);
-        await using var session = await SinkSession.OpenAsync(RedisFixture.Options(redis.Server), RedisFixture.Timeout, TimeProvider.System, null, fence, default);
+        await using var session = await SinkSession.OpenAsync(RedisFixture.Options(redis.Server, redis.Client), RedisFixture.Timeout, TimeProvider.System, null, fence, default);
     }
 
     [Fact]
     public async Task Reader_of_a_cluster_should_shut_out_a_single_host()
     {
         var fence = await SingleHostAsync("single");
-        await using var session = await SinkSession.OpenAsync(RedisFixture.Options(redis.Server), RedisFixture.Timeout, TimeProvider.System, null, fence, default);
+        await using var session = await SinkSession.OpenAsync(RedisFixture.Options(redis.Server, redis.Client), RedisFixture.Timeout, TimeProvider.System, null, fence, default);
         await session.WriteAsync([Batches.Single(["RPUSH", "list:0", "1"])], keys.ProgressBytes, "w:1:0"u8.ToArray(), Batches.At(1), default);
         await ReaderAsync(1);
         await Should.ThrowAsync<RedisFencedException>(async () =>
@@ -207,7 +216,7 @@ public sealed class LaneStoreTests(RedisFixture redis) : IClassFixture<RedisFixt
         (await a.ReadAsync()).ShouldBe(2);
         a.Claims.MayWrite(1, claim).ShouldBeTrue();
         await Should.ThrowAsync<RedisFencedException>(async () =>
-            await SinkSession.OpenAsync(RedisFixture.Options(redis.Server), RedisFixture.Timeout, TimeProvider.System, null, first, default));
+            await SinkSession.OpenAsync(RedisFixture.Options(redis.Server, redis.Client), RedisFixture.Timeout, TimeProvider.System, null, first, default));
         await Should.ThrowAsync<RedisFencedException>(() => ReaderAsync(1, "late"));
     }
 
@@ -234,9 +243,9 @@ public sealed class LaneStoreTests(RedisFixture redis) : IClassFixture<RedisFixt
     public async Task Redis_that_was_restarted_should_give_no_lane_before_a_reader_has_looked_at_it()
     {
         using var server = await Sync.Testing.RedisServer.StartAsync();
-        await using (var connection = await RedisFixture.ConnectAsync(server))
+        await using (var connection = await RedisFixture.ConnectAsync(server, client: redis.Client))
             await progress.BeginAsync(connection, "1", new OwnerFence(keys.Owner, "r"), new LaneOpening(1, "another"), default);
-        await using var node = new Node(await RedisFixture.OpenAsync(server), "a");
+        await using var node = new Node(await RedisFixture.OpenAsync(server, client: redis.Client), "a");
         (await node.TakeAsync(1)).Claim.ShouldBe(0);
     }
 
@@ -277,3 +286,9 @@ public sealed class LaneStoreTests(RedisFixture redis) : IClassFixture<RedisFixt
         (held[1], held[2], held[3]).ShouldBe((Batches.At(5), Batches.At(5), Position.None));
     }
 }
+
+public sealed class LaneStoreTests(RedisFixture redis) : LaneStoreContract(redis, RedisClient.Resp);
+
+#if STACK_EXCHANGE_REDIS
+public sealed class LaneStoreOnStackExchangeTests(RedisFixture redis) : LaneStoreContract(redis, RedisClient.StackExchange);
+#endif

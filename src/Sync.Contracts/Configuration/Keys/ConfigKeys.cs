@@ -77,6 +77,8 @@ public static class ConfigKeys
         new("redis.conn.user", Text, null, "An ACL user."),
         new("redis.conn.password", Password, null, "The password."),
         .. TlsKeys("redis.conn.tls"),
+        new("redis.client", Choice, "resp",
+            "resp: ActorSync's own client; stackexchange: StackExchange.Redis, which writes with scripts and costs more. Not with nodes.") { Choices = ["resp", "stackexchange"] },
         new("redis.commitTimeColumn", Text, null, "Adds the commit time under this name to {pairs:*}, {json:*} and {columns:*}."),
         new("redis.nodes", CommaList, null, "Seeds of a Redis Cluster as host:port; the port may be left out (6379)."),
         new("redis.sentinel", Section, null, "Finds the master through Redis Sentinel."),
