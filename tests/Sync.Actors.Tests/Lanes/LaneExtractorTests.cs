@@ -28,7 +28,7 @@ public sealed class LaneExtractorTests
     {
         var extractor = new LaneExtractor(20);
         extractor.ShardId(new LaneStatusRequest(20, "")).ShouldBeNull();
-        extractor.ShardId("something else").ShouldBeNull();
+        extractor.ShardId((object)"something else").ShouldBeNull();
         LaneExtractor.LanesOf("20", 20).ShouldBeEmpty();
         LaneExtractor.LanesOf("x", 20).ShouldBeEmpty();
     }
