@@ -32,6 +32,7 @@ public sealed record LoadOptions
           --soak-minutes N       How long the soak is, 4 or more (default 20).
           --cluster-runs NAME,...
                                  Only these of cluster: drain, delay, hot, keys (default all).
+          --nodes N,...          With so many nodes of a cluster, 0 is a single host (default 0,1,2,3).
           --variant NAME=SETTINGS
                                  One more contestant: our node with these environment variables (NAME=VALUE, separated by commas),
                                  such as --variant one=ACTORSYNC_FLUSHWORKERS=1,DOTNET_TieredPGO=0. May be given several times.
@@ -67,6 +68,9 @@ public sealed record LoadOptions
     /// <summary>What of <see cref="LoadParts.Cluster"/> is measured.</summary>
     public IReadOnlyList<string> ClusterRuns { get; init; } = clusterRuns;
 
+    /// <summary>With how many nodes that is done; 0 is a single host.</summary>
+    public IReadOnlyList<int> Nodes { get; init; } = [0, 1, 2, 3];
+
     public IReadOnlyList<NodeVariant> Variants { get; init; } = [];
 
     /// <summary>Where the drawings of growth go.</summary>
@@ -98,6 +102,7 @@ public sealed record LoadOptions
                 "--latency-seconds" => options with { LatencySeconds = Number(name, value, 1) },
                 "--soak-minutes" => options with { SoakMinutes = Number(name, value, 4) },
                 "--cluster-runs" when value.Split(',') is var runs && runs.All(clusterRuns.Contains) => options with { ClusterRuns = runs },
+                "--nodes" => options with { Nodes = [.. value.Split(',').Select(nodes => Number(name, nodes, 0))] },
                 "--variant" => options with { Variants = [.. options.Variants, NodeVariant.Parse(value)] },
                 "--plots" => options with { PlotFolder = Path.GetFullPath(value) },
                 "--json" => options with { JsonFile = Path.GetFullPath(value) },

@@ -79,7 +79,7 @@ public static class ActorSyncActors
             (_, registry) =>
             {
                 var context = new LaneContext(
-                    store, registry.Get<RedisWriterPool>(), registry.Get<StatusActor>(), new BatchPool(4 * lanes.Lanes), lanes, fate, node, TimeProvider.System)
+                    store, registry.Get<RedisWriterPool>(), registry.Get<StatusActor>(), new BatchPool(lanes.Lanes / 2), lanes, fate, node, TimeProvider.System)
                 {
                     Repeated = repeated ?? (_ => { }),
                 };

@@ -38,9 +38,8 @@ static class ClusterPart
         var workload = Workload.Named("users", options.Rows);
         Console.WriteLine($"\nNodes of a cluster beside a single host; workload {workload.Name}: {workload.Rows:N0} row changes");
         await using var backlog = await Backlog.PrepareAsync(stage, workload, ["pgoutput"]);
-        int[] order = [0, 1, 2, 3];
         for (int round = 0; round < options.Repeat; round++)
-            foreach (int nodes in round % 2 == 0 ? order : order.Reverse())
+            foreach (int nodes in round % 2 == 0 ? options.Nodes : options.Nodes.Reverse())
                 Add(report, await ClusterDrain.MeasureAsync(stage, backlog, new ClusterSetup(ClusterTable.Name(nodes), nodes, defaults)));
         Console.WriteLine();
         Console.Write(ClusterTable.Of([.. report.ClusterMedians.Where(r => !ClusterTable.IsDelayed(r.Name) && !ClusterTable.IsHot(r.Name))]));
@@ -59,9 +58,8 @@ static class ClusterPart
             // Small flights, so that the line is what limits and not the cores that all programs share.
             ["ACTORSYNC_FLUSHBUFFERSIZE"] = "4",
         };
-        int[] order = [1, 2, 3];
         for (int round = 0; round < options.Repeat; round++)
-            foreach (int nodes in round % 2 == 0 ? order : order.Reverse())
+            foreach (int nodes in (round % 2 == 0 ? options.Nodes : options.Nodes.Reverse()).Where(nodes => nodes > 0))
                 Add(report, await ClusterDrain.MeasureAsync(stage, backlog, new ClusterSetup(ClusterTable.DelayedName(nodes), nodes, settings)));
         Console.WriteLine();
         Console.Write(ClusterTable.Of([.. report.ClusterMedians.Where(r => ClusterTable.IsDelayed(r.Name))]));

@@ -196,7 +196,9 @@ sealed class LaneKeys(IActorContext context, LaneRounds rounds, int actorFrom, i
             withActor[i] = withActor[^1];
             withActor.RemoveAt(withActor.Count - 1);
         }
-        if (keys.Count == 0) spare.Clear();
+        if (keys.Count > 0) return;
+        spare.Clear();
+        keys.TrimExcess();
     }
 
     /// <summary>The takeover has ended, and nothing of it counts any more.</summary>

@@ -68,17 +68,17 @@ public sealed class LaneSourceTests(Servers servers)
     {
         await using var pipeline = await Pipeline.PrepareAsync(servers, schema);
         await using var node = new LaneNode(Config(pipeline));
-        await using var running = await Running.StartAsync(node);
+        await using var running = await LaneReader.StartAsync(node);
         await running.UntilAsync(() => node.Board.Status.State == NodeState.Streaming, "it should stream");
 
         // In one cluster there is one reader, so this one is of another: begun by a node that was cut off.
         await using var other = new LaneNode(Config(pipeline), TimeSpan.FromMilliseconds(300));
-        await using var waiting = await Running.StartAsync(other);
+        await using var waiting = await LaneReader.StartAsync(other);
         var ended = await Should.ThrowAsync<SyncException>(() => waiting.Run.WaitAsync(TimeSpan.FromSeconds(30)));
         ended.Code.ShouldBe(ExitCode.ClusterDowned);
         ended.Message.ShouldContain($"Another cluster reads slot {pipeline.Slot}");
         await pipeline.SqlAsync("insert into b values (101, 1, 'on')");
-        await CaughtUpAsync(pipeline, running);
+        await running.CaughtUpAsync(pipeline);
         await running.StopAsync();
     }
 
