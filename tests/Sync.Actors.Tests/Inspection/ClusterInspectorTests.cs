@@ -59,7 +59,7 @@ public sealed class ClusterInspectorTests
     [Fact]
     public async Task Lanes_of_four_writers_should_be_shared_out_and_seen()
     {
-        ClusterOptions[] options = [.. Enumerable.Range(0, 4).Select(_ => TestNode.Options(FreePorts.Free()) with { Roles = ClusterRoles.Writer })];
+        ClusterOptions[] options = [.. Enumerable.Range(0, 4).Select(_ => TestNode.Options(FreePorts.Free()) with { Roles = ClusterRoles.Writer, Lanes = lanes })];
         var settings = TestNode.Settings(options[0]);
         var nodes = await TestNode.StartAllAsync([.. options.Select(o => (o, settings))]);
         var regions = new List<IActorRef>();

@@ -17,9 +17,11 @@ public sealed class ReaderOrderActorTests(ITestOutputHelper output) : ActorTest(
         public bool Reads { get; set; }
         public TaskCompletionSource Gate { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
         public List<string> Done { get; } = [];
+        public int Asked { get; private set; }
 
         public async Task<ReaderAnswer?> CarryOutAsync(ReaderOrder order, CancellationToken stop)
         {
+            Asked++;
             if (!Reads) return null;
             Done.Add(order.Content);
             await Gate.Task;
@@ -92,8 +94,11 @@ public sealed class ReaderOrderActorTests(ITestOutputHelper output) : ActorTest(
     public void An_order_whose_node_ends_should_be_answered_all_the_same()
     {
         var asker = CreateTestProbe();
-        var here = Start(new Desk());
+        var desk = new Desk();
+        var here = Start(desk);
         here.Tell(new AskReader(ReaderVerb.Cancel, "t"), asker);
+        // A node that ends before it has taken the order has nobody to answer for.
+        AwaitAssert(() => desk.Asked.ShouldBeGreaterThan(0));
         Sys.Stop(here);
         asker.ExpectMsg<ReaderAnswer>().Content.ShouldStartWith("This node ends");
     }
