@@ -6,13 +6,13 @@ namespace Sync.Load;
 
 /// <summary>What a run can measure.</summary>
 [Flags]
-public enum LoadParts { None = 0, Drain = 1, Latency = 2, Snapshot = 4, Growth = 8, Delay = 16, Soak = 32 }
+public enum LoadParts { None = 0, Drain = 1, Latency = 2, Snapshot = 4, Growth = 8, Delay = 16, Soak = 32, Cluster = 64 }
 
 /// <summary>What to measure.</summary>
 public sealed record LoadOptions
 {
     public const string Help = """
-        Usage: bench/run [drain] [latency] [snapshot] [growth] [delay] [soak] [options]
+        Usage: bench/run [drain] [latency] [snapshot] [growth] [delay] [soak] [cluster] [options]
 
           drain       How fast a backlog is moved, beside other programs. With latency what is measured when nothing is named.
           latency     Commit to visible at 200, 2,000 and 10,000 rows a second, one and several tables, idle and with a busy core.
@@ -20,6 +20,7 @@ public sealed record LoadOptions
           growth      What a row costs as keys, workers, tables, rows and transactions grow, as tables and drawings.
           delay       What 1, 2 and 4 flush workers make of a Redis that is 5 ms away in either direction.
           soak        What the node's memory does while 5,000 rows change each second for 20 minutes.
+          cluster     What 1, 2 and 3 nodes of a cluster drain beside a single host, and with a Redis that is 5 ms away; a key that is hot; a million keys.
           micro       The steps of a row's way alone, by BenchmarkDotNet; a word of its own, what follows is for it.
 
           --workload users|wide|json|shop|all
@@ -29,6 +30,9 @@ public sealed record LoadOptions
           --contestants NAME,... Only these, such as floor,actorsync (default all that can be had).
           --latency-seconds N    How long each latency is measured (default 20).
           --soak-minutes N       How long the soak is, 4 or more (default 20).
+          --cluster-runs NAME,...
+                                 Only these of cluster: drain, delay, hot, keys (default all).
+          --nodes N,...          With so many nodes of a cluster, 0 is a single host (default 0,1,2,3).
           --variant NAME=SETTINGS
                                  One more contestant: our node with these environment variables (NAME=VALUE, separated by commas),
                                  such as --variant one=ACTORSYNC_FLUSHWORKERS=1,DOTNET_TieredPGO=0. May be given several times.
@@ -39,6 +43,7 @@ public sealed record LoadOptions
         """;
 
     const int fewestRows = 2200;
+    static readonly string[] clusterRuns = ["drain", "delay", "hot", "keys"];
 
     public LoadParts Parts { get; init; }
 
@@ -59,6 +64,12 @@ public sealed record LoadOptions
 
     /// <summary>Minutes of the soak, 4 or more.</summary>
     public int SoakMinutes { get; init; } = 20;
+
+    /// <summary>What of <see cref="LoadParts.Cluster"/> is measured.</summary>
+    public IReadOnlyList<string> ClusterRuns { get; init; } = clusterRuns;
+
+    /// <summary>With how many nodes that is done; 0 is a single host.</summary>
+    public IReadOnlyList<int> Nodes { get; init; } = [0, 1, 2, 3];
 
     public IReadOnlyList<NodeVariant> Variants { get; init; } = [];
 
@@ -90,6 +101,8 @@ public sealed record LoadOptions
                 "--contestants" => options with { Contestants = value.Split(',') },
                 "--latency-seconds" => options with { LatencySeconds = Number(name, value, 1) },
                 "--soak-minutes" => options with { SoakMinutes = Number(name, value, 4) },
+                "--cluster-runs" when value.Split(',') is var runs && runs.All(clusterRuns.Contains) => options with { ClusterRuns = runs },
+                "--nodes" => options with { Nodes = [.. value.Split(',').Select(nodes => Number(name, nodes, 0))] },
                 "--variant" => options with { Variants = [.. options.Variants, NodeVariant.Parse(value)] },
                 "--plots" => options with { PlotFolder = Path.GetFullPath(value) },
                 "--json" => options with { JsonFile = Path.GetFullPath(value) },
@@ -107,6 +120,7 @@ public sealed record LoadOptions
         "growth" => LoadParts.Growth,
         "delay" => LoadParts.Delay,
         "soak" => LoadParts.Soak,
+        "cluster" => LoadParts.Cluster,
         _ => throw Wrong($"{name} is unknown"),
     };
 

@@ -1,4 +1,5 @@
 using Sync.Contracts;
+using Sync.Load.Cluster;
 using Sync.Load.Contestants;
 using Sync.Load.Growth;
 using Sync.Load.Hosting;
@@ -27,9 +28,10 @@ static class LoadProgram
         if (options.Parts.HasFlag(LoadParts.Delay))
             foreach (string name in options.Workloads) await DelayAsync(stage, Workload.Named(name, Math.Min(options.Rows, Judgement.DelayRows)), options, report);
         if (options.Parts.HasFlag(LoadParts.Soak)) await SoakAsync(stage, options, report);
+        if (options.Parts.HasFlag(LoadParts.Cluster)) await ClusterPart.MeasureAsync(stage, options, report);
         report.LoadAfter = Machine.LoadNow();
         Console.WriteLine($"Load average after the run {report.LoadAfter:F1}");
-        var broken = Judgement.Of(report);
+        List<string> broken = [.. Judgement.Of(report), .. ClusterJudgement.Of(report)];
         foreach (string sentence in broken) Console.WriteLine($"NOT HELD: {sentence}");
         if (options.JsonFile is { } file) await JsonReport.WriteAsync(file, report);
         return (int)(broken.Count == 0 ? ExitCode.Ok : ExitCode.CheckFailed);

@@ -42,6 +42,10 @@ public enum ExitCode
     SnapshotAborted = 40,
     /// <summary>A comparison found that Redis is not what PostgreSQL says.</summary>
     Drift = 50,
+    /// <summary>The other nodes of the cluster go on without this one, or it could not reach enough of them; a new start joins again.</summary>
+    ClusterDowned = 60,
+    /// <summary>No seed of the cluster has an address.</summary>
+    ClusterSeeds = 61,
     /// <summary>A defect of this program.</summary>
     Internal = 70,
 }

@@ -33,6 +33,18 @@ public sealed class RedisKeys(string slot)
     /// <summary>A hash: how far the re-sync of each table is.</summary>
     public string Resync { get; } = $"{Prefix}{{{slot}}}:resync";
 
+    /// <summary>A hash: what lanes have mended for a message of a re-sync, until the reader has counted it; <c>&lt;lsn&gt;:&lt;what&gt;</c> = how much.</summary>
+    public string Mends { get; } = $"{Prefix}{{{slot}}}:mends";
+
+    /// <summary>A hash: lane = <c>&lt;incarnation&gt; &lt;claim&gt;</c> of the node of a cluster that owns it.</summary>
+    public string Lanes { get; } = $"{Prefix}{{{slot}}}:lanes";
+
+    /// <summary>A hash: <c>claims</c> and <c>epochs</c>, the last numbers given; <c>epoch</c> and <c>history</c>, the reader that begun last and the Redis it began with.</summary>
+    public string LaneNumbers { get; } = $"{Prefix}{{{slot}}}:lanes:numbers";
+
+    /// <summary>The token of one node of a cluster; see docs/protocols/redis-sink.md, "Ownership of lanes".</summary>
+    public string OwnerOf(string incarnation) => $"{Owner}:{incarnation}";
+
     /// <summary>In a Cluster, the progress of one hash slot: a hash in that very slot.</summary>
     public string ProgressOf(int hashSlot) => $"{Prefix}{slot}:{{{Cluster.HashSlots.TagOf(hashSlot)}}}:progress";
 }

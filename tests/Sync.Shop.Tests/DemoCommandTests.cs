@@ -45,5 +45,47 @@ public class DemoCommandTests
         failure.Message.ShouldContain(option);
     }
 
+    [Theory]
+    [InlineData(1, null, "--cluster")]
+    [InlineData(6, null, "--cluster")]
+    [InlineData(3, 9, "--seconds")]
+    public async Task Demo_of_a_cluster_should_refuse_options_out_of_range(int nodes, int? seconds, string option)
+    {
+        var failure = await Should.ThrowAsync<SyncException>(() => DemoCommand.RunAsync(new DemoOptions { Nodes = nodes, Seconds = seconds }, CancellationToken.None));
+        failure.Code.ShouldBe(ExitCode.Usage);
+        failure.Message.ShouldContain(option);
+    }
+
+#if CLUSTER_HOST
+    [Fact]
+    public async Task Demo_of_a_cluster_should_find_every_key_right_after_a_node_joined_and_the_reader_was_killed()
+    {
+        var before = Folders();
+        (await DemoCommand.RunAsync(new DemoOptions { Nodes = 3, Seconds = 15 }, CancellationToken.None)).ShouldBe(0);
+        Folders().Except(before).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Demo_of_a_cluster_should_end_its_nodes_when_it_is_interrupted()
+    {
+        var before = Folders();
+        using var stop = new CancellationTokenSource();
+        var running = DemoCommand.RunAsync(new DemoOptions { Nodes = 2, NodeCommand = ["sh", "-c", "exec sleep 600"] }, stop.Token);
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (!Folders().Except(before).Any(folder => File.Exists(Path.Combine(folder, "node2.log")))) await Task.Delay(20, limit.Token);
+        await stop.CancelAsync();
+        (await running.WaitAsync(TimeSpan.FromSeconds(30))).ShouldBe(0);
+        Folders().Except(before).ShouldBeEmpty();
+    }
+#else
+    [Fact]
+    public async Task Demo_of_a_cluster_should_say_what_it_needs_where_that_is_not_there()
+    {
+        var failure = await Should.ThrowAsync<SyncException>(() => DemoCommand.RunAsync(new DemoOptions { Nodes = 3 }, CancellationToken.None));
+        failure.Code.ShouldBe(ExitCode.Configuration);
+        failure.Message.ShouldContain("Akka.NET");
+    }
+#endif
+
     static HashSet<string> Folders() => [.. Directory.GetDirectories(Path.GetTempPath(), "actorsync-demo-*")];
 }

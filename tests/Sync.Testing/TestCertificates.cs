@@ -5,11 +5,13 @@ using System.Security.Cryptography.X509Certificates;
 namespace Sync.Testing;
 
 /// <summary>
-/// A certificate authority with one server and one client certificate, as PEM files in a folder. The server's is good for
-/// <c>localhost</c>, <c>127.0.0.1</c> and <c>::1</c>; the client's subject is the name given.
+/// A certificate authority with one server and one client certificate, and one that is both, as PEM files in a folder. The server's is good for
+/// <c>localhost</c>, <c>127.0.0.1</c> and <c>::1</c>, and so is that of a node; the client's subject is the name given.
 /// </summary>
 public sealed class TestCertificates
 {
+    const string serverUsage = "1.3.6.1.5.5.7.3.1", clientUsage = "1.3.6.1.5.5.7.3.2";
+
     TestCertificates(string folder)
     {
         CaCert = Path.Combine(folder, "ca.crt");
@@ -17,6 +19,8 @@ public sealed class TestCertificates
         ServerKey = Path.Combine(folder, "server.key");
         ClientCert = Path.Combine(folder, "client.crt");
         ClientKey = Path.Combine(folder, "client.key");
+        NodeCert = Path.Combine(folder, "node.crt");
+        NodeKey = Path.Combine(folder, "node.key");
     }
 
     public string CaCert { get; }
@@ -24,6 +28,8 @@ public sealed class TestCertificates
     public string ServerKey { get; }
     public string ClientCert { get; }
     public string ClientKey { get; }
+    public string NodeCert { get; }
+    public string NodeKey { get; }
 
     /// <param name="folder">Where the files go; created if missing.</param>
     /// <param name="clientName">Common name of the client's certificate (PostgreSQL compares it with the user).</param>
@@ -46,18 +52,19 @@ public sealed class TestCertificates
             names.AddIpAddress(IPAddress.Loopback);
             names.AddIpAddress(IPAddress.IPv6Loopback);
         }
-        Issue(ca, $"CN={serverName}", "1.3.6.1.5.5.7.3.1", names, files.ServerCert, files.ServerKey);
-        Issue(ca, $"CN={clientName}", "1.3.6.1.5.5.7.3.2", null, files.ClientCert, files.ClientKey);
+        Issue(ca, $"CN={serverName}", [serverUsage], names, files.ServerCert, files.ServerKey);
+        Issue(ca, $"CN={clientName}", [clientUsage], null, files.ClientCert, files.ClientKey);
+        Issue(ca, "CN=node", [serverUsage, clientUsage], names, files.NodeCert, files.NodeKey);
         return files;
     }
 
-    static void Issue(X509Certificate2 ca, string subject, string usage, SubjectAlternativeNameBuilder? names, string certFile, string keyFile)
+    static void Issue(X509Certificate2 ca, string subject, string[] usages, SubjectAlternativeNameBuilder? names, string certFile, string keyFile)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest(subject, key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, true));
-        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(usage)], false));
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([.. usages.Select(u => new Oid(u))], false));
         if (names is not null) request.CertificateExtensions.Add(names.Build());
         using var certificate = request.Create(ca, ca.NotBefore.ToUniversalTime(), ca.NotAfter.ToUniversalTime(), RandomNumberGenerator.GetBytes(8));
         File.WriteAllText(certFile, certificate.ExportCertificatePem());

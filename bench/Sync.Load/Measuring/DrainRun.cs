@@ -66,14 +66,23 @@ static class DrainRun
     };
 
     /// <summary>The process id of the walsender that works on the slot, as soon as there is one.</summary>
-    public static async Task<int> WalsenderAsync(NpgsqlConnection control, string slot, ContestantProcess process, CancellationToken cancellationToken)
+    public static Task<int> WalsenderAsync(NpgsqlConnection control, string slot, ContestantProcess process, CancellationToken cancellationToken) => WalsenderAsync(control, slot, () =>
+    {
+        if (process.HasExited) throw process.Failed();
+    }, cancellationToken);
+
+    /// <param name="control">To ask on.</param>
+    /// <param name="slot">Its name.</param>
+    /// <param name="check">Called between two looks; throws when there will be none.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static async Task<int> WalsenderAsync(NpgsqlConnection control, string slot, Action check, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
             $"select s.active_pid from pg_replication_slots s join pg_stat_activity a on a.pid = s.active_pid where s.slot_name = '{slot}' and a.backend_type = 'walsender'", control);
         while (true)
         {
             if (await command.ExecuteScalarAsync(cancellationToken) is int pid) return pid;
-            if (process.HasExited) throw process.Failed();
+            check();
             await Task.Delay(2, cancellationToken);
         }
     }

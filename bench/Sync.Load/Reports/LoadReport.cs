@@ -1,3 +1,4 @@
+using Sync.Load.Cluster;
 using Sync.Load.Contestants;
 using Sync.Load.Latency;
 using Sync.Load.Measuring;
@@ -15,6 +16,11 @@ sealed class LoadReport(Machine machine, int repeat)
     public List<LatencyResult> Latencies { get; } = [];
     public List<SnapshotResult> Snapshots { get; } = [];
 
+    public List<ClusterResult> Clusters { get; } = [];
+
+    /// <summary>Null when it was not measured.</summary>
+    public ManyKeysResult? ManyKeys { get; set; }
+
     /// <summary>Null when there was none.</summary>
     public SoakResult? Soak { get; set; }
 
@@ -27,6 +33,22 @@ sealed class LoadReport(Machine machine, int repeat)
 
     /// <summary>The same for the snapshots.</summary>
     public IReadOnlyList<SnapshotResult> SnapshotMedians => [.. Snapshots.GroupBy(s => s.Contestant).Select(g => MedianOf([.. g]))];
+
+    /// <summary>The same for the drains of nodes.</summary>
+    public IReadOnlyList<ClusterResult> ClusterMedians => [.. Clusters.GroupBy(c => c.Name).OrderBy(g => g.First().Nodes).Select(g => MedianOf([.. g]))];
+
+    static ClusterResult MedianOf(ClusterResult[] drains) => drains[0] with
+    {
+        Seconds = Median(drains, d => d.Seconds),
+        WarmRows = (long)Median(drains, d => d.WarmRows),
+        WarmSeconds = Median(drains, d => d.WarmRows) / Median(drains, d => d.WarmRowsPerSecond),
+        WalsenderCpuSeconds = Median(drains, d => d.WalsenderCpuSeconds),
+        RedisCpuSeconds = Median(drains, d => d.RedisCpuSeconds),
+        NodeCpuSeconds = Median(drains, d => d.NodeCpuSeconds),
+        WarmNodeCpuSeconds = Median(drains, d => d.WarmNodePerMillion) * Median(drains, d => d.WarmRows) / 1e6,
+        PeakBytes = [.. drains[0].PeakBytes.Select((_, node) => (long)Median(drains, d => d.PeakBytes[node]))],
+        Difference = drains.Select(d => d.Difference).FirstOrDefault(d => d is not null),
+    };
 
     static SnapshotResult MedianOf(SnapshotResult[] copies) => copies[0] with
     {

@@ -16,7 +16,14 @@ public sealed record OperatorCommandAccepted(string Id, string Command, string A
 /// <param name="Succeeded">Whether it did what it should.</param>
 /// <param name="Message">For people.</param>
 /// <param name="AtTicks">When, in UTC ticks.</param>
-public sealed record OperatorCommandCompleted(string Id, bool Succeeded, string Message, long AtTicks) : IControlEvent;
+/// <param name="Letters">What became of dead letters, if it was about them.</param>
+public sealed record OperatorCommandCompleted(string Id, bool Succeeded, string Message, long AtTicks, DeadLetterCount Letters = default) : IControlEvent;
+
+/// <summary>What became of the dead letters that a decision was about.</summary>
+/// <param name="Handled">Letters applied or dropped, 0 or more.</param>
+/// <param name="Left">Ordering keys whose letters Redis refused again, 0 or more.</param>
+/// <param name="Silent">Lanes that did not answer in time, 0 or more.</param>
+public readonly record struct DeadLetterCount(int Handled, int Left, int Silent);
 
 /// <summary>What is to be done with dead letters. Numbers are on the wire; never renumber.</summary>
 public enum DeadLetterAction

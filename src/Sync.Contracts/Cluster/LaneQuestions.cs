@@ -17,9 +17,10 @@ public sealed record LaneStatusRequest(int Lane, string Request) : ILaneMessage;
 /// <param name="KeysUnderWay">Ordering keys that have such rows.</param>
 /// <param name="CircuitOpen">Whether Redis refuses for longer than the retry policy thinks normal.</param>
 /// <param name="ParkedKeys">Ordering keys that have dead letters.</param>
+/// <param name="Position">The last row that is home; <see cref="Position.None"/> when there is none.</param>
 public sealed record LaneStatus(
     int Lane, string Request, string Node, long Epoch, long Claim, long LagTicks, long RowsWaiting, long BytesWaiting, int KeysUnderWay,
-    bool CircuitOpen, int ParkedKeys) : IClusterMessage;
+    bool CircuitOpen, int ParkedKeys, Position Position = default) : IClusterMessage;
 
 /// <summary>Has a lane apply the dead letters of a key again, in order, and release the key when none is left.</summary>
 /// <param name="Lane">The key's lane.</param>

@@ -19,7 +19,8 @@ public readonly record struct LaneRowError(int Row, string Text);
 
 /// <summary>
 /// Rows of one lane in the order of their positions, as ready RESP commands: two blocks of bytes and an array, whatever the number of rows. Immutable,
-/// so that it can be sent again, and its bytes go into a message without a copy. Rows of a copy and rows of the stream are never in one.
+/// so that it can be sent again, and its bytes go into a message without a copy. Rows of a copy and rows of the stream are never in one, nor are rows of kind
+/// <see cref="ChangeKind.Compare"/> with others: those have no commands but a <see cref="RowState"/> each.
 /// </summary>
 /// <param name="Body">The commands of all rows, one after the other.</param>
 /// <param name="Keys">The ordering keys of all rows, one after the other.</param>
@@ -40,6 +41,36 @@ public sealed record LaneRows(ReadOnlyMemory<byte> Body, ReadOnlyMemory<byte> Ke
         int count = 0;
         while (count < rows.Length && rows[count].Position != Position.None && rows[count].Position <= position) count++;
         return count;
+    }
+
+    /// <summary>Whether rows that follow these may be in one with them: all are of a copy, or none is, and all are compared, or none is.</summary>
+    public bool GoWith(LaneRows others)
+    {
+        ref readonly var own = ref Rows.Span[0];
+        ref readonly var other = ref others.Rows.Span[0];
+        return own.Position == Position.None == (other.Position == Position.None) && own.Kind == ChangeKind.Compare == (other.Kind == ChangeKind.Compare);
+    }
+
+    /// <summary>The rows of several, in order: one copy of their bytes, none when it is one only.</summary>
+    /// <param name="parts">One or more, each with a row or more.</param>
+    public static LaneRows Join(IReadOnlyList<LaneRows> parts)
+    {
+        if (parts.Count == 1) return parts[0];
+        int bodyBytes = 0, keyBytes = 0, count = 0;
+        foreach (var part in parts) (bodyBytes, keyBytes, count) = (bodyBytes + part.Body.Length, keyBytes + part.Keys.Length, count + part.Count);
+        byte[] body = GC.AllocateUninitializedArray<byte>(bodyBytes), keys = GC.AllocateUninitializedArray<byte>(keyBytes);
+        var rows = GC.AllocateUninitializedArray<LaneRow>(count);
+        List<LaneRowError>? errors = null;
+        int bodyAt = 0, keysAt = 0, rowsAt = 0;
+        foreach (var part in parts)
+        {
+            part.Body.Span.CopyTo(body.AsSpan(bodyAt));
+            part.Keys.Span.CopyTo(keys.AsSpan(keysAt));
+            part.Rows.Span.CopyTo(rows.AsSpan(rowsAt));
+            foreach (var error in part.Errors) (errors ??= []).Add(error with { Row = rowsAt + error.Row });
+            (bodyAt, keysAt, rowsAt) = (bodyAt + part.Body.Length, keysAt + part.Keys.Length, rowsAt + part.Count);
+        }
+        return new LaneRows(body, keys, rows, errors is null ? [] : errors);
     }
 
     /// <summary>A run of the rows. The blocks are shared, not copied.</summary>

@@ -10,6 +10,8 @@ public sealed record SyncConfig
     public RedisOptions Redis { get; init; } = new();
     public SnapshotOptions Snapshot { get; init; } = new();
     public RetryOptions RetryPolicy { get; init; } = new();
+    public ClusterOptions Cluster { get; init; } = new();
+    public PetabridgeOptions Petabridge { get; init; } = new();
     public HttpOptions Http { get; init; } = new();
     public TelemetryOptions Telemetry { get; init; } = new();
     public IReadOnlyList<TableConfig> Tables { get; init; } = [];
@@ -153,7 +155,13 @@ public sealed record RedisConnectionOptions
     public string? User { get; init; }
     public Secret Password { get; init; }
     public TlsOptions? Tls { get; init; }
+
+    /// <summary>Which client speaks to it (<c>redis.client</c>). Default our own.</summary>
+    public RedisClient Client { get; init; }
 }
+
+/// <summary>Resp: our own. StackExchange: StackExchange.Redis, in builds that have it.</summary>
+public enum RedisClient { Resp, StackExchange }
 
 public sealed record SentinelOptions
 {

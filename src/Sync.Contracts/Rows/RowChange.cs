@@ -44,6 +44,9 @@ public enum ChangeKind : byte
     Update = (byte)'U',
     Delete = (byte)'D',
     Truncate = (byte)'T',
+
+    /// <summary>Nothing: the row was read again, and what Redis holds of it is compared. Only on its way to a lane; no message of pgoutput's.</summary>
+    Compare = (byte)'V',
 }
 
 /// <summary>

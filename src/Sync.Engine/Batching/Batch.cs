@@ -52,6 +52,9 @@ public sealed class Batch
     /// <summary>The position Redis has reached once this batch is applied; <see cref="Position.None"/> for a snapshot's.</summary>
     public Position Last => Count == 0 ? Position.None : entries[Count - 1].Position;
 
+    /// <summary>Whether it holds rows to compare, which have no commands but what Redis must hold because of each.</summary>
+    public bool IsComparison => Count > 0 && entries[0].Kind == ChangeKind.Compare;
+
     /// <summary>Memory it holds, for flow control.</summary>
     public int Bytes => Body.Length + Keys.Length;
 

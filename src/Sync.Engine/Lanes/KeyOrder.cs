@@ -15,6 +15,9 @@ public sealed class KeyOrder
     /// <summary>Rows that wait, are offered or in flight.</summary>
     public int Rows => waiting.Count + underWay.Count - home;
 
+    /// <summary>Rows that wait.</summary>
+    public int Waiting => waiting.Count;
+
     /// <summary>Whether there is something to offer.</summary>
     public bool CanOffer => underWay.Count == 0 && waiting.Count > 0;
 

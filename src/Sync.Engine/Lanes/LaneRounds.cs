@@ -15,7 +15,7 @@ public sealed record LaneFlight(IReadOnlyList<Batch> Batches, long Through, Posi
 
 /// <summary>
 /// Puts what the keys of a lane offer together into flights. A flight is made of whole batches from the begin of what is not home, all of whose rows are
-/// offered, so it leaves no gap and one position says what Redis holds of the lane. One flight at a time is under way. It is kept until it is home: when the
+/// offered, so it leaves no gap and one position says what Redis holds of the lane. Its rows are all written or all compared. One flight at a time is under way. It is kept until it is home: when the
 /// writer was refused because an owner was replaced, and this lane is still ours, the same flight goes again.
 /// <para>It never waits for ever: between two flights nothing of a key is under way, so each key offers all it has, and the oldest batch with it.</para>
 /// Belongs to the lane alone.
@@ -83,7 +83,8 @@ public sealed class LaneRounds(LaneFlightLimits limits)
         while (flown < parts.Count && parts[flown].Unoffered == 0)
         {
             var batch = parts[flown].Batch;
-            if (flown > 0 && (rows + batch.Count > limits.Rows || bytes + batch.Bytes > limits.Bytes)) break;
+            // What is compared is compared with what all before it has left in Redis.
+            if (flown > 0 && (batch.IsComparison != parts[0].Batch.IsComparison || rows + batch.Count > limits.Rows || bytes + batch.Bytes > limits.Bytes)) break;
             rows += batch.Count;
             bytes += batch.Bytes;
             if (batch.Last > reached) reached = batch.Last;

@@ -8,8 +8,15 @@ namespace Sync.Engine.Lanes;
 /// <param name="FirstCredit">Bytes that may be unacknowledged before the lane has said how much, 0 or more.</param>
 public readonly record struct LaneSenderOptions(TimeSpan ResendAfter, TimeSpan ResendAtMost, TimeSpan ResumePause, long FirstCredit)
 {
-    /// <summary>1 s, doubled up to 8 s; 100 ms; 256 KiB.</summary>
-    public static readonly LaneSenderOptions Default = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(8), TimeSpan.FromMilliseconds(100), 256 * 1024);
+    /// <summary>1 s, doubled up to 8 s; 100 ms; 256 KiB; 2 batches; 32 KiB.</summary>
+    public static readonly LaneSenderOptions Default =
+        new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(8), TimeSpan.FromMilliseconds(100), 256 * 1024) { MergeFrom = 2, MergeBytes = 32 * 1024 };
+
+    /// <summary>Batches under way from which those that follow are put together until one of them is home, 0 for never. With 2 the lane always has the next one when a flight comes home.</summary>
+    public int MergeFrom { get; init; }
+
+    /// <summary>Bytes from which batches that were put together go all the same, 0 or more.</summary>
+    public int MergeBytes { get; init; }
 }
 
 /// <summary>What an answer of a lane has settled.</summary>
@@ -27,14 +34,19 @@ public readonly record struct LaneSettled(int Batches, long Bytes);
 /// <item>What is acknowledged counts whoever says it: every owner of the lane, past or present, speaks of what Redis holds, and that does not go back.</item>
 /// <item>What a lane holds in memory counts only from the latest owner heard of. Another owner, and an end of a silence, mean: send again from what
 /// it waits for.</item>
+/// <item>While several are under way, what comes is put together: the lane can't write it before they are home, and a message costs as much as many rows.</item>
 /// <item>Into silence goes one batch only, the oldest. Its answer tells whether the lane lost anything, so one that is merely slow gets nothing twice.</item>
 /// </list>
 /// </summary>
 public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)
 {
-    readonly record struct Sent(LaneRows Rows, bool EndsBatch);
+    readonly record struct Sent(LaneRows Rows, int EndedBatches);
 
     readonly long epoch = epoch;
+
+    // Without a number yet.
+    readonly List<LaneRows> waiting = [];
+    int waitingBytes, waitingBatches;
 
     // By number, modulo its length, which is a power of two.
     Sent[] ring = new Sent[8];
@@ -48,7 +60,7 @@ public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)
     public int Lane => lane;
 
     /// <summary>Whether all that was added is in Redis.</summary>
-    public bool IsSettled => oldest == next;
+    public bool IsSettled => oldest == next && waiting.Count == 0;
 
     /// <summary>Bytes added and not acknowledged.</summary>
     public long UnackedBytes { get; private set; }
@@ -70,13 +82,19 @@ public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)
     /// <param name="endsBatch">False for each part but the last of a batch that was too large for one message.</param>
     public void Add(LaneRows rows, bool endsBatch = true)
     {
-        if (next - oldest == ring.Length) Grow();
-        ring[next++ & (ring.Length - 1)] = new Sent(rows, endsBatch);
+        if (waiting.Count > 0 && (waitingBytes + rows.Bytes > options.MergeBytes || !waiting[0].GoWith(rows))) Number();
+        waiting.Add(rows);
+        waitingBytes += rows.Bytes;
+        if (endsBatch) waitingBatches++;
         UnackedBytes += rows.Bytes;
+        if (!HasToWait) Number();
     }
 
     /// <summary>Whether <see cref="Next"/> has something.</summary>
-    public bool CanSend(DateTimeOffset now) => !IsSettled && (now >= silentAt || (!isProbing && cursor != next));
+    public bool CanSend(DateTimeOffset now) => now >= silentAt || (!isProbing && (cursor != next || (waiting.Count > 0 && !HasToWait)));
+
+    /// <summary>Whether enough is under way for what comes to be put together.</summary>
+    bool HasToWait => options.MergeFrom > 0 && next - oldest >= options.MergeFrom;
 
     /// <summary>What to send now; null when there is nothing, or the lane has to be heard of first.</summary>
     public LaneBatch? Next(DateTimeOffset now)
@@ -90,6 +108,7 @@ public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)
             return Message(oldest);
         }
         silentAt ??= now + options.ResendAfter;
+        if (cursor == next) Number();
         return Message(cursor++);
     }
 
@@ -116,7 +135,7 @@ public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)
     {
         if (!IsOurs(drained.Epoch) || drained.Seq >= next) return default;
         var settled = Settle(drained.Seq);
-        if (drained.Claim >= heardClaim && !IsSettled) silentAt = now;
+        if (drained.Claim >= heardClaim && oldest != next) silentAt = now;
         return settled;
     }
 
@@ -134,17 +153,26 @@ public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)
         {
             ref var sent = ref ring[oldest & (ring.Length - 1)];
             bytes += sent.Rows.Bytes;
-            if (sent.EndsBatch) batches++;
+            batches += sent.EndedBatches;
             sent = default;
         }
         UnackedBytes -= bytes;
         cursor = Math.Max(cursor, oldest);
-        if (IsSettled)
+        if (oldest == next)
         {
             silentAt = null;
             isProbing = false;
         }
         return new LaneSettled(batches, bytes);
+    }
+
+    /// <summary>Gives what waits the next number; from here on it is the same whenever it is sent.</summary>
+    void Number()
+    {
+        if (next - oldest == ring.Length) Grow();
+        ring[next++ & (ring.Length - 1)] = new Sent(LaneRows.Join(waiting), waitingBatches);
+        waiting.Clear();
+        (waitingBytes, waitingBatches) = (0, 0);
     }
 
     void Heard(long claim, long expected, long credit, bool isGap, DateTimeOffset now)

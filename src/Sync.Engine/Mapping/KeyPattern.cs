@@ -16,6 +16,7 @@ public sealed class KeyPattern
     {
         Glob = glob;
         Prefix = prefix;
+        Shape = regex;
         test = new Regex($"^(?:{regex})\\z", RegexOptions.Singleline | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking);
     }
 
@@ -24,6 +25,12 @@ public sealed class KeyPattern
 
     /// <summary>What every key of the template begins with.</summary>
     public string Prefix { get; }
+
+    /// <summary>The stricter test as a text.</summary>
+    public string Shape { get; }
+
+    /// <summary>The pattern of a <see cref="Shape"/>, for testing only.</summary>
+    public static KeyPattern OfShape(string shape) => new("*", shape, "");
 
     /// <summary>The pattern of one text.</summary>
     public static KeyPattern Of(string text)

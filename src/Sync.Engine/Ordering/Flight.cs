@@ -32,6 +32,17 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
     /// <summary>What to send, and what was sent last. Parts that have to be parked are not in it.</summary>
     public IReadOnlyList<Batch> Batches => batches;
 
+    /// <summary>Changes of the whole flight.</summary>
+    public int Rows
+    {
+        get
+        {
+            int rows = 0;
+            foreach (var batch in whole) rows += batch.Count;
+            return rows;
+        }
+    }
+
     /// <summary>What was taken out of the flight, to be parked together with it.</summary>
     public IReadOnlyList<DeadLetter> Held { get; private set; } = [];
 
@@ -50,7 +61,9 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
         if (stage is not Stage.Done) throw new InvalidOperationException("The flight before is not done.");
         whole.Clear();
         whole.AddRange(flight);
-        Reached = whole[^1].Last;
+        Reached = Position.None;
+        foreach (var batch in whole)
+            if (batch.Last > Reached) Reached = batch.Last;
         IsCopy = Reached == Position.None;
         if (IsCopy)
         {

@@ -2,7 +2,7 @@ using Sync.Engine.DeadLetters;
 
 namespace Sync.Engine.Verification;
 
-/// <summary>What a key holds, as far as a row's commands say.</summary>
+/// <summary>What a key holds, as far as a row's commands say. Numbers are on the wire between nodes; never renumber.</summary>
 public enum KeyContent
 {
     /// <summary>Nothing was said yet.</summary>
@@ -20,7 +20,7 @@ public enum KeyContent
     Nothing,
 }
 
-/// <summary>What is known of a part of a key.</summary>
+/// <summary>What is known of a part of a key. Numbers are on the wire between nodes; never renumber.</summary>
 public enum PartRule
 {
     /// <summary>It is there and has this value; members of a set have none.</summary>
@@ -85,6 +85,9 @@ public sealed class ExpectedKey(byte[] key)
         LifeMs = Math.Max(0, ms);
         MayHaveEnded = true;
     }
+
+    /// <summary>What was said of its life elsewhere.</summary>
+    internal void Live(long ms, bool mayHaveEnded) => (LifeMs, MayHaveEnded) = (ms, mayHaveEnded);
 
     /// <summary>Asks for it to be there: that it may have come to the end of its life is no excuse.</summary>
     internal void Insist() => MayHaveEnded = false;

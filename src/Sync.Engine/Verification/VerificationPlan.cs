@@ -99,9 +99,19 @@ public sealed class VerificationPlan
     {
         string key = Encoding.UTF8.GetString(difference.Key);
         string? part = difference.Part is null ? null : Encoding.UTF8.GetString(difference.Part);
-        if (Array.Exists(rivals, r => r.Touches(key, part))) return true;
-        return own.Count > 1 && own.Where(p => p.Key.Matches(key)).GroupBy(p => p.Key.Glob, (_, same) => same.Select(p => p.Source).Distinct().Count()).Any(count => count > 1);
+        return Array.Exists(rivals, r => r.Touches(key, part)) || IsAmbiguous(key);
     }
+
+    /// <summary>The same for all that may differ in a key, for whoever compares it without this plan.</summary>
+    /// <returns>The places of other tables that may stand in the key; null when nothing can be said of the key at all.</returns>
+    public IReadOnlyList<WrittenPlace>? RivalsIn(string key)
+    {
+        WrittenPlace[] found = Array.FindAll(rivals, r => r.Key.Matches(key));
+        return IsAmbiguous(key) || Array.Exists(found, r => r.Parts is null) ? null : found;
+    }
+
+    bool IsAmbiguous(string key) =>
+        own.Count > 1 && own.Where(p => p.Key.Matches(key)).GroupBy(p => p.Key.Glob, (_, same) => same.Select(p => p.Source).Distinct().Count()).Any(count => count > 1);
 
     /// <summary>
     /// The rows that can have put there what was found at a probe's place, each as its primary key in PostgreSQL's text; empty when the mapping

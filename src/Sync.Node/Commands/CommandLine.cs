@@ -59,6 +59,7 @@ public static class CommandLine
             DeadLetterCommand.Create(session),
             VerifyCommand.Create(session),
             ResyncCommand.Create(session),
+            ClusterCommand.Create(session),
             DemoVerb.Create(),
             VersionCommand.Create(session),
         };

@@ -44,13 +44,21 @@ sealed class CommandSession(IReadOnlyDictionary<string, string> environment, str
     public void Say(string line) => Error.WriteLine($"actorsync: {line}");
 
     /// <exception cref="SyncException">All that is wrong with it, a line each.</exception>
-    public (SyncConfig Config, IReadOnlyList<ConfigIssue> Warnings) Load(ParseResult parsed)
+    public (SyncConfig Config, IReadOnlyList<ConfigIssue> Warnings) Load(ParseResult parsed) => Load(parsed, new Dictionary<string, string>());
+
+    /// <summary>The same with settings that the command line makes, named as variables are.</summary>
+    public (SyncConfig Config, IReadOnlyList<ConfigIssue> Warnings) Load(ParseResult parsed, IReadOnlyDictionary<string, string> settings)
     {
         string? path = parsed.GetValue(ConfigOption);
-        var result = ConfigLoader.TryLoad(path, Environment, WorkingDirectory);
-        loaded = result.Config ?? ConfigLoader.Load(path, Environment, WorkingDirectory);
+        var environment = settings.Count == 0 ? Environment : new Dictionary<string, string>(Environment.Where(v => !settings.ContainsKey(v.Key)).Concat(settings));
+        var result = ConfigLoader.TryLoad(path, environment, WorkingDirectory);
+        loaded = result.Config ?? ConfigLoader.Load(path, environment, WorkingDirectory);
         return (loaded, result.Warnings);
     }
+
+    /// <summary>The same for a cluster of nodes.</summary>
+    public static SyncException NotAmongNodes(SyncConfig config, string command) => new(ExitCode.Configuration,
+        $"{config.Source}: actorsync {command} does not work in a cluster of nodes (cluster.enabled) yet; stop the cluster and set it to false for it.");
 
     /// <summary>What a Redis Cluster can't do yet is refused, not ignored.</summary>
     public static SyncException NotInCluster(SyncConfig config, string command) => new(ExitCode.RedisUnsuitable,

@@ -1,6 +1,9 @@
 using System.CommandLine;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
+#if CLUSTER_HOST
+using Sync.Node.Cluster;
+#endif
 using Sync.Node.Hosting;
 using Sync.Node.Http;
 using Sync.Node.Telemetry;
@@ -13,19 +16,26 @@ static class RunCommand
 {
     public static Command Create(CommandSession session)
     {
+        var cluster = new Option<bool>("--cluster") { Description = "Be a node of the cluster that the section cluster describes, even if its enabled is not set." };
         var command = new TaughtCommand("run", "Copies the tables that were not copied yet, then follows every change until it is stopped.",
             "actorsync run                                # with ./config.yaml",
             "actorsync run --config /etc/shop/sync.yaml",
             "ACTORSYNC_POSTGRES_CONN_PASSWORD=… actorsync run   # any setting can come from the environment",
-            "actorsync run & actorsync status --watch     # look at it from outside");
+            "actorsync run --config /etc/shop/sync.yaml --cluster   # as one of several nodes",
+            "actorsync run & actorsync status --watch     # look at it from outside")
+        {
+            cluster,
+        };
         command.SetAction(async (parsed, _) =>
         {
             using var signals = new StopSignals();
-            var (config, warnings) = session.Load(parsed);
+            var (config, warnings) = session.Load(parsed, parsed.GetValue(cluster) ? asNode : new Dictionary<string, string>());
             return await RunNodeAsync(config, warnings, new HostOptions(), session, signals.Token);
         });
         return command;
     }
+
+    static readonly Dictionary<string, string> asNode = new() { ["ACTORSYNC_CLUSTER_ENABLED"] = "true" };
 
     public static Command CreateSnapshot(CommandSession session)
     {
@@ -40,6 +50,7 @@ static class RunCommand
         {
             using var signals = new StopSignals();
             var (config, warnings) = session.Load(parsed);
+            if (config.Cluster.Enabled) throw CommandSession.NotAmongNodes(config, "snapshot");
             string? only = parsed.GetValue(table) is { } name ? Configured(name, config) : null;
             return await RunNodeAsync(config, warnings, new HostOptions(SnapshotOnly: true, only), session, signals.Token);
         });
@@ -56,6 +67,9 @@ static class RunCommand
     static async Task<int> RunNodeAsync(
         SyncConfig config, IReadOnlyList<ConfigIssue> warnings, HostOptions options, CommandSession session, CancellationToken stop)
     {
+#if !CLUSTER_HOST
+        RefuseCluster(config);
+#endif
         var log = new LineLogger(session.Out, config.Debug ? LogLevel.Debug : LogLevel.Information, Terminal.HasColours, session.Time)
         {
             // On a terminal the copy is shown by a bar.
@@ -64,12 +78,31 @@ static class RunCommand
         log.LogInformation("actorsync {Version}, configuration {Source}", VersionCommand.Version, config.Source);
         foreach (var warning in warnings) log.LogWarning("{Warning}", warning.ToString());
         using var telemetry = OtlpExport.Start(config.Telemetry, VersionCommand.Version);
+#if CLUSTER_HOST
+        if (config.Cluster.Enabled)
+        {
+            await using var node = new ClusterHost(config, log, session.Time);
+            await using var endpoint = await ListenAsync(config, options, node, log, session.Time, stop);
+            await node.RunAsync(stop);
+            return (int)ExitCode.Ok;
+        }
+#endif
         await using var host = new SingleHost(config, options, log, session.Time);
         await using var http = await ListenAsync(config, options, host, log, session.Time, stop);
         await using var bar = Terminal.IsInteractive ? new SnapshotBar(() => host.Status, log, session.Time) : null;
         await host.RunAsync(stop);
         return (int)ExitCode.Ok;
     }
+
+#if !CLUSTER_HOST
+    /// <summary>Who asks for a cluster must not get a node that works alone, without a word.</summary>
+    static void RefuseCluster(SyncConfig config)
+    {
+        if (config.Cluster.Enabled)
+            throw new SyncException(ExitCode.Configuration,
+                $"{config.Source}: 'cluster.enabled' is true, but this build has no cluster host, because Akka.NET could not be restored (delete Directory.Local.props and build again where it can); set it to false to run a single node.");
+    }
+#endif
 
     /// <summary>A snapshot beside a node that runs goes on without an endpoint of its own: nobody has to configure a second address for it.</summary>
     static async Task<StatusServer?> ListenAsync(

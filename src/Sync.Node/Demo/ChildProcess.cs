@@ -88,6 +88,13 @@ sealed partial class ChildProcess : IAsyncDisposable
         get { lock (tail) return string.Join(Environment.NewLine, tail); }
     }
 
+    /// <summary>Ends it at once, as a crash does (SIGKILL).</summary>
+    public async Task KillAsync()
+    {
+        process.Kill();
+        await process.WaitForExitAsync(CancellationToken.None);
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (!process.HasExited)

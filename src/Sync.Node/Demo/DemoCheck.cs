@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Npgsql;
-using Sync.Contracts;
 
 namespace Sync.Node.Demo;
 
@@ -11,7 +10,7 @@ sealed class DemoCheck(DemoStage stage, DemoOptions options)
     const int BulkRows = 10_000;
     static readonly TimeSpan BulkLimit = TimeSpan.FromSeconds(20);
     readonly LagMeter meter = new(stage.Postgres, stage.Redis);
-    readonly List<string> problems = [];
+    readonly DemoVerdict verdict = new(stage);
 
     public async Task<int> RunAsync(CancellationToken ct)
     {
@@ -20,14 +19,14 @@ sealed class DemoCheck(DemoStage stage, DemoOptions options)
         double rate = options.Rate ?? 20;
         Console.WriteLine($"Ready after {stage.SnapshotTook.TotalSeconds:0.0} s. Changing rows for {seconds} s, {rate:0.#} changes a second at most (seed {Seed}) ...");
         await using var listener = await StatusListener.StartAsync(stage.RedisPort, ct);
-        long before = await ScalarAsync("SELECT coalesce(max(id), 0) FROM order_events", ct);
+        long before = await verdict.LastEventAsync(ct);
         var workload = new ShopWorkload(stage.Postgres, Seed);
         await ChangeAsync(workload, rate, TimeSpan.FromSeconds(seconds / 2.0), ct);
         await BulkAsync(ct);
         await ChangeAsync(workload, rate, TimeSpan.FromSeconds(seconds / 2.0), ct);
-        await DrainAsync(ct);
-        await VerifyKeysAsync(ct);
-        await VerifyAnnouncementsAsync(listener, before, ct);
+        await verdict.DrainAsync(TimeSpan.FromSeconds(20), ct);
+        await verdict.VerifyKeysAsync(ct);
+        await verdict.VerifyAnnouncementsAsync(listener, before, ct);
         if (stage.ShopUrl is not null) await VerifyTwinAsync(ct);
         return Conclude();
     }
@@ -41,7 +40,7 @@ sealed class DemoCheck(DemoStage stage, DemoOptions options)
             var seen = await meter.MeasureAsync(await workload.NextAsync(ct), ct);
             if (seen.LagMs is null)
             {
-                problems.Add($"{seen.Change.Title} {seen.Change.Shown}: after {LagMeter.Limit.TotalSeconds:0} s '{string.Join(' ', seen.Change.Question)}' still answers {seen.Seen ?? "nothing"}");
+                verdict.Problems.Add($"{seen.Change.Title} {seen.Change.Shown}: after {LagMeter.Limit.TotalSeconds:0} s '{string.Join(' ', seen.Change.Question)}' still answers {seen.Seen ?? "nothing"}");
                 // One that never arrives is enough to know; the comparison below names the keys.
                 return;
             }
@@ -59,7 +58,7 @@ sealed class DemoCheck(DemoStage stage, DemoOptions options)
             FROM generate_series(1, 10000) AS n
             """;
         string range = Marker.ToString("0", System.Globalization.CultureInfo.InvariantCulture);
-        long own = await ScalarAsync("SELECT count(*) FROM products", ct);
+        long own = await verdict.ScalarAsync("SELECT count(*) FROM products", ct);
         await BulkStepAsync("added", Insert, ["ZCARD", "products:by-price"], own + BulkRows, ct);
         await BulkStepAsync("repriced", $"UPDATE products SET price = {range} + id % 1000, category = 'parts ' || id % 10 WHERE id > 100000", ["ZCOUNT", "products:by-price", range, "+inf"], BulkRows, ct);
         await BulkStepAsync("deleted", "DELETE FROM products WHERE id > 100000 AND id % 20 <> 0", ["ZCARD", "products:by-price"], own + (BulkRows / 20), ct);
@@ -75,57 +74,12 @@ sealed class DemoCheck(DemoStage stage, DemoOptions options)
         {
             if (Stopwatch.GetElapsedTime(committed) > BulkLimit)
             {
-                problems.Add($"a transaction of {rows:N0} rows ({what}) is not complete in Redis after {BulkLimit.TotalSeconds:0} s: '{string.Join(' ', question)}' answers {answer}, expected {expected}");
+                verdict.Problems.Add($"a transaction of {rows:N0} rows ({what}) is not complete in Redis after {BulkLimit.TotalSeconds:0} s: '{string.Join(' ', question)}' answers {answer}, expected {expected}");
                 return;
             }
             await Task.Delay(2, ct);
         }
         Console.WriteLine($"{rows:N0} products {what} in one transaction: complete in Redis {Stopwatch.GetElapsedTime(committed).TotalMilliseconds:0} ms after the commit.");
-    }
-
-    /// <summary>Waits until PostgreSQL was told that everything up to now is in Redis.</summary>
-    async Task DrainAsync(CancellationToken ct)
-    {
-        var limit = TimeSpan.FromSeconds(20);
-        long begin = Stopwatch.GetTimestamp();
-        await using var now = new NpgsqlCommand("SELECT pg_current_wal_lsn()::text", stage.Postgres);
-        string target = (string)(await now.ExecuteScalarAsync(ct))!;
-        while (await ScalarAsync($"SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'shop' AND confirmed_flush_lsn >= '{target}'", ct) == 0)
-        {
-            if (Stopwatch.GetElapsedTime(begin) > limit)
-            {
-                problems.Add($"PostgreSQL was not told within {limit.TotalSeconds:0} s that all up to {target} is in Redis");
-                return;
-            }
-            await Task.Delay(50, ct);
-        }
-        Console.WriteLine($"Drained: PostgreSQL knows that all up to {target} is in Redis.");
-    }
-
-    async Task VerifyKeysAsync(CancellationToken ct)
-    {
-        var expected = await ExpectedShop.ComputeAsync(stage.Postgres, ct);
-        var found = await ShopKeyspace.ReadAsync(stage.Redis, ct);
-        var differences = ShopVerifier.Compare(expected, found);
-        problems.AddRange(differences);
-        Console.WriteLine($"Compared {expected.Count:N0} keys that PostgreSQL calls for with {found.Count:N0} keys in Redis: {(differences.Count == 0 ? "no difference" : $"{differences.Count:N0} differences")}.");
-    }
-
-    /// <summary>The outbox table tells which new statuses had to be announced; each exactly once, since nothing crashed.</summary>
-    async Task VerifyAnnouncementsAsync(StatusListener listener, long since, CancellationToken ct)
-    {
-        var expected = new Dictionary<(long Order, string Status), int>();
-        await using (var command = new NpgsqlCommand($"SELECT order_id, split_part(detail, ' -> ', 2), count(*)::int FROM order_events WHERE event = 'status' AND id > {since} GROUP BY 1, 2", stage.Postgres))
-        await using (var reader = await command.ExecuteReaderAsync(ct))
-            while (await reader.ReadAsync(ct)) expected[(reader.GetInt64(0), reader.GetString(1))] = reader.GetInt32(2);
-
-        long begin = Stopwatch.GetTimestamp();
-        while (listener.Heard.Values.Sum() < expected.Values.Sum() && Stopwatch.GetElapsedTime(begin) < TimeSpan.FromSeconds(2)) await Task.Delay(20, ct);
-        var heard = listener.Heard;
-        foreach (var key in expected.Keys.Union(heard.Keys))
-            if (expected.GetValueOrDefault(key) != heard.GetValueOrDefault(key))
-                problems.Add($"order {key.Order} became {key.Status} {expected.GetValueOrDefault(key)} times, announced {heard.GetValueOrDefault(key)} times");
-        Console.WriteLine($"Status announcements heard: {heard.Values.Sum()} of {expected.Values.Sum()}.");
     }
 
     /// <summary>The shop's two views of one product say the same.</summary>
@@ -134,7 +88,7 @@ sealed class DemoCheck(DemoStage stage, DemoOptions options)
         using var http = new HttpClient();
         using JsonDocument source = JsonDocument.Parse(await http.GetStringAsync($"{stage.ShopUrl}/products/1", ct)), twin = JsonDocument.Parse(await http.GetStringAsync($"{stage.ShopUrl}/cache/products/1", ct));
         if (!JsonElement.DeepEquals(source.RootElement, twin.RootElement))
-            problems.Add($"the shop shows product 1 as {source.RootElement.GetRawText()} from PostgreSQL and as {twin.RootElement.GetRawText()} from Redis");
+            verdict.Problems.Add($"the shop shows product 1 as {source.RootElement.GetRawText()} from PostgreSQL and as {twin.RootElement.GetRawText()} from Redis");
     }
 
     int Conclude()
@@ -143,18 +97,9 @@ sealed class DemoCheck(DemoStage stage, DemoOptions options)
             Console.WriteLine($"  {kind.Key,-10} {kind.Count(),4} changes   {Lags([.. kind.Select(change => change.LagMs!.Value)])}");
         var all = meter.History.Where(change => change.LagMs is not null).Select(change => change.LagMs!.Value).ToList();
         Console.WriteLine($"  {"all",-10} {all.Count,4} changes   {Lags(all)}   (commit returned to visible in Redis)");
-        foreach (string problem in problems.Take(20)) Console.WriteLine($"WRONG: {problem}");
-        if (problems.Count > 20) Console.WriteLine($"... and {problems.Count - 20} more.");
-        Console.WriteLine(problems.Count == 0 ? "Check passed." : $"Check FAILED: {problems.Count} problems.");
-        return problems.Count == 0 ? (int)ExitCode.Ok : (int)ExitCode.CheckFailed;
+        return verdict.Conclude();
     }
 
     static string Lags(List<double> lags) =>
         $"p50 {LagMeter.Percentile(lags, 0.5),6:0.00} ms   p99 {LagMeter.Percentile(lags, 0.99),6:0.00} ms   max {lags.DefaultIfEmpty().Max(),6:0.00} ms";
-
-    async Task<long> ScalarAsync(string sql, CancellationToken ct)
-    {
-        await using var command = new NpgsqlCommand(sql, stage.Postgres);
-        return (long)(await command.ExecuteScalarAsync(ct))!;
-    }
 }

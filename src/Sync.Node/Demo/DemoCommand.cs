@@ -15,6 +15,13 @@ public static class DemoCommand
     {
         if (options.Seconds is < 1 or > 3600) throw new SyncException(ExitCode.Usage, "--seconds takes 1 to 3600.");
         if (options.Rate is <= 0 or > 200) throw new SyncException(ExitCode.Usage, "--rate takes more than 0 and at most 200 changes a second.");
+        if (options.Nodes is < 2 or > 5) throw new SyncException(ExitCode.Usage, "--cluster takes 2 to 5 nodes.");
+        if (options is { Nodes: not null, Seconds: < 10 }) throw new SyncException(ExitCode.Usage, "--seconds takes 10 or more with --cluster.");
+#if !CLUSTER_HOST
+        if (options.Nodes is not null)
+            throw new SyncException(ExitCode.Configuration,
+                "This build has no cluster host, because Akka.NET could not be restored: leave --cluster out to see one node, or delete Directory.Local.props and build again where it can be.");
+#endif
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
         // Handled here for as long as the demo runs: the default would end this process and leave its children.
         void Stop(PosixSignalContext signal)
@@ -28,7 +35,10 @@ public static class DemoCommand
         try
         {
             await using var stage = await DemoStage.StartAsync(options, Console.WriteLine, stop.Token);
-            return await stage.GuardAsync(token => options.Check ? new DemoCheck(stage, options).RunAsync(token) : new DemoShow(stage, options).RunAsync(token), stop.Token);
+            return await stage.GuardAsync(token =>
+                options.Nodes is not null ? new ClusterShow(stage, options).RunAsync(token)
+                : options.Check ? new DemoCheck(stage, options).RunAsync(token)
+                : new DemoShow(stage, options).RunAsync(token), stop.Token);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {

@@ -12,6 +12,9 @@ public sealed record DemoOptions
     /// <summary>Changes a second, over 0 to 200; null takes 20 for a check and 3 otherwise.</summary>
     public double? Rate { get; init; }
 
+    /// <summary>A cluster of so many nodes, 2 to 5; null takes one that works alone.</summary>
+    public int? Nodes { get; init; }
+
     /// <summary>Program and first arguments of the node to show, before <c>run --config FILE</c>; null takes this program.</summary>
     public IReadOnlyList<string>? NodeCommand { get; init; }
 }

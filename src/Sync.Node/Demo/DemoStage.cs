@@ -8,10 +8,14 @@ namespace Sync.Node.Demo;
 /// <summary>Everything the demo runs: the private servers, the node, the shop's pages, and the demo's own connections to both sides.</summary>
 sealed class DemoStage : IAsyncDisposable
 {
+    static readonly TimeSpan glance = TimeSpan.FromMilliseconds(100);
+
     readonly PrivateServers servers;
+    readonly IReadOnlyList<string> nodeCommand;
+    readonly Lock gate = new();
     readonly List<ChildProcess> programs = [];
 
-    DemoStage(PrivateServers servers) => this.servers = servers;
+    DemoStage(PrivateServers servers, IReadOnlyList<string> nodeCommand) => (this.servers, this.nodeCommand) = (servers, nodeCommand);
 
     public NpgsqlConnection Postgres { get; private set; } = null!;
     public RespClient Redis { get; private set; } = null!;
@@ -19,27 +23,33 @@ sealed class DemoStage : IAsyncDisposable
     public string ConnectionString => servers.ConnectionString;
     public string NodeUrl => $"http://127.0.0.1:{servers.HttpPort}";
 
+    /// <summary>The nodes, if it is a cluster that is shown.</summary>
+    public DemoCluster? Cluster { get; private set; }
+
     /// <summary>Address of the shop's pages; null when its program is not built.</summary>
     public string? ShopUrl { get; private set; }
 
     public string PostgresAddress => $"psql -h 127.0.0.1 -p {servers.PostgresPort} -U postgres shop";
     public string RedisAddress => $"redis-cli -p {servers.RedisPort}";
 
-    /// <summary>From the start of the node until it streams, snapshot included.</summary>
+    /// <summary>From the start of the nodes until they stream, snapshot included.</summary>
     public TimeSpan SnapshotTook { get; private set; }
 
     public static async Task<DemoStage> StartAsync(DemoOptions options, Action<string> say, CancellationToken ct)
     {
         say("Starting a private PostgreSQL and a private Redis ...");
-        var stage = new DemoStage(await PrivateServers.StartAsync(ct));
+        var stage = new DemoStage(await PrivateServers.StartAsync(ct), options.NodeCommand ?? ThisProgram());
         try
         {
             await stage.servers.LoadShopAsync(ct);
             stage.Postgres = new NpgsqlConnection(stage.servers.ConnectionString);
             await stage.Postgres.OpenAsync(ct);
             stage.Redis = await RespClient.ConnectAsync("127.0.0.1", stage.servers.RedisPort, ct);
-            say("Starting ActorSync: it copies what is there, then follows ...");
-            await stage.StartNodeAsync(options.NodeCommand ?? ThisProgram(), ct);
+            say(options.Nodes is { } nodes ? $"Starting {nodes} nodes of a cluster: one copies what is there, all of them write ..." : "Starting ActorSync: it copies what is there, then follows ...");
+            long begin = Stopwatch.GetTimestamp();
+            if (options.Nodes is { } count) stage.Cluster = await DemoCluster.StartAsync(stage, count, ct);
+            else await stage.StartNodeAsync("actorsync", stage.servers.HttpPort, new Dictionary<string, string>(), ct);
+            stage.SnapshotTook = Stopwatch.GetElapsedTime(begin);
             await stage.StartShopAsync(ct);
             return stage;
         }
@@ -55,34 +65,60 @@ sealed class DemoStage : IAsyncDisposable
     public async Task<T> GuardAsync<T>(Func<CancellationToken, Task<T>> work, CancellationToken ct)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        var children = servers.Processes.Concat(programs).ToList();
         var running = work(stop.Token);
-        var first = await Task.WhenAny(running, Task.WhenAny(children.Select(child => child.Exited)));
-        if (first == running && running.IsCompletedSuccessfully) return await running;
+        var ended = EndedAsync(stop.Token);
+        var first = await Task.WhenAny(running, ended);
+        if (first == running && running.IsCompletedSuccessfully)
+        {
+            await stop.CancelAsync();
+            return await running;
+        }
         // Ctrl-C at a terminal reaches the children as well, at times before it reaches us.
         try { await Task.Delay(300, ct); }
         catch (OperationCanceledException) { }
         await stop.CancelAsync();
         try { await running; }
-        catch (Exception) when (first != running || children.Any(child => child.HasExited)) { }
+        catch (Exception) when (first != running || Dead() is not null) { }
         ct.ThrowIfCancellationRequested();
-        throw children.First(child => child.HasExited).Failure();
+        throw Dead()!.Failure();
+    }
+
+    /// <summary>Ends when a program does that should not.</summary>
+    async Task EndedAsync(CancellationToken ct)
+    {
+        try
+        {
+            while (Dead() is null) await Task.Delay(glance, ct);
+        }
+        catch (OperationCanceledException) { /* Nobody asks any more. */ }
+    }
+
+    ChildProcess? Dead()
+    {
+        lock (gate) return servers.Processes.Concat(programs).FirstOrDefault(child => child.HasExited);
     }
 
     public async ValueTask DisposeAsync()
     {
         if (Postgres is not null) await Postgres.DisposeAsync();
         Redis?.Dispose();
-        foreach (var program in Enumerable.Reverse(programs)) await program.DisposeAsync();
+        // All at once: nodes that leave one after the other would first move their lanes to each other.
+        await Task.WhenAll(programs.Select(program => program.DisposeAsync().AsTask()));
         NpgsqlConnection.ClearAllPools();
         await servers.DisposeAsync();
     }
 
-    async Task StartNodeAsync(IReadOnlyList<string> command, CancellationToken ct)
+    /// <summary>Starts a node and waits until it is ready.</summary>
+    /// <param name="name">For people.</param>
+    /// <param name="httpPort">Where it answers.</param>
+    /// <param name="more">Settings beside those that every node has, as variables.</param>
+    /// <param name="ct">Gives up.</param>
+    public async Task<ChildProcess> StartNodeAsync(string name, int httpPort, IReadOnlyDictionary<string, string> more, CancellationToken ct)
     {
         string config = Path.Combine(servers.Folder, "config.yaml");
-        await File.WriteAllTextAsync(config, ShopFiles.Read("config.yaml"), ct);
-        var environment = new Dictionary<string, string>
+        lock (gate)
+            if (!File.Exists(config)) File.WriteAllText(config, ShopFiles.Read("config.yaml"));
+        var environment = new Dictionary<string, string>(more)
         {
             ["ACTORSYNC_POSTGRES_CONN_HOST"] = "127.0.0.1",
             ["ACTORSYNC_POSTGRES_CONN_PORT"] = $"{servers.PostgresPort}",
@@ -90,13 +126,20 @@ sealed class DemoStage : IAsyncDisposable
             ["ACTORSYNC_POSTGRES_CONN_USER"] = "postgres",
             ["ACTORSYNC_REDIS_CONN_HOST"] = "127.0.0.1",
             ["ACTORSYNC_REDIS_CONN_PORT"] = $"{servers.RedisPort}",
-            ["ACTORSYNC_HTTP_PORT"] = $"{servers.HttpPort}",
+            ["ACTORSYNC_HTTP_PORT"] = $"{httpPort}",
         };
-        long begin = Stopwatch.GetTimestamp();
-        var node = ChildProcess.Start("actorsync", [.. command, "run", "--config", config], Path.Combine(servers.Folder, "actorsync.log"), environment, patience: TimeSpan.FromSeconds(10));
-        programs.Add(node);
-        await AnswersAsync($"{NodeUrl}/healthz/ready", "ActorSync is ready", node, ct);
-        SnapshotTook = Stopwatch.GetElapsedTime(begin);
+        var node = ChildProcess.Start(name, [.. nodeCommand, "run", "--config", config], Path.Combine(servers.Folder, name + ".log"), environment, patience: TimeSpan.FromSeconds(10));
+        lock (gate) programs.Add(node);
+        await AnswersAsync($"http://127.0.0.1:{httpPort}/healthz/ready", $"{name} is ready", node, ct);
+        return node;
+    }
+
+    /// <summary>Kills a program, which is then no reason to end.</summary>
+    public async Task KillAsync(ChildProcess program)
+    {
+        lock (gate) programs.Remove(program);
+        await program.KillAsync();
+        await program.DisposeAsync();
     }
 
     async Task StartShopAsync(CancellationToken ct)
@@ -110,7 +153,7 @@ sealed class DemoStage : IAsyncDisposable
             ["ASPNETCORE_URLS"] = url,
         };
         var shop = ChildProcess.Start("shop", ["dotnet", dll], Path.Combine(servers.Folder, "shop.log"), environment);
-        programs.Add(shop);
+        lock (gate) programs.Add(shop);
         await AnswersAsync($"{url}/products", "the shop answers", shop, ct);
         ShopUrl = url;
     }

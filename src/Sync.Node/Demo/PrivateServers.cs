@@ -140,7 +140,8 @@ sealed class PrivateServers : IAsyncDisposable
             ?? throw new SyncException(ExitCode.PostgresUnreachable, "The demo needs PostgreSQL's server programs (initdb, postgres): install postgresql-15, or put their folder on the PATH.");
     }
 
-    static List<int> FreePorts(int count)
+    /// <summary>Ports of the loopback address that nobody listens on now.</summary>
+    public static List<int> FreePorts(int count)
     {
         // All are held until the last is known, so that no number comes twice.
         var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToList();

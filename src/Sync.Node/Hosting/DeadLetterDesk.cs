@@ -1,5 +1,7 @@
 using Sync.Engine.DeadLetters;
 using Sync.Redis.Cluster;
+using Sync.Redis.DeadLetters;
+using Sync.Redis.Sink;
 
 namespace Sync.Node.Hosting;
 
@@ -7,7 +9,7 @@ namespace Sync.Node.Hosting;
 /// Retries and drops dead letters while the node runs. The work is done by the writer that owns the key, between two flights, so that
 /// nothing of the key can overtake what is being replayed, and the key is released in the same breath.
 /// </summary>
-sealed class DeadLetterDesk(PumpContext context)
+sealed class DeadLetterDesk(PumpContext context, WriterOutput writers)
 {
     const int pageSize = 500;
 
@@ -57,29 +59,38 @@ sealed class DeadLetterDesk(PumpContext context)
         await writer.RunBehindAsync(async (session, ct) =>
         {
             var store = context.Writer.DeadLetters;
-            var ids = new List<string>();
             var replay = writer.Nodes is { } nodes ? new ClusterReplay(nodes, store) : null;
-            bool others = false;
-            for (string? after = null; ;)
-            {
-                var page = await store.ListAsync(session.Connection, after, pageSize, ct);
-                if (page.Count == 0) break;
-                foreach (var letter in page.Where(l => l.Key.Span.SequenceEqual(key)))
-                {
-                    if (!wanted(letter))
-                    {
-                        others = true;
-                        continue;
-                    }
-                    if (replay is not null) await replay.GiveUpAsync(session, letter, ct);
-                    ids.Add(letter.Id!);
-                }
-                after = page[^1].Id;
-            }
-            dropped += await store.RemoveAsync(session.Connection, ids, ct);
-            if (!others) writer.Unpark(key);
+            var (count, hasOthers) = await DropAsync(store, session, key, wanted, replay, ct);
+            dropped += count;
+            if (!hasOthers) writer.Unpark(key);
         }, cancellationToken);
         return (int)dropped;
+    }
+
+    /// <summary>Drops letters of a key. Only between two flights of whoever writes it.</summary>
+    /// <returns>How many, and whether the key has others.</returns>
+    public static async ValueTask<(long Dropped, bool HasOthers)> DropAsync(
+        DeadLetterStore store, SinkSession session, byte[] key, Func<DeadLetter, bool> wanted, ClusterReplay? replay, CancellationToken cancellationToken)
+    {
+        var ids = new List<string>();
+        bool hasOthers = false;
+        for (string? after = null; ;)
+        {
+            var page = await store.ListAsync(session.Connection, after, pageSize, cancellationToken);
+            if (page.Count == 0) break;
+            foreach (var letter in page.Where(l => l.Key.Span.SequenceEqual(key)))
+            {
+                if (!wanted(letter))
+                {
+                    hasOthers = true;
+                    continue;
+                }
+                if (replay is not null) await replay.GiveUpAsync(session, letter, cancellationToken);
+                ids.Add(letter.Id!);
+            }
+            after = page[^1].Id;
+        }
+        return (await store.RemoveAsync(session.Connection, ids, cancellationToken), hasOthers);
     }
 
     async Task<byte[][]> ParkedKeysAsync(CancellationToken cancellationToken)
@@ -92,7 +103,7 @@ sealed class DeadLetterDesk(PumpContext context)
     Task RecountAsync(CancellationToken cancellationToken) => AnyWriter.RunBehindAsync(
         async (session, ct) => context.Stats.SetDeadLetters(await context.Writer.DeadLetters.CountAsync(session.Connection, ct)), cancellationToken);
 
-    RedisWriter AnyWriter => context.Writers[0];
+    RedisWriter AnyWriter => writers[0];
 
-    RedisWriter WriterOf(ReadOnlySpan<byte> key) => context.Writers[context.Router.WorkerOf(context.Router.LaneOf(key))];
+    RedisWriter WriterOf(ReadOnlySpan<byte> key) => writers[context.Router.WorkerOf(context.Router.LaneOf(key))];
 }

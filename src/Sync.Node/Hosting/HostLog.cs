@@ -25,14 +25,17 @@ sealed partial class HostLog(ILogger logger)
     [LoggerMessage(Level = LogLevel.Information, Message = "streaming slot {Slot} from {Lsn} with {Workers} writers")]
     public partial void Streaming(string slot, string lsn, int workers);
 
+    [LoggerMessage(Level = LogLevel.Information, Message = "streaming slot {Slot} from {Lsn} to {Lanes} lanes")]
+    public partial void StreamingToLanes(string slot, string lsn, int lanes);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Cause} Coming back in {Delay}.")]
     public partial void StreamLost(string cause, TimeSpan delay);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "writer {Writer}: {Cause} Trying again in {Delay}; order is kept, PostgreSQL keeps the WAL.")]
-    public partial void RedisRefused(int writer, string cause, TimeSpan delay);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Writer}: {Cause} Trying again in {Delay}; order is kept, PostgreSQL keeps the WAL.")]
+    public partial void RedisRefused(string writer, string cause, TimeSpan delay);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "writer {Writer}: Redis accepts writes again")]
-    public partial void CircuitClosed(int writer);
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Writer}: Redis accepts writes again")]
+    public partial void CircuitClosed(string writer);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Table}: the change at {Position} went to the dead letters, and what follows for its key waits behind it: {Error}; see actorsync dlq list")]
     public partial void Parked(string table, string position, string error);

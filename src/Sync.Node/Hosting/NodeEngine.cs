@@ -3,10 +3,10 @@ using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
-using Sync.Engine.DeadLetters;
 using Sync.Engine.Ordering;
 using Sync.Engine.Progress;
 using Sync.Engine.Resync;
+using Sync.Engine.Retry;
 using Sync.Node.Resync;
 using Sync.Postgres.Rows;
 using Sync.Postgres.Streaming;
@@ -43,10 +43,11 @@ sealed class NodeEngine
         this.marks = marks;
         reading = CancellationTokenSource.CreateLinkedTokenSource(soft);
         writing = CancellationTokenSource.CreateLinkedTokenSource(hard);
-        DeadLetters = new DeadLetterDesk(context);
+        DeadLetters = context.Writers is { } own ? new DeadLetterDesk(context, own) : null;
     }
 
-    public DeadLetterDesk DeadLetters { get; }
+    /// <summary>Dead letters; null where other nodes have them.</summary>
+    public DeadLetterDesk? DeadLetters { get; }
 
     /// <summary>Re-syncs; null while nothing streams.</summary>
     public ResyncDesk? Resyncs { get; private set; }
@@ -58,32 +59,74 @@ sealed class NodeEngine
     public string Redis { get; }
     public Lsn Confirmed => context.Tracker.Confirmed;
     public long OldestCommitTicks => context.Tracker.OldestCommitTicks;
-    public int OpenCircuits => context.Writers.Count(w => w.IsCircuitOpen);
+    public int OpenCircuits => context.Output.OpenCircuits;
     public QueueStatus Queues => context.Gate.Status;
 
     /// <summary>What made a writer end; null while all is well.</summary>
     public Exception? Failure => Volatile.Read(ref failure);
 
+    /// <summary>From taking over in Redis to the end of the stream. Returns when there is nothing more to do.</summary>
+    /// <param name="shared">What the writers share; makes the session that is read from.</param>
+    /// <param name="outputs">Makes what the rows go to.</param>
+    /// <param name="tables">The tables, bound.</param>
+    /// <param name="source">PostgreSQL, with the slot free for us.</param>
+    /// <param name="options">What is to be copied.</param>
+    /// <param name="board">Shows the engine.</param>
+    /// <param name="copied">Called when all is copied and the stream begins.</param>
+    /// <param name="stop">Ends reading.</param>
+    /// <param name="hard">Ends writing.</param>
+    /// <exception cref="RedisTransientException">Redis can't be reached.</exception>
+    /// <exception cref="RedisFencedException">What is known of Redis does not hold any more.</exception>
+    /// <exception cref="SyncException">Something a user has to mend, or PostgreSQL is lost.</exception>
+    public static async Task RunAsync(
+        NodeParts shared, IOutputFactory outputs, TableSet tables, Source source, HostOptions options, StatusBoard board, Action copied,
+        CancellationToken stop, CancellationToken hard)
+    {
+        var engine = await StartAsync(shared, outputs, tables, source, stop, hard);
+        board.Engine = engine;
+        try
+        {
+            if (await engine.CopyAsync(source, options, board)) return;
+            copied();
+            await engine.StreamAsync(source, board);
+        }
+        catch (Exception) when (engine.Failure is not null)
+        {
+            // Only followed from what a writer met with, which StopAsync throws.
+        }
+        catch (Exception e) when (!stop.IsCancellationRequested)
+        {
+            board.Set(NodeState.Reconnecting, e.Message);
+            if (e is not ReplicationStreamException { Class: FailureClass.Fatal } fatal) throw;
+            throw source.Primary.Describe(fatal.InnerException!);
+        }
+        finally
+        {
+            await engine.StopAsync();
+        }
+    }
+
     /// <summary>Takes over in Redis, reads what it holds and starts the writers.</summary>
     /// <param name="shared">What the writers share; makes the session that is read from.</param>
+    /// <param name="outputs">Makes what the rows go to.</param>
     /// <param name="tables">The tables, bound.</param>
     /// <param name="source">PostgreSQL, with the slot free for us.</param>
     /// <param name="soft">Ends reading.</param>
     /// <param name="hard">Ends writing.</param>
     /// <exception cref="RedisTransientException">Redis can't be reached.</exception>
     /// <exception cref="SyncException">Redis refuses, or holds the progress of another PostgreSQL.</exception>
-    public static async Task<NodeEngine> StartAsync(
-        NodeParts shared, TableSet tables, Source source, CancellationToken soft, CancellationToken hard)
+    static async Task<NodeEngine> StartAsync(
+        NodeParts shared, IOutputFactory outputs, TableSet tables, Source source, CancellationToken soft, CancellationToken hard)
     {
         var config = shared.Config;
         await using var session = await SinkSession.OpenAsync(config.Redis, config.WriteTimeout, shared.Time, null, null, soft);
         var connection = session.Connection;
-        var writer = shared.ContextFor(session.History);
+        var writer = shared.ContextFor(session.History, outputs.Router.Lanes);
         writer.Log.Connected(source.Facts.Version, source.Primary.Address.ToString(), connection.Server.Version.ToString(), connection.Endpoint);
         writer.Log.Promises(Guarantees.Of(config));
         if (connection.Server.EvictsKeys) writer.Log.Evicts(connection.Endpoint, connection.Server.EvictionPolicy);
         string system = source.Facts.SystemIdentifier.ToString(CultureInfo.InvariantCulture);
-        var positions = await writer.Progress.BeginAsync(connection, system, writer.Fence, soft);
+        var positions = await writer.Progress.BeginAsync(connection, system, writer.Fence, outputs.Opening(session.History), soft);
         var (cluster, held) = await ClusterAsync(writer, source, session, soft);
         writer = writer with { Cluster = cluster };
         bool wasLost = await new LossCheck(writer, source).CloseAsync(session, positions, positions.IsStamped ? held?.Confirmed : null, soft);
@@ -93,11 +136,11 @@ sealed class NodeEngine
         writer.EnsureDeadLettersFit();
         var replay = held is null ? null : new SlotReplay(
             held, await writer.DeadLetters.SinceAsync(connection, source.Slot.Facts.ConfirmedFlushLsn, soft), await writer.TruncatesAsync(connection, soft));
-        var context = Assemble(writer, tables, source, positions, replay, parkedKeys.Keys);
+        var context = Assemble(writer, outputs.Create(writer, parkedKeys.Keys), tables, source, outputs.Router, positions, replay);
         foreach (var table in tables.All)
             table.Floor = marks.TryGetValue(table.Name, out var mark) && mark.State == SnapshotState.Done ? mark.Lsn : Lsn.None;
         var engine = new NodeEngine(context, shared.Recent, cluster is null ? connection.Endpoint : string.Join(", ", cluster.Map.Masters), marks, soft, hard) { WasLost = wasLost };
-        engine.writers = Task.WhenAll(context.Writers.Select(w => Task.Run(() => engine.WatchAsync(w.RunAsync(engine.writing.Token)), CancellationToken.None)));
+        engine.writers = Task.WhenAll(context.Output.Start(engine.writing.Token).Select(engine.WatchAsync));
         if (config.Redis.Sentinel is not null)
         {
             engine.masterWatch = new MasterWatch(config, connection.Endpoint, shared.Time);
@@ -117,18 +160,13 @@ sealed class NodeEngine
     }
 
     static PumpContext Assemble(
-        WriterContext writer, TableSet tables, Source source, LanePositions positions, SlotReplay? replay, IReadOnlyCollection<byte[]> parkedKeys)
+        WriterContext writer, IBatchOutput output, TableSet tables, Source source, LaneRouter router, LanePositions positions, SlotReplay? replay)
     {
-        var config = writer.Config;
-        var router = new LaneRouter(LanePositions.DefaultLanes, config.FlushWorkers);
         var applied = new AppliedPositions(router.Lanes);
         for (int lane = 0; lane < router.Lanes; lane++) applied.Raise(lane, positions[lane]);
-        var parked = Enumerable.Range(0, config.FlushWorkers).Select(_ => new ParkedKeys()).ToArray();
-        foreach (byte[] key in parkedKeys) parked[router.WorkerOf(router.LaneOf(key))].Add(key);
-        var writers = parked.Select((keys, index) => new RedisWriter(index, writer, keys)).ToArray();
-        var tracker = new ProgressTracker(config.FlushWorkers, source.Slot.Facts.ConfirmedFlushLsn);
-        var gate = new FlowGate(maxQueuedBytes, config.MaxWriteQueueSize ?? int.MaxValue);
-        return new PumpContext(writer, writers, tables, router, applied, replay, tracker, gate);
+        var tracker = new ProgressTracker(router.Workers, source.Slot.Facts.ConfirmedFlushLsn);
+        var gate = new FlowGate(maxQueuedBytes, writer.Config.MaxWriteQueueSize ?? int.MaxValue);
+        return new PumpContext(writer, output, tables, router, applied, replay, tracker, gate);
     }
 
     /// <summary>A writer, or the watch of the master, ends early only when something is wrong that it can't mend; then nothing more is read.</summary>
@@ -146,7 +184,7 @@ sealed class NodeEngine
     }
 
     /// <summary>Copies what has to be copied before anything streams. True when that was all there is to do.</summary>
-    public async Task<bool> CopyAsync(Source source, HostOptions options, StatusBoard board)
+    async Task<bool> CopyAsync(Source source, HostOptions options, StatusBoard board)
     {
         var mode = options.SnapshotOnly ? SnapshotMode.OnetimeOnly : context.Config.Snapshot.Mode;
         if (mode != SnapshotMode.Never)
@@ -164,14 +202,16 @@ sealed class NodeEngine
     /// <summary>A table that was stopped, or whose changes were lost, missed deletes: what was made of its rows goes before they are copied anew.</summary>
     async Task EmptyStoppedAsync()
     {
-        foreach (var table in context.Tables.All.Where(t => t.Plan is not null && !t.IsStopped && !copies.Contains(t) && marks.TryGetValue(t.Name, out var mark) && mark.State == SnapshotState.Stopped))
-            await context.Writers[0].RunBehindAsync((session, ct) => TruncateSweep.RunAsync(session, table, context, "is copied anew", ct), reading.Token);
+        TableRuntime[] stopped = [.. context.Tables.All.Where(t => t.Plan is not null && !t.IsStopped && !copies.Contains(t) && marks.TryGetValue(t.Name, out var mark) && mark.State == SnapshotState.Stopped)];
+        if (stopped.Length > 0) await context.Mends.StandStillAsync(reading.Token);
+        foreach (var table in stopped)
+            await context.Output.ActAsync((session, ct) => TruncateSweep.RunAsync(session, table, context, "is copied anew", ct), reading.Token);
     }
 
     bool IsNotCopied(TableRuntime table) => !table.IsStopped && (!marks.TryGetValue(table.Name, out var mark) || mark.State != SnapshotState.Done);
 
     /// <summary>Streams until the connection is lost or the node stops.</summary>
-    public async Task StreamAsync(Source source, StatusBoard board)
+    async Task StreamAsync(Source source, StatusBoard board)
     {
         var config = context.Config;
         await using var rows = new RowReader(source.Primary);
@@ -185,6 +225,7 @@ sealed class NodeEngine
         }, reading.Token);
         var feed = new ResyncFeed(recent);
         var desk = new ResyncDesk(context, source, feed);
+        if (copies.Count > 0) await context.Mends.StandStillAsync(reading.Token);
         await desk.OpenAsync(copies, writing.Token);
         var pump = new StreamPump(context, stream, source.Catalog, rows, feed);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(reading.Token);
@@ -217,7 +258,7 @@ sealed class NodeEngine
     {
         try
         {
-            foreach (var writer in context.Writers) await writer.DrainedAsync(writing.Token);
+            for (int worker = 0; worker < context.Output.Workers; worker++) await context.Output.DrainedAsync(worker, writing.Token);
             // What is confirmed now is not kept for rewindWindow.
             if (masterWatch is not null) await masterWatch.CheckAsync(writing.Token);
             await reporter.ConfirmOnceAsync(writing.Token);
@@ -232,10 +273,10 @@ sealed class NodeEngine
 
     /// <summary>Writes what was read, unless a writer failed: then what the others hold comes again as well.</summary>
     /// <exception cref="Exception">What made a writer end.</exception>
-    public async Task StopAsync()
+    async Task StopAsync()
     {
         await reading.CancelAsync();
-        foreach (var writer in context.Writers) writer.Complete();
+        context.Output.Complete();
         if (Failure is not null) await writing.CancelAsync();
         await writers;
         await watching.CancelAsync();

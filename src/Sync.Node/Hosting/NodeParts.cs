@@ -1,6 +1,7 @@
 using Sync.Contracts.Configuration;
 using Sync.Engine.Resync;
 using Sync.Redis;
+using Sync.Redis.Progress;
 
 namespace Sync.Node.Hosting;
 
@@ -11,5 +12,11 @@ sealed record NodeParts(SyncConfig Config, SyncMetrics Metrics, NodeStats Stats,
     public RecentTransactions Recent { get; } = new();
 
     /// <summary>What the writers of one engine share, with a right to write of its own.</summary>
-    public WriterContext ContextFor(string history) => new(Config, new RedisKeys(Config.Postgres.Repl.Slot), Metrics, Stats, Log, Time) { History = history };
+    /// <param name="history">Of the Redis that positions are read from.</param>
+    /// <param name="lanes">How many there are.</param>
+    public WriterContext ContextFor(string history, int lanes)
+    {
+        var keys = new RedisKeys(Config.Postgres.Repl.Slot);
+        return new WriterContext(Config, keys, Metrics, Stats, Log, Time) { History = history, Progress = new ProgressStore(keys, lanes) };
+    }
 }

@@ -2,6 +2,7 @@ using Sync.Contracts.Configuration;
 using Sync.Engine.Batching;
 using Sync.Engine.Ordering;
 using Sync.Engine.Progress;
+using Sync.Node.Resync;
 using Sync.Redis.Cluster;
 
 namespace Sync.Node.Hosting;
@@ -10,17 +11,17 @@ namespace Sync.Node.Hosting;
 sealed class PumpContext
 {
     public PumpContext(
-        WriterContext writer, IReadOnlyList<RedisWriter> writers, TableSet tables, LaneRouter router, AppliedPositions applied, SlotReplay? replay, ProgressTracker tracker, FlowGate gate)
+        WriterContext writer, IBatchOutput output, TableSet tables, LaneRouter router, AppliedPositions applied, SlotReplay? replay, ProgressTracker tracker, FlowGate gate)
     {
         Replay = replay;
         Writer = writer;
-        Writers = writers;
+        Output = output;
         Tables = tables;
         Router = router;
         Applied = applied;
         Tracker = tracker;
         Gate = gate;
-        Pool = new BatchPool(writers.Count * (2 * Config.FlushQueueDepth + 2));
+        Mends = output is WriterOutput own ? new WriterMends(this, own) : new LaneMends(this);
     }
 
     public WriterContext Writer { get; }
@@ -29,7 +30,13 @@ sealed class PumpContext
     public NodeStats Stats => Writer.Stats;
     public HostLog Log => Writer.Log;
     public TimeProvider Time => Writer.Time;
-    public IReadOnlyList<RedisWriter> Writers { get; }
+    public IBatchOutput Output { get; }
+
+    /// <summary>The writers, if they are in this process; null in a cluster of nodes.</summary>
+    public WriterOutput? Writers => Output as WriterOutput;
+
+    /// <summary>How rows that were read again get to Redis.</summary>
+    public ResyncMends Mends { get; }
     public TableSet Tables { get; }
     public LaneRouter Router { get; }
 
@@ -40,18 +47,5 @@ sealed class PumpContext
     public SlotReplay? Replay { get; }
     public ProgressTracker Tracker { get; }
     public FlowGate Gate { get; }
-    public BatchPool Pool { get; }
-
-    /// <summary>Counts a batch that is in Redis.</summary>
-    public void Count(Batch batch)
-    {
-        Stats.Applied(batch);
-        Metrics.RowsApplied.Add(batch.Count);
-        Metrics.CommandsApplied.Add(batch.Commands);
-        Metrics.BytesWritten.Add(batch.Body.Length);
-        Metrics.BatchRows.Record(batch.Count);
-        // The first entry waited longest; one observation per batch keeps the cost off the rows.
-        long committed = batch.Entries[0].CommitTicks;
-        if (committed > 0) Metrics.CommitToApplied.Record(Math.Max(0, (Time.GetUtcNow().UtcTicks - committed) / (double)TimeSpan.TicksPerSecond));
-    }
+    public BatchPool Pool => Output.Pool;
 }

@@ -3,7 +3,6 @@ using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Engine.Retry;
 using Sync.Node.Resync;
-using Sync.Postgres.Streaming;
 using Sync.Redis.Errors;
 using Sync.Redis.Sink;
 
@@ -33,6 +32,7 @@ public sealed class SingleHost : INodeAdmin, IAsyncDisposable
     readonly SyncMetrics metrics;
     readonly TableSet tables;
     readonly NodeParts parts;
+    readonly WriterOutputFactory outputs;
     bool proven;
     int failures;
 
@@ -46,16 +46,17 @@ public sealed class SingleHost : INodeAdmin, IAsyncDisposable
         board = new StatusBoard(config, stats, this.time);
         metrics = new SyncMetrics(() => board.Status);
         tables = new TableSet(config);
+        outputs = new WriterOutputFactory(config);
         parts = new NodeParts(config, metrics, stats, log, this.time);
     }
 
     public NodeStatus Status => board.Status;
 
     public Task<(int Applied, int Failed)> RetryDeadLettersAsync(byte[]? key, bool force, CancellationToken cancellationToken) =>
-        AtEngineAsync(engine => engine.DeadLetters.RetryAsync(key, force, cancellationToken));
+        AtEngineAsync(engine => engine.DeadLetters!.RetryAsync(key, force, cancellationToken));
 
     public Task<int> DropDeadLettersAsync(string? id, byte[]? key, CancellationToken cancellationToken) =>
-        AtEngineAsync(engine => engine.DeadLetters.DropAsync(id, key, cancellationToken));
+        AtEngineAsync(engine => engine.DeadLetters!.DropAsync(id, key, cancellationToken));
 
     public Task<IReadOnlyList<ResyncStatus>> StartResyncAsync(string? table, int rowsPerSecond, CancellationToken cancellationToken) =>
         AtEngineAsync(engine => Resyncs(engine).StartAsync(table, rowsPerSecond, cancellationToken));
@@ -144,28 +145,7 @@ public sealed class SingleHost : INodeAdmin, IAsyncDisposable
     async Task WorkAsync(CancellationToken stop, CancellationToken hard)
     {
         await using var source = await Source.OpenAsync(parts, tables, board, found: () => proven = true, stop);
-        var engine = await NodeEngine.StartAsync(parts, tables, source, stop, hard);
-        board.Engine = engine;
-        try
-        {
-            if (await engine.CopyAsync(source, options, board)) return;
-            failures = 0;
-            await engine.StreamAsync(source, board);
-        }
-        catch (Exception) when (engine.Failure is not null)
-        {
-            // Only followed from what a writer met with, which StopAsync throws.
-        }
-        catch (Exception e) when (!stop.IsCancellationRequested)
-        {
-            board.Set(NodeState.Reconnecting, e.Message);
-            if (e is not ReplicationStreamException { Class: FailureClass.Fatal } fatal) throw;
-            throw source.Primary.Describe(fatal.InnerException!);
-        }
-        finally
-        {
-            await engine.StopAsync();
-        }
+        await NodeEngine.RunAsync(parts, outputs, tables, source, options, board, copied: () => failures = 0, stop, hard);
     }
 
     /// <summary>Once PostgreSQL was found good, losing it or Redis is waited out; at start it is the user's to mend.</summary>

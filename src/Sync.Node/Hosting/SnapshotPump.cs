@@ -26,7 +26,7 @@ sealed class SnapshotPump : ISnapshotConsumer, IBatchOwner
         this.gate = gate;
         this.floor = floor;
         takenAtUtc = context.Time.GetUtcNow().UtcDateTime;
-        this.readers = [.. Enumerable.Range(0, readers).Select(_ => new Reader(context.Writers.Count))];
+        this.readers = [.. Enumerable.Range(0, readers).Select(_ => new Reader(context.Output.Workers))];
     }
 
     public bool OnRow(int worker, SnapshotTarget target, RowTuple row)
@@ -56,14 +56,14 @@ sealed class SnapshotPump : ISnapshotConsumer, IBatchOwner
             if (open[writer] is not { } batch) continue;
             open[writer] = null;
             await gate.EnterAsync(batch.Count, batch.Bytes, ct);
-            await context.Writers[writer].SendAsync(WriterWork.Of(batch, this), ct);
+            await context.Output.SendAsync(writer, batch, this, ct);
         }
     }
 
     public async ValueTask TableEndedAsync(SnapshotOutcome outcome, CancellationToken ct)
     {
         var table = TableOf(outcome.Target);
-        foreach (var writer in context.Writers) await writer.DrainedAsync(ct);
+        for (int writer = 0; writer < context.Output.Workers; writer++) await context.Output.DrainedAsync(writer, ct);
         if (outcome.Error is { } error)
         {
             context.Stats.SetError(error.Message);
@@ -71,11 +71,14 @@ sealed class SnapshotPump : ISnapshotConsumer, IBatchOwner
             return;
         }
         var (since, parkedBefore) = begun[table.Name];
+        // What another node has parked is not counted here.
+        if (context.Config.Snapshot.AbortOnError && context.Writers is null)
+            await context.Output.ActAsync(async (session, token) => context.Stats.SetDeadLetters(await context.Writer.DeadLetters.CountAsync(session.Connection, token)), ct);
         if (context.Config.Snapshot.AbortOnError && context.Stats.DeadLetters > parkedBefore)
             throw new SyncException(ExitCode.SnapshotAborted,
                 $"The copy of {table.Name} was aborted (snapshot.abortOnError): Redis refused a row ({context.Stats.LastError}); see actorsync dlq list.");
         table.Floor = floor;
-        await context.Writers[0].RunBehindAsync(
+        await context.Output.ActAsync(
             (session, token) => context.Writer.Snapshots.MarkDoneAsync(session.Connection, table.Name, floor, outcome.Rows, token), ct);
         double seconds = context.Time.GetElapsedTime(since).TotalSeconds;
         context.Log.Copied(table.Name, outcome.Rows, seconds, outcome.Rows / Math.Max(0.001, seconds));
@@ -88,17 +91,20 @@ sealed class SnapshotPump : ISnapshotConsumer, IBatchOwner
         {
             string table = target.Relation.FullName;
             begun[table] = (context.Time.GetTimestamp(), context.Stats.DeadLetters);
-            await context.Writers[0].RunBehindAsync(
+            await context.Output.ActAsync(
                 (session, token) => context.Writer.Snapshots.MarkCopyingAsync(session.Connection, table, floor, 0, token), ct);
         }
     }
 
     public void Applied(int worker, Batch batch)
     {
-        context.Count(batch);
-        gate.Leave(batch.Count, batch.Bytes);
+        context.Writer.Count(batch);
+        var (rows, bytes) = (batch.Count, batch.Bytes);
         context.Pool.Return(batch);
+        Settled(worker, rows, bytes);
     }
+
+    public void Settled(int worker, int rows, int bytes) => gate.Leave(rows, bytes);
 
     TableRuntime TableOf(SnapshotTarget target) => context.Tables.Find(target.Relation.Schema, target.Relation.Name)!;
 

@@ -17,7 +17,7 @@ namespace Sync.Node.Hosting;
 /// </summary>
 sealed class Source : IAsyncDisposable
 {
-    static readonly TimeSpan confirmationWait = TimeSpan.FromSeconds(2), confirmationPoll = TimeSpan.FromMilliseconds(20);
+    static readonly TimeSpan confirmationWait = TimeSpan.FromSeconds(2), confirmationPoll = TimeSpan.FromMilliseconds(20), handingOver = TimeSpan.FromMilliseconds(200);
 
     readonly List<IAsyncDisposable> owned = [];
 
@@ -84,6 +84,9 @@ sealed class Source : IAsyncDisposable
         if (Slot.Facts.IsActive)
         {
             found();
+            // One that ends lets the slot go a moment behind the lease.
+            await Task.Delay(handingOver, time, cancellationToken);
+            if (await slots.EndReaderAsync(repl.Slot, cancellationToken)) log.Warning($"The stream of slot {repl.Slot} was ended: whoever read it had lost the lease.");
             // Whoever held it has moved it, or dropped it.
             var free = await slots.WaitUntilFreeAsync(repl.Slot, facts => StandBy(facts.Holder?.ToString() ?? "another process"), cancellationToken);
             Slot = free is null ? await slots.EnsureAsync(repl, cancellationToken) : Slot with { Facts = free };

@@ -14,7 +14,7 @@ namespace Sync.Node.Hosting;
 sealed class StreamOutlet(PumpContext context) : IBatchOwner
 {
     readonly BatchAssembler assembler = new(
-        context.Config.FlushWorkers, new BatchLimits(context.Config.FlushBufferSize), context.Tracker, context.Pool.Rent);
+        context.Output.Workers, new BatchLimits(context.Config.FlushBufferSize), context.Tracker, context.Pool.Rent);
     readonly TimeSpan flushInterval = context.Config.FlushInterval;
     long lastFlush;
     uint looks;
@@ -68,7 +68,7 @@ sealed class StreamOutlet(PumpContext context) : IBatchOwner
     public async ValueTask SettleAsync(CancellationToken cancellationToken)
     {
         await FlushAllAsync(cancellationToken);
-        foreach (var writer in context.Writers) await writer.DrainedAsync(cancellationToken);
+        for (int worker = 0; worker < context.Output.Workers; worker++) await context.Output.DrainedAsync(worker, cancellationToken);
     }
 
     /// <summary>Everything read so far is on its way.</summary>
@@ -77,7 +77,7 @@ sealed class StreamOutlet(PumpContext context) : IBatchOwner
     {
         lastFlush = context.Time.GetTimestamp();
         if (!assembler.HasOpen) return;
-        for (int worker = 0; worker < context.Writers.Count; worker++) await FlushAsync(worker, cancellationToken);
+        for (int worker = 0; worker < context.Output.Workers; worker++) await FlushAsync(worker, cancellationToken);
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
@@ -85,14 +85,20 @@ sealed class StreamOutlet(PumpContext context) : IBatchOwner
     {
         if (assembler.Take(worker) is not { } batch) return;
         await context.Gate.EnterAsync(batch.Count, batch.Bytes, cancellationToken);
-        await context.Writers[worker].SendAsync(WriterWork.Of(batch, this), cancellationToken);
+        await context.Output.SendAsync(worker, batch, this, cancellationToken);
     }
 
     public void Applied(int worker, Batch batch)
     {
-        context.Count(batch);
-        context.Gate.Leave(batch.Count, batch.Bytes);
+        context.Writer.Count(batch);
+        var (rows, bytes) = (batch.Count, batch.Bytes);
         context.Pool.Return(batch);
+        Settled(worker, rows, bytes);
+    }
+
+    public void Settled(int worker, int rows, int bytes)
+    {
+        context.Gate.Leave(rows, bytes);
         context.Tracker.Applied(worker);
     }
 }

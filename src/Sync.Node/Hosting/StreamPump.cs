@@ -132,7 +132,7 @@ sealed class StreamPump
     async ValueTask HandOverAsync(ResyncChunk chunk, CancellationToken cancellationToken)
     {
         await outlet.FlushAllAsync(cancellationToken);
-        await chunk.HandOverAsync(context, outlet.SettleAsync, cancellationToken);
+        await chunk.HandOverAsync(context, commitLsn, outlet.SettleAsync, cancellationToken);
     }
 
     RowChange Change(Relation relation, ChangeKind kind, ReadOnlySpan<byte> message, Position position, bool isReread = false, RowTuple reread = default) => Change(
@@ -181,7 +181,7 @@ sealed class StreamPump
             if (previous >= 0 && previous != worker)
             {
                 await outlet.FlushAsync(previous, cancellationToken);
-                await context.Writers[previous].DrainedAsync(cancellationToken);
+                await context.Output.DrainedAsync(previous, cancellationToken);
             }
             int full = outlet.Add(mapped, part, table, kind, at, commitTime.Ticks, part == mapped.Parts - 1 ? poison : null);
             // The row that has the key goes out with the batch in which the key has just ended, so that both become visible at once.
@@ -274,7 +274,7 @@ sealed class StreamPump
         }
     }
 
-    Task SweepAsync(TableRuntime table, Position position, CancellationToken cancellationToken) => context.Writers[0].RunBehindAsync(async (session, ct) =>
+    Task SweepAsync(TableRuntime table, Position position, CancellationToken cancellationToken) => context.Output.ActAsync(async (session, ct) =>
     {
         await TruncateSweep.RunAsync(session, table, context, "was truncated", ct);
         if (context.Replay is not null) await context.Writer.TruncatedAsync(session.Connection, position, ct);

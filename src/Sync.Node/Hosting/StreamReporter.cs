@@ -40,7 +40,9 @@ sealed class StreamReporter(PumpContext context, ReplicationStream stream, Sourc
                 {
                     streaming = true;
                     board.Set(Hosting.NodeState.Streaming);
-                    context.Log.Streaming(context.Config.Postgres.Repl.Slot, context.Tracker.Confirmed.ToString(), context.Config.FlushWorkers);
+                    string from = context.Tracker.Confirmed.ToString(), slot = context.Config.Postgres.Repl.Slot;
+                    if (context.Writers is { } writers) context.Log.Streaming(slot, from, writers.Workers);
+                    else context.Log.StreamingToLanes(slot, from, context.Output.Workers);
                 }
                 // In this order: what arrives after the first line can't be covered by it.
                 if (received != Lsn.None) context.Tracker.Idle(received);
@@ -90,11 +92,11 @@ sealed class StreamReporter(PumpContext context, ReplicationStream stream, Sourc
     {
         var applied = context.Tracker.Confirmed;
         if (applied <= recorded) return;
-        await context.Writers[0].RunBehindAsync(async (session, ct) =>
+        await context.Output.ActAsync(async (session, ct) =>
         {
             if (context.Writer.FlightFence is null) await session.CheckOwnerAsync(context.Writer.Fence, ct);
-            if (context.Writers[0].Nodes is { } nodes) await ClusterProgress.StampAsync(nodes, session, applied, ct);
-            await context.Writer.Progress.ConfirmAsync(session.Connection, applied, ct, isStamped: context.Writers[0].Nodes is not null);
+            if (context.Output.Nodes is { } nodes) await ClusterProgress.StampAsync(nodes, session, applied, ct);
+            await context.Writer.Progress.ConfirmAsync(session.Connection, applied, ct, isStamped: context.Output.Nodes is not null);
         }, cancellationToken);
         recorded = applied;
         waiting.Enqueue((context.Time.GetTimestamp(), applied));

@@ -48,7 +48,7 @@ sealed class StreamTables(PumpContext context, CatalogReader catalog, RowReader 
         context.Stats.Stopped(table.Index, table.Error);
         context.Log.TableStopped(table.Name, table.Error);
         // Its rows can't be written any more; the mark makes the next start empty the table's keys and copy it anew.
-        await context.Writers[0].RunBehindAsync(
+        await context.Output.ActAsync(
             (session, ct) => context.Writer.Snapshots.MarkStoppedAsync(session.Connection, table.Name, commitLsn, ct), cancellationToken);
     }
 }

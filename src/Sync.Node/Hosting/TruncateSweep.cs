@@ -16,12 +16,12 @@ static class TruncateSweep
 {
     const int scanCount = 1000;
 
-    /// <summary>Runs as an action of the first writer.</summary>
+    /// <summary>Runs as an action (<see cref="IBatchOutput.ActAsync"/>).</summary>
     public static async ValueTask RunAsync(SinkSession session, TableRuntime table, PumpContext context, string why, CancellationToken cancellationToken)
     {
         var own = table.Plan!.Keys;
         KeyPattern[] foreign = [.. context.Tables.All.Where(t => t != table && t.Plan is not null).SelectMany(t => t.Plan!.TouchedKeys)];
-        var nodes = context.Writers[0].Nodes;
+        var nodes = context.Output.Nodes;
         long removed = 0, shared = 0;
         foreach (var connection in nodes is null ? [session.Connection] : await MastersAsync(nodes, session, cancellationToken))
             foreach (var pattern in own)

@@ -1,5 +1,6 @@
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
+using Sync.Engine.Batching;
 using Sync.Engine.DeadLetters;
 using Sync.Redis;
 using Sync.Redis.Cluster;
@@ -29,7 +30,7 @@ sealed record WriterContext(SyncConfig Config, RedisKeys Keys, SyncMetrics Metri
     /// <summary>The Redis Cluster that is written to; null for a single server.</summary>
     public ClusterView? Cluster { get; init; }
 
-    public ProgressStore Progress { get; } = new(Keys);
+    public ProgressStore Progress { get; init; } = new(Keys);
     public SnapshotMarks Snapshots { get; } = new(Keys);
     public DeadLetterStore DeadLetters { get; } = new(Keys, Time);
     public FlightFilter Filter { get; } = new([.. Config.Tables.Select(t => t.FullName)]);
@@ -43,6 +44,19 @@ sealed record WriterContext(SyncConfig Config, RedisKeys Keys, SyncMetrics Metri
         (await connection.ExecuteAsync(cancellationToken, "HSET", Keys.Progress, truncatedField, position.ToString())).OrThrow(connection.Endpoint, connection.User);
 
     static readonly byte[] truncatedField = "truncated"u8.ToArray();
+
+    /// <summary>Counts a batch that is in Redis.</summary>
+    public void Count(Batch batch)
+    {
+        Stats.Applied(batch);
+        Metrics.RowsApplied.Add(batch.Count);
+        Metrics.CommandsApplied.Add(batch.Commands);
+        Metrics.BytesWritten.Add(batch.Body.Length);
+        Metrics.BatchRows.Record(batch.Count);
+        // The first entry waited longest; one observation per batch keeps the cost off the rows.
+        long committed = batch.Entries[0].CommitTicks;
+        if (committed > 0) Metrics.CommitToApplied.Record(Math.Max(0, (Time.GetUtcNow().UtcTicks - committed) / (double)TimeSpan.TicksPerSecond));
+    }
 
     /// <summary>More and more dead letters hide that something is wrong with all of them; the log keeps what was not read yet.</summary>
     /// <exception cref="SyncException">There are as many as are allowed.</exception>

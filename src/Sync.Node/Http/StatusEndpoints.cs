@@ -14,11 +14,13 @@ sealed class StatusEndpoints(INodeAdmin admin, IDeadLetterReader deadLetters, Pr
 
     public void Map(WebApplication app)
     {
-        app.MapGet("/", () => Results.Text(IndexPage.Html(admin.Status), "text/html; charset=utf-8"));
+        app.MapGet("/", async (CancellationToken cancellationToken) =>
+            Results.Text(IndexPage.Html(admin.Status, await LookAsync(cancellationToken)), "text/html; charset=utf-8"));
         app.MapGet("/healthz/live", () => Line(admin.Status.State == NodeState.Stopped ? (false, "stopped") : (true, "live")));
         app.MapGet("/healthz/ready", () => Line(Readiness(admin.Status)));
         app.MapGet("/metrics", () => Results.Text(Metrics(), PrometheusText.ContentType));
         app.MapGet("/api/status", () => Results.Json(admin.Status, HttpJson.Options));
+        if (admin is IClusterAdmin cluster) new ClusterEndpoints(cluster).Map(app);
         app.MapGet("/api/dlq", ListAsync);
         app.MapGet("/api/dlq/{id}", ShowAsync);
         app.MapPost("/api/dlq/retry", RetryAsync);
@@ -33,6 +35,20 @@ sealed class StatusEndpoints(INodeAdmin admin, IDeadLetterReader deadLetters, Pr
             request.Table is null || request.Rows is null || request.Remove is null ? Bad("say table, rows and remove")
                 : Results.Json(await admin.RepairAsync(request, cancellationToken), HttpJson.Options));
         app.MapFallback(() => Problem(StatusCodes.Status404NotFound, "there is nothing here; / has the links"));
+    }
+
+    /// <summary>The cluster for the page; null for a node that works alone, or is no member now.</summary>
+    async Task<ClusterView?> LookAsync(CancellationToken cancellationToken)
+    {
+        if (admin is not IClusterAdmin cluster) return null;
+        try
+        {
+            return await cluster.LookAsync(cancellationToken);
+        }
+        catch (SyncException)
+        {
+            return null;
+        }
     }
 
     static IResult Line((bool Good, string Text) answer) =>
@@ -62,6 +78,7 @@ sealed class StatusEndpoints(INodeAdmin admin, IDeadLetterReader deadLetters, Pr
         var text = new PrometheusText();
         collector.Write(text);
         ProcessMetrics.Write(text, admin.Status);
+        if (admin is IClusterAdmin cluster) ProcessMetrics.Write(text, cluster.Counts);
         ProcessMetrics.Write(text);
         return text.ToString();
     }
@@ -100,7 +117,7 @@ sealed class StatusEndpoints(INodeAdmin admin, IDeadLetterReader deadLetters, Pr
         return Results.Json(new ResyncReply(await admin.StartResyncAsync(request.Table, rate, cancellationToken)), HttpJson.Options);
     }
 
-    static IResult Bad(string error) => Problem(StatusCodes.Status400BadRequest, error);
+    internal static IResult Bad(string error) => Problem(StatusCodes.Status400BadRequest, error);
 
     static IResult Problem(int status, string error) => Results.Json(new ErrorReply(error, (int)ExitCode.Usage), HttpJson.Options, statusCode: status);
 }

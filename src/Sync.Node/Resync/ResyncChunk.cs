@@ -1,3 +1,4 @@
+using Sync.Contracts;
 using Sync.Engine.Resync;
 using Sync.Engine.Verification;
 using Sync.Node.Hosting;
@@ -39,9 +40,10 @@ sealed class ResyncChunk(string mark, TableParts table, TableWatch watch, Snapsh
 
     /// <summary>Sorts out what is old and hands the rest over. Everything that the stream brought so far is on its way to the writers.</summary>
     /// <param name="context">The writers.</param>
+    /// <param name="at">Where its message stands.</param>
     /// <param name="settle">Waits until all of it is in Redis.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public async ValueTask HandOverAsync(PumpContext context, Func<CancellationToken, ValueTask> settle, CancellationToken cancellationToken)
+    public async ValueTask HandOverAsync(PumpContext context, Lsn at, Func<CancellationToken, ValueTask> settle, CancellationToken cancellationToken)
     {
         if (watch.Changes.IsSpoiled || context.Tables.All[watch.Table].IsStopped)
         {
@@ -52,32 +54,16 @@ sealed class ResyncChunk(string mark, TableParts table, TableWatch watch, Snapsh
         var newerPlaces = places.Where(p => p.Rows.Any(key => watch.Changes.IsNewer(key, sight))).ToList();
         watch.Changes.Forget(sight);
         var parts = new List<Task<MendTally>>();
-        foreach (var lane in rows.Except(newerRows).GroupBy(r => context.Router.WorkerOf(context.Router.LaneOf(r.OrderingKey))))
-            parts.Add(await PostAsync(context, lane.Key, new RowMender(context, table, [.. lane]).MendAsync, cancellationToken));
+        List<ResyncRow> good = [.. rows.Except(newerRows)];
+        if (good.Count > 0) parts.AddRange(await context.Mends.MendAsync(table, good, at, cancellationToken));
         var vanished = places.Except(newerPlaces).Where(p => !p.IsClaimed).ToList();
         if (vanished.Count > 0)
         {
             // What the row was ordered by is not always known, so all lanes stand behind what came before, and what follows waits here.
             await settle(cancellationToken);
-            var removal = await PostAsync(context, 0, new PlaceRemover(context, vanished).RemoveAsync, cancellationToken);
-            await Task.WhenAny(removal).WaitAsync(cancellationToken);
-            parts.Add(removal);
+            parts.Add(Task.FromResult(await context.Mends.RemoveAsync(vanished, cancellationToken)));
         }
         _ = FinishAsync(parts, newerRows, newerPlaces);
-    }
-
-    static async Task<Task<MendTally>> PostAsync(
-        PumpContext context, int worker, Func<Redis.Sink.SinkSession, CancellationToken, ValueTask<MendTally>> work, CancellationToken cancellationToken)
-    {
-        var tally = MendTally.None;
-        var ended = await context.Writers[worker].PostAsync(async (session, ct) => tally = await work(session, ct), cancellationToken);
-        return Tallied();
-
-        async Task<MendTally> Tallied()
-        {
-            await ended;
-            return tally;
-        }
     }
 
     async Task FinishAsync(List<Task<MendTally>> parts, IReadOnlyList<ResyncRow> newerRows, IReadOnlyList<ResyncPlace> newerPlaces)

@@ -33,12 +33,16 @@ sealed class ResyncDesk(PumpContext context, Source source, ResyncFeed feed)
         }
     }
 
+    /// <summary>Whether it works no more, because the stream has ended.</summary>
+    public bool HasEnded => ended.IsCancellationRequested;
+
     /// <summary>Before anything streams: takes up what an earlier life left unfinished, and tables that are to be copied this way.</summary>
     /// <param name="copies">Tables without a copy in Redis.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public async Task OpenAsync(IReadOnlyList<TableRuntime> copies, CancellationToken cancellationToken)
     {
         await LoadAsync(cancellationToken);
+        await context.Mends.OpenAsync(cancellationToken);
         foreach (var table in copies) await OpenCopyAsync(table, cancellationToken);
     }
 
@@ -132,7 +136,7 @@ sealed class ResyncDesk(PumpContext context, Source source, ResyncFeed feed)
             await using var table = await ResyncTable.OpenAsync(context, source, feed, context.Tables.All.First(t => t.Name == name), own.Token);
             var status = await new ResyncRun(context, table, from, record => KeepAsync(record, own)).RunAsync(own.Token);
             if (status.IsCopy)
-                await context.Writers[0].RunBehindAsync((session, ct) => context.Writer.Snapshots.MarkDoneAsync(session.Connection, name, from.FloorLsn, status.Rows, ct), own.Token);
+                await context.Output.ActAsync((session, ct) => context.Writer.Snapshots.MarkDoneAsync(session.Connection, name, from.FloorLsn, status.Rows, ct), own.Token);
             await KeepAsync(Over(status with { State = ResyncState.Done }), own);
             context.Log.Resynced(name, status.Rows, status.Mended, status.Removed);
         }
@@ -187,23 +191,10 @@ sealed class ResyncDesk(PumpContext context, Source source, ResyncFeed feed)
     async Task LoadAsync(CancellationToken cancellationToken)
     {
         IReadOnlyList<(string Table, string Text)> kept = [];
-        await context.Writers[0].RunBehindAsync(async (session, ct) => kept = await store.LoadAsync(session.Connection, ct), cancellationToken);
+        await context.Output.ActAsync(async (session, ct) => kept = await store.LoadAsync(session.Connection, ct), cancellationToken);
         lock (gate)
             foreach (var (table, text) in kept)
-                if (context.Tables.All.Any(t => t.Name == table) && Parse(text) is { } record) records.TryAdd(table, record);
-    }
-
-    /// <summary>Null for what another version wrote otherwise: that re-sync is forgotten.</summary>
-    static ResyncRecord? Parse(string text)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize<ResyncRecord>(text, HttpJson.Lenient);
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
+                if (context.Tables.All.Any(t => t.Name == table) && ResyncRecord.Parse(text) is { } record) records.TryAdd(table, record);
     }
 
     /// <summary>A user's word: it replaces what is known, and ends the work on the table.</summary>
@@ -230,7 +221,7 @@ sealed class ResyncDesk(PumpContext context, Source source, ResyncFeed feed)
         return SaveAsync(record.Status.Table, own.Token);
     }
 
-    Task SaveAsync(string table, CancellationToken cancellationToken) => context.Writers[0].RunBehindAsync(
+    Task SaveAsync(string table, CancellationToken cancellationToken) => context.Output.ActAsync(
         (session, ct) => store.SaveAsync(session.Connection, table, JsonSerializer.Serialize(Find(table), HttpJson.Options), ct), cancellationToken);
 
     ResyncRecord? Find(string table)

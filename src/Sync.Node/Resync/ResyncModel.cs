@@ -1,4 +1,6 @@
+using System.Text.Json;
 using Sync.Contracts;
+using Sync.Node.Http;
 
 namespace Sync.Node.Resync;
 
@@ -78,6 +80,19 @@ public sealed record ResyncStatus(string Table)
 /// <param name="Floor">Of a copy: what committed before this LSN shows in every row that it reads, and needs not be applied; empty otherwise.</param>
 sealed record ResyncRecord(ResyncStatus Status, IReadOnlyList<string>? After, IReadOnlyList<IReadOnlyList<string>> Again, string Floor = "")
 {
+    /// <summary>Null for what another version wrote otherwise: that re-sync is forgotten.</summary>
+    public static ResyncRecord? Parse(string text)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<ResyncRecord>(text, HttpJson.Lenient);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
     public Lsn FloorLsn => Lsn.TryParse(Floor, out var lsn) ? lsn : Lsn.None;
 }
 

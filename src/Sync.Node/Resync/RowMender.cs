@@ -1,8 +1,6 @@
 using Sync.Engine.Verification;
 using Sync.Node.Hosting;
 using Sync.Node.Verification;
-using Sync.Redis.Errors;
-using Sync.Redis.Protocol;
 using Sync.Redis.Sink;
 
 namespace Sync.Node.Resync;
@@ -22,6 +20,8 @@ readonly record struct MendTally(long Mended, long Removed, long Parked, long Re
 /// </summary>
 sealed class RowMender(PumpContext context, TableParts table, IReadOnlyList<ResyncRow> rows)
 {
+    public const string Poison = "a row can't be written as commands: a value in a key is NULL, or a number is none";
+
     public async ValueTask<MendTally> MendAsync(SinkSession session, CancellationToken cancellationToken)
     {
         var redis = new RedisState(session.Connection, context.Writer.Keys);
@@ -29,9 +29,9 @@ sealed class RowMender(PumpContext context, TableParts table, IReadOnlyList<Resy
         var free = rows.Where((row, i) => !isParked[i] && !row.Expectation.IsPoison).ToList();
         var tally = MendTally.None with { Parked = isParked.Count(p => p) };
         int poison = rows.Where((row, i) => !isParked[i] && row.Expectation.IsPoison).Count();
-        if (poison > 0) tally += MendTally.None with { Refused = poison, Error = "a row can't be written as commands: a value in a key is NULL, or a number is none" };
+        if (poison > 0) tally += MendTally.None with { Refused = poison, Error = Poison };
         var differences = await redis.CompareAsync([.. free.Select(r => r.Expectation)], cancellationToken);
-        var batch = new MendBatch(context);
+        var batch = new MendBatch(context.Writer);
         for (int i = 0; i < free.Count; i++)
         {
             var own = differences[i].Where(d => !table.Plan.IsContested(d)).ToList();
@@ -56,7 +56,7 @@ sealed class PlaceRemover(PumpContext context, IReadOnlyList<ResyncPlace> places
         var ordering = places.SelectMany(p => p.OrderingKeys).ToList();
         bool[] isParked = await redis.AreParkedAsync(ordering, cancellationToken);
         bool[] isThere = await redis.AreThereAsync([.. places.Select(p => p.Place)], cancellationToken);
-        var batch = new MendBatch(context);
+        var batch = new MendBatch(context.Writer);
         long parked = 0;
         int at = 0;
         for (int i = 0; i < places.Count; i++)
@@ -77,40 +77,4 @@ sealed class PlaceRemover(PumpContext context, IReadOnlyList<ResyncPlace> places
         PlaceKind.SetMember => ["SREM"u8.ToArray(), place.Key, place.Part!],
         _ => ["ZREM"u8.ToArray(), place.Key, place.Part!],
     };
-}
-
-/// <summary>Commands for several keys, in one transaction that is refused when another node has taken over.</summary>
-sealed class MendBatch(PumpContext context)
-{
-    readonly RespCommands commands = new();
-    readonly List<int> ends = [];
-
-    /// <summary>The commands of one key; false when there are none.</summary>
-    public bool Add(IReadOnlyList<byte[][]> ofKey)
-    {
-        foreach (byte[][] command in ofKey) commands.Add([.. command.Select(a => (RedisArgument)a)]);
-        if (ofKey.Count > 0) ends.Add(commands.Count);
-        return ofKey.Count > 0;
-    }
-
-    /// <summary>How many keys are right now, how many Redis refused, and its last word on those.</summary>
-    public async ValueTask<(long Done, long Refused, string Error)> RunAsync(SinkSession session, CancellationToken cancellationToken)
-    {
-        if (commands.Count == 0) return (0, 0, "");
-        if (context.Writer.FlightFence is null) await session.CheckOwnerAsync(context.Writer.Fence, cancellationToken);
-        var replies = await session.TransactAsync(commands, cancellationToken);
-        long refused = 0;
-        string error = "";
-        int from = 0;
-        foreach (int end in ends)
-        {
-            var failed = replies.Skip(from).Take(end - from).FirstOrDefault(r => r.IsError);
-            from = end;
-            if (!failed.IsError) continue;
-            refused++;
-            error = RedisErrors.Cause(failed.ErrorText);
-        }
-        context.Metrics.KeysMended.Add(ends.Count - refused);
-        return (ends.Count - refused, refused, error);
-    }
 }

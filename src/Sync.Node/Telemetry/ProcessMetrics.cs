@@ -36,6 +36,19 @@ static class ProcessMetrics
         Tables(text, status, "actorsync_table_stopped", "gauge", "1 for a table that is stopped by an error", t => t.Error.Length > 0 ? 1 : 0);
     }
 
+    public static void Write(PrometheusText text, ClusterCounts counts)
+    {
+        Gauge("actorsync_cluster_members", "Full members of the cluster that this node knows of", counts.Up);
+        Gauge("actorsync_cluster_members_unreachable", "Members that some node has not heard from for too long", counts.Unreachable);
+        Gauge("actorsync_cluster_lanes", "Lanes that this node carries", counts.LanesHere);
+        Gauge("actorsync_cluster_reader", "1 while this node reads the slot", counts.IsReader ? 1 : 0);
+        void Gauge(string name, string help, double value)
+        {
+            text.Metric(name, "gauge", help);
+            text.Sample(name, "", value);
+        }
+    }
+
     static void Tables(PrometheusText text, NodeStatus status, string name, string type, string help, Func<TableStatus, double> value)
     {
         text.Metric(name, type, help);

@@ -41,22 +41,36 @@ sealed class RedisState(RespConnection connection, RedisKeys keys, ClusterReader
     /// <summary>What differs from what rows ask for; one list for each expectation.</summary>
     public async Task<IReadOnlyList<StateDifference>[]> CompareAsync(IReadOnlyList<RowExpectation> expectations, CancellationToken cancellationToken)
     {
-        var commands = new List<RedisArgument[]>();
-        foreach (var key in expectations.SelectMany(e => e.Keys))
-            foreach (byte[][] command in StateReads.Commands(key)) commands.Add([.. command.Select(a => (RedisArgument)a)]);
-        var replies = await AskAsync(commands, cancellationToken);
+        var ofKeys = await CompareAsync([.. expectations.SelectMany(e => e.Keys)], cancellationToken);
         int at = 0;
         var found = new IReadOnlyList<StateDifference>[expectations.Count];
         for (int i = 0; i < found.Length; i++)
         {
-            var differences = new List<StateDifference>();
-            foreach (var key in expectations[i].Keys)
+            int count = expectations[i].Keys.Count;
+            found[i] = [.. ofKeys.AsSpan(at, count).ToArray().SelectMany(d => d)];
+            at += count;
+        }
+        return found;
+    }
+
+    /// <summary>The same for single keys.</summary>
+    public async Task<IReadOnlyList<StateDifference>[]> CompareAsync(IReadOnlyList<ExpectedKey> expected, CancellationToken cancellationToken)
+    {
+        var commands = new List<RedisArgument[]>();
+        int[] counts = new int[expected.Count];
+        for (int i = 0; i < counts.Length; i++)
+            foreach (byte[][] command in StateReads.Commands(expected[i]))
             {
-                int count = StateReads.Commands(key).Count();
-                differences.AddRange(StateReads.Compare(key, [.. replies.AsSpan(at, count).ToArray().Select(Read)]));
-                at += count;
+                commands.Add([.. command.Select(a => (RedisArgument)a)]);
+                counts[i]++;
             }
-            found[i] = differences;
+        var replies = await AskAsync(commands, cancellationToken);
+        int at = 0;
+        var found = new IReadOnlyList<StateDifference>[expected.Count];
+        for (int i = 0; i < found.Length; i++)
+        {
+            found[i] = StateReads.Compare(expected[i], [.. replies.AsSpan(at, counts[i]).ToArray().Select(Read)]);
+            at += counts[i];
         }
         return found;
     }

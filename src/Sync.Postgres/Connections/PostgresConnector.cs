@@ -7,6 +7,9 @@ namespace Sync.Postgres.Connections;
 /// <summary>Finds the primary among the configured hosts and makes connections alike.</summary>
 public sealed class PostgresConnector
 {
+    /// <summary>What our connections call themselves, to people and to each other.</summary>
+    internal const string ApplicationName = "actorsync";
+
     /// <summary>How long one host may take to accept a connection, in seconds.</summary>
     internal const int ConnectTimeoutSeconds = 10;
 
@@ -63,6 +66,19 @@ public sealed class PostgresConnector
         throw NoPrimary(standbys, failures);
     }
 
+    /// <summary>
+    /// The same for what opens connections of the driver by itself: those go to whichever of the hosts is the primary at that moment. Holds the password.
+    /// </summary>
+    public string ConnectionString()
+    {
+        var builder = Build(options.Hosts[0], replication: false);
+        builder.MaxPoolSize = 8;
+        if (options.Hosts.Count == 1) return builder.ConnectionString;
+        builder.Host = string.Join(',', options.Hosts);
+        builder.TargetSessionAttributes = "primary";
+        return builder.ConnectionString;
+    }
+
     SyncException NoPrimary(List<HostPort> standbys, List<(HostPort Host, Exception Error)> failures)
     {
         foreach (var (host, error) in failures)
@@ -91,7 +107,7 @@ public sealed class PostgresConnector
             Database = options.Database,
             Username = options.User,
             Password = options.Password.IsSet ? options.Password.Reveal() : null,
-            ApplicationName = "actorsync",
+            ApplicationName = PostgresConnector.ApplicationName,
             Options = SessionSettings,
             Timeout = ConnectTimeoutSeconds,
             CommandTimeout = 30,

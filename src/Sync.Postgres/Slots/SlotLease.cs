@@ -1,4 +1,6 @@
+using System.Globalization;
 using Npgsql;
+using Sync.Contracts;
 using Sync.Postgres.Connections;
 
 namespace Sync.Postgres.Slots;
@@ -7,6 +9,8 @@ namespace Sync.Postgres.Slots;
 /// The right to work for a slot, held as a session-level advisory lock (PostgreSQL docs, "Advisory Locks"). PostgreSQL itself lets only one
 /// process stream from a slot; this covers what happens before streaming as well, such as the copy of the tables, so that two nodes
 /// started at once don't both do it. Whoever comes second is a hot standby: the lock falls to it as soon as the holder's session ends.
+/// <para>The session gives a sign of life every <see cref="signOfLife"/>, and PostgreSQL ends it after <see cref="silence"/> without (14 and later): a holder that stands still, or
+/// is cut off, keeps the slot from the others for no longer than that. It is told nothing; once it is awake it finds its stream ended by whoever has the lease then.</para>
 /// </summary>
 public sealed class SlotLease : IAsyncDisposable
 {
@@ -16,9 +20,17 @@ public sealed class SlotLease : IAsyncDisposable
     static readonly TimeSpan firstDelay = TimeSpan.FromMilliseconds(100);
     static readonly TimeSpan maxDelay = TimeSpan.FromSeconds(1);
 
-    readonly NpgsqlConnection connection;
+    static readonly TimeSpan signOfLife = TimeSpan.FromSeconds(2), silence = TimeSpan.FromSeconds(8);
 
-    SlotLease(NpgsqlConnection connection) => this.connection = connection;
+    readonly NpgsqlConnection connection;
+    readonly CancellationTokenSource ending = new();
+    readonly Task living;
+
+    SlotLease(NpgsqlConnection connection)
+    {
+        this.connection = connection;
+        living = connection.PostgreSqlVersion.Major >= 14 ? LiveAsync() : Task.CompletedTask;
+    }
 
     /// <summary>Waits for the lease.</summary>
     /// <param name="primary">The server that has the slot.</param>
@@ -52,11 +64,40 @@ public sealed class SlotLease : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether the session that holds it is still there; throws what ended it otherwise.</summary>
-    public async Task CheckAsync(CancellationToken ct)
+    /// <summary>Whether anybody has the lease now.</summary>
+    /// <exception cref="SyncException">PostgreSQL can't be asked.</exception>
+    public static async Task<bool> IsHeldAsync(PostgresPrimary primary, string slot, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand("select 1", connection);
-        await command.ExecuteScalarAsync(ct);
+        await using var connection = await primary.OpenAsync(ct);
+        try
+        {
+            return await HolderAsync(connection, slot, ct) is not null;
+        }
+        catch (NpgsqlException e)
+        {
+            throw primary.Describe(e);
+        }
+    }
+
+    async Task LiveAsync()
+    {
+        try
+        {
+            await ExecuteAsync(string.Create(CultureInfo.InvariantCulture, $"set idle_session_timeout = {(int)silence.TotalMilliseconds}"));
+            // In the time of PostgreSQL, whatever the clock of the wait.
+            using var timer = new PeriodicTimer(signOfLife);
+            while (await timer.WaitForNextTickAsync(ending.Token)) await ExecuteAsync("select 1");
+        }
+        catch (Exception e) when (e is NpgsqlException or InvalidOperationException or ObjectDisposedException or OperationCanceledException)
+        {
+            // Given up; or the session is gone and the lease with it, which whoever takes it lets the holder feel.
+        }
+    }
+
+    async Task ExecuteAsync(string sql)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(ending.Token);
     }
 
     static async Task<bool> TryLockAsync(NpgsqlConnection connection, string slot, CancellationToken ct)
@@ -86,6 +127,9 @@ public sealed class SlotLease : IAsyncDisposable
     /// <summary>Gives the lease up. The connection is closed for good, not pooled: a pooled one would keep the lock.</summary>
     public async ValueTask DisposeAsync()
     {
+        await ending.CancelAsync();
+        await living;
+        ending.Dispose();
         try
         {
             await using var command = new NpgsqlCommand("select pg_advisory_unlock_all()", connection);

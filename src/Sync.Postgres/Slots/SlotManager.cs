@@ -217,6 +217,22 @@ public sealed class SlotManager(PostgresPrimary primary, TimeProvider? time = nu
         }
     }
 
+    /// <summary>
+    /// Ends the stream of one of us that reads from the slot without its lease: it stood still, or was cut off, for so long that PostgreSQL gave the lease to the caller,
+    /// and would keep the slot until wal_sender_timeout. Others who read from the slot, and other users, are left alone.
+    /// </summary>
+    /// <returns>Whether there was one.</returns>
+    public async Task<bool> EndReaderAsync(string slot, CancellationToken ct = default)
+    {
+        await using var command = primary.DataSource.CreateCommand("""
+            select pg_terminate_backend(a.pid) from pg_replication_slots s join pg_stat_activity a on a.pid = s.active_pid
+            where s.slot_name = $1 and a.application_name = $2 and a.usename = current_user
+            """);
+        command.Parameters.AddWithValue(slot);
+        command.Parameters.AddWithValue(PostgresConnector.ApplicationName);
+        return await command.ExecuteScalarAsync(ct) is true;
+    }
+
     /// <summary>Drops the slot; the WAL it held back is freed. False when there is none.</summary>
     /// <exception cref="SyncException">Somebody reads from it.</exception>
     public async Task<bool> DropAsync(string slot, CancellationToken ct = default)

@@ -172,7 +172,7 @@ sealed class WireConnection : IAsyncDisposable
     {
         var message = new MemoryStream();
         message.Write(new byte[8]);
-        foreach (string text in (string[])["user", options.User, "database", options.Database, "replication", "database", "application_name", "actorsync", "client_encoding", "UTF8", "options", settings])
+        foreach (string text in (string[])["user", options.User, "database", options.Database, "replication", "database", "application_name", PostgresConnector.ApplicationName, "client_encoding", "UTF8", "options", settings])
         {
             message.Write(Encoding.UTF8.GetBytes(text));
             message.WriteByte(0);

@@ -7,7 +7,7 @@ namespace Sync.Redis.Connections;
 
 /// <summary>
 /// The first commands on a new connection:
-/// 1. AUTH, alone, so that a wrong password is told apart from what would follow from it;
+/// 1. AUTH, alone, so that a wrong password is told apart from what would follow from it; a transport that logs in by itself does not mind;
 /// 2. SELECT, CLIENT SETNAME, CLIENT ID and INFO in one go.
 /// A user without the right to CLIENT loses only the name in CLIENT LIST and the ability to be killed by id.
 /// </summary>

@@ -5,6 +5,9 @@ namespace Sync.Redis.Connections;
 /// <summary>Takes the replies of one exchange as they arrive.</summary>
 interface IReplyConsumer
 {
+    /// <summary>False when only errors matter: then any other reply may stand for that of a command inside a transaction.</summary>
+    bool WantsValues { get; }
+
     /// <summary>Takes bytes; true when the last reply is complete, with how many of them were used. False means all were used.</summary>
     /// <exception cref="RespProtocolException">What came can't be the replies to what was sent.</exception>
     bool Feed(ReadOnlySpan<byte> bytes, out int used);
@@ -15,6 +18,8 @@ sealed class PipelineReplies(int count) : IReplyConsumer
 {
     readonly RespReader reader = new();
     int filled;
+
+    public bool WantsValues => true;
 
     public RespValue[] Values { get; } = new RespValue[count];
 

@@ -45,6 +45,10 @@ static class RedisTls
         return options;
     }
 
+    /// <summary>What to say when the server did not take our certificate, or asks for one.</summary>
+    public static SyncException Refused(string endpoint, Exception alert) => new(ExitCode.Tls,
+        $"Redis at {endpoint} refused the TLS connection ({alert.Message}); set redis.conn.tls.cert and redis.conn.tls.key to a certificate it trusts.", alert);
+
     static T Load<T>(string setting, string file, Func<string, T> load)
     {
         try

@@ -1,8 +1,4 @@
-using System.Net.Security;
-using System.Net.Sockets;
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Security.Authentication;
 using System.Security.Cryptography;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
@@ -13,33 +9,19 @@ using Sync.Redis.Protocol;
 namespace Sync.Redis.Connections;
 
 /// <summary>
-/// One RESP2 connection to one Redis server, over TCP, TLS or a Unix socket. One exchange is under way at a time: all its
-/// commands go out while its replies come in, because a server whose replies are not read stops reading commands. Whatever
-/// goes wrong inside an exchange (silence, loss, cancellation, garbage) breaks the connection for good, so a late reply can
+/// One connection to one Redis server, over our own client or another (<see cref="IRespTransport"/>). One exchange is under way at a time.
+/// Whatever goes wrong inside an exchange (silence, loss, cancellation, garbage) breaks the connection for good, so a late reply can
 /// never be taken for that of a later command. Not thread-safe.
 /// </summary>
 public sealed class RespConnection : IAsyncDisposable
 {
-    const int ReceiveBufferBytes = 64 * 1024;
+    readonly IRespTransport transport;
 
-    readonly Socket socket;
-    readonly SslStream? tls;
-    readonly TimeSpan timeout;
-    readonly Watchdog watchdog;
-    readonly byte[] receiveBuffer = new byte[ReceiveBufferBytes];
-    readonly RequestSender sender;
-    int busy;
-    volatile bool broken;
-
-    RespConnection(Socket socket, SslStream? tls, RedisConnectionOptions options, TimeSpan timeout, TimeProvider time)
+    RespConnection(IRespTransport transport, RedisConnectionOptions options)
     {
-        this.socket = socket;
-        this.tls = tls;
-        this.timeout = timeout;
+        this.transport = transport;
         Endpoint = EndpointOf(options);
         User = options.User;
-        watchdog = new Watchdog(timeout, time, Break);
-        sender = new RequestSender(socket, tls, watchdog);
     }
 
     /// <summary><c>host:port</c> or the path of the Unix socket, for messages.</summary>
@@ -54,7 +36,7 @@ public sealed class RespConnection : IAsyncDisposable
     public RedisServerFacts Server { get; internal set; } = RedisServerFacts.Parse("");
 
     /// <summary>Whether it is of no use any more.</summary>
-    public bool IsBroken => broken;
+    public bool IsBroken => transport.IsBroken;
 
     /// <summary>Connects, secures, logs in, selects the database and asks who is there.</summary>
     /// <param name="options">Where and as whom. A host that begins with a slash is a Unix socket.</param>
@@ -66,53 +48,33 @@ public sealed class RespConnection : IAsyncDisposable
     public static async ValueTask<RespConnection> ConnectAsync(
         RedisConnectionOptions options, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
     {
-        var secure = options.Tls is { } files ? RedisTls.CreateOptions(files, options.Host) : null;
         string endpoint = EndpointOf(options);
-        using var deadline = new CancellationTokenSource(timeout, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
-        Socket? socket = null;
-        SslStream? tls = null;
-        RespConnection? connection = null;
+        var connection = new RespConnection(await OpenAsync(options, endpoint, timeout, time, cancellationToken), options);
         try
         {
-            socket = await OpenSocketAsync(options, either.Token);
-            if (secure is not null)
-            {
-                tls = new SslStream(new NetworkStream(socket, ownsSocket: false));
-                await tls.AuthenticateAsClientAsync(secure, either.Token);
-            }
-            connection = new RespConnection(socket, tls, options, timeout, time);
             await Handshake.RunAsync(connection, options, cancellationToken);
             return connection;
         }
         catch (Exception error)
         {
-            if (connection is not null)
-                await connection.DisposeAsync();
-            else
-            {
-                if (tls is not null) await tls.DisposeAsync();
-                socket?.Dispose();
-            }
+            await connection.DisposeAsync();
             // In TLS 1.3 the server judges the client's certificate only after the handshake, so its alert arrives with the first reply.
-            if (error is RedisTransientException && tls is not null && error.GetBaseException() is CryptographicException alert)
-                throw new SyncException(ExitCode.Tls,
-                    $"Redis at {endpoint} refused the TLS connection ({alert.Message}); set redis.conn.tls.cert and redis.conn.tls.key to a certificate it trusts.",
-                    error);
-            if (error is SyncException or RedisTransientException) throw;
-            cancellationToken.ThrowIfCancellationRequested();
-            if (error is OperationCanceledException)
-                throw new RedisTransientException(
-                    $"Redis at {endpoint} did not answer within {timeout.TotalSeconds:0.###} s{(tls is null ? "" : "; does that port speak TLS?")}.",
-                    outcomeUnknown: false, error);
-            if (error is AuthenticationException)
-                throw new SyncException(ExitCode.Tls,
-                    $"The TLS handshake with Redis at {endpoint} failed ({Innermost(error)}); check redis.conn.tls, the host name and that the port speaks TLS.",
-                    error);
-            if (error is SocketException or IOException)
-                throw new RedisTransientException($"Redis at {endpoint} can't be reached: {Innermost(error)}.", outcomeUnknown: false, error);
+            if (error is RedisTransientException && options.Tls is not null && error.GetBaseException() is CryptographicException alert)
+                throw RedisTls.Refused(endpoint, alert);
             throw;
         }
+    }
+
+    static async ValueTask<IRespTransport> OpenAsync(
+        RedisConnectionOptions options, string endpoint, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
+    {
+        if (options.Client == RedisClient.Resp) return await SocketTransport.ConnectAsync(options, endpoint, timeout, time, cancellationToken);
+#if STACK_EXCHANGE_REDIS
+        return await Multiplexer.MultiplexerTransport.ConnectAsync(options, endpoint, timeout, time, cancellationToken);
+#else
+        throw new SyncException(ExitCode.Configuration,
+            "'redis.client' is stackexchange, but this build has no StackExchange.Redis, because it could not be restored (delete Directory.Local.props and build again where it can); leave the key out to use the built-in client.");
+#endif
     }
 
     /// <summary>Runs one command. An error reply is a value, not an exception; see <see cref="RedisErrors.OrThrow"/>.</summary>
@@ -142,126 +104,14 @@ public sealed class RespConnection : IAsyncDisposable
     }
 
     /// <summary>Sends all segments and reads until the consumer has all replies. The memory of the segments is not touched any more once this returns or throws.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    internal async ValueTask ExchangeAsync(List<ArraySegment<byte>> request, IReplyConsumer replies, CancellationToken cancellationToken)
-    {
-        if (Interlocked.Exchange(ref busy, 1) != 0) throw new InvalidOperationException("A connection takes one exchange at a time.");
-        try
-        {
-            if (broken) throw new RedisTransientException($"The connection to Redis at {Endpoint} is closed.", outcomeUnknown: false);
-            cancellationToken.ThrowIfCancellationRequested();
-            watchdog.Start();
-            using var cancellation = cancellationToken.UnsafeRegister(static state => ((RespConnection)state!).Break(), this);
-            var sending = sender.SendAsync(request);
-            try
-            {
-                await ReceiveAsync(replies);
-            }
-            catch (Exception error)
-            {
-                Break();
-                await IgnoreAsync(sending);
-                throw Lost(error, cancellationToken);
-            }
-            try
-            {
-                await sending;
-            }
-            catch (Exception error)
-            {
-                Break();
-                throw Lost(error, cancellationToken);
-            }
-        }
-        finally
-        {
-            watchdog.Stop();
-            Volatile.Write(ref busy, 0);
-        }
-    }
+    internal ValueTask ExchangeAsync(List<ArraySegment<byte>> request, IReplyConsumer replies, CancellationToken cancellationToken) =>
+        transport.ExchangeAsync(request, replies, cancellationToken);
 
-    public async ValueTask DisposeAsync()
-    {
-        Break();
-        watchdog.Dispose();
-        if (tls is null) return;
-        try { await tls.DisposeAsync(); }
-        catch (Exception error) when (error is IOException or ObjectDisposedException or InvalidOperationException) { /* it is closed either way */ }
-    }
+    public ValueTask DisposeAsync() => transport.DisposeAsync();
 
     internal static ArraySegment<byte> Segment(ReadOnlyMemory<byte> memory) =>
         MemoryMarshal.TryGetArray(memory, out var segment) ? segment : memory.ToArray();
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    async ValueTask ReceiveAsync(IReplyConsumer replies)
-    {
-        while (true)
-        {
-            int received = tls is null
-                ? await socket.ReceiveAsync(receiveBuffer.AsMemory(), SocketFlags.None)
-                : await tls.ReadAsync(receiveBuffer.AsMemory());
-            if (received == 0) throw new EndOfStreamException("the server closed the connection");
-            watchdog.Progress();
-            if (!replies.Feed(receiveBuffer.AsSpan(0, received), out int used)) continue;
-            if (used < received) throw new RespProtocolException("Redis sent more replies than commands were sent.");
-            return;
-        }
-    }
-
-    Exception Lost(Exception error, CancellationToken cancellationToken)
-    {
-        if (cancellationToken.IsCancellationRequested) return new OperationCanceledException(cancellationToken);
-        if (watchdog.Expired)
-            return new RedisTransientException($"Redis at {Endpoint} did not answer within {timeout.TotalSeconds:0.###} s.", outcomeUnknown: true, error);
-        return error switch
-        {
-            RespProtocolException => new RedisTransientException(
-                $"Redis at {Endpoint} broke the protocol: {error.Message}", outcomeUnknown: true, error),
-            SocketException or IOException or ObjectDisposedException or AuthenticationException => new RedisTransientException(
-                $"The connection to Redis at {Endpoint} was lost: {Innermost(error)}.", outcomeUnknown: true, error),
-            _ => error,
-        };
-    }
-
-    /// <summary>Closes the socket, which also wakes whoever sends or receives on it.</summary>
-    void Break()
-    {
-        broken = true;
-        socket.Dispose();
-    }
-
-    static async ValueTask IgnoreAsync(ValueTask sending)
-    {
-        try { await sending; }
-        catch (Exception) { /* the receiving side has the cause; here it only matters that the memory is free again */ }
-    }
-
-    static async ValueTask<Socket> OpenSocketAsync(RedisConnectionOptions options, CancellationToken cancellationToken)
-    {
-        bool unix = options.Host.StartsWith('/');
-        var socket = unix
-            ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
-            : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        try
-        {
-            if (unix)
-                await socket.ConnectAsync(new UnixDomainSocketEndPoint(options.Host), cancellationToken);
-            else
-            {
-                socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
-                await socket.ConnectAsync(options.Host, options.Port, cancellationToken);
-            }
-            return socket;
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
-    }
-
     static string EndpointOf(RedisConnectionOptions options) =>
         options.Host.StartsWith('/') ? options.Host : new HostPort(options.Host, options.Port).ToString();
-
-    static string Innermost(Exception error) => error.GetBaseException().Message.TrimEnd('.');
 }

@@ -65,8 +65,11 @@ static class DeadLetterCodec
     /// <summary>Without the script's own name, which Redis 7 appends to an error that a script caused.</summary>
     public static string CleanScriptError(string error)
     {
-        int script = error.IndexOf(" script: ", StringComparison.Ordinal);
-        return (script < 0 ? error : error[..script]).TrimEnd('.', ' ');
+        const string mark = " script: ";
+        int script = error.LastIndexOf(mark, StringComparison.Ordinal);
+        // Its name is a SHA-1; "ACL failure in script: …" says something.
+        bool isName = script >= 0 && error.Length >= script + mark.Length + 40 && !error.AsSpan(script + mark.Length, 40).ContainsAnyExcept("0123456789abcdef");
+        return (isName ? error[..script] : error).TrimEnd('.', ' ');
     }
 
     static bool TryTime(string text, out DateTimeOffset time) =>

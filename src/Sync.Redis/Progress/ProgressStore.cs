@@ -2,6 +2,7 @@ using Sync.Contracts;
 using Sync.Engine.Progress;
 using Sync.Redis.Connections;
 using Sync.Redis.Errors;
+using Sync.Redis.Lanes;
 using Sync.Redis.Protocol;
 using Sync.Redis.Sink;
 
@@ -14,6 +15,9 @@ namespace Sync.Redis.Progress;
 public sealed class ProgressStore(RedisKeys keys, int lanes = LanePositions.DefaultLanes)
 {
     const int MaxRaces = 20;
+
+    /// <summary>How many lanes there are.</summary>
+    public int Lanes => lanes;
 
     /// <summary>Reads without changing anything; also tells after a lost connection whether the last flight was applied.</summary>
     /// <exception cref="SyncException">The hash holds something else than progress.</exception>
@@ -50,25 +54,42 @@ public sealed class ProgressStore(RedisKeys keys, int lanes = LanePositions.Defa
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>The positions to resume from.</returns>
     /// <exception cref="SyncException">As above.</exception>
-    public async ValueTask<LanePositions> BeginAsync(RespConnection connection, string system, OwnerFence? owner, CancellationToken cancellationToken)
+    public ValueTask<LanePositions> BeginAsync(RespConnection connection, string system, OwnerFence? owner, CancellationToken cancellationToken) =>
+        BeginAsync(connection, system, owner, null, cancellationToken);
+
+    /// <summary>The same for the reader of a cluster, whose nodes write the lanes.</summary>
+    /// <param name="connection">Where to.</param>
+    /// <param name="system">System identifier of the PostgreSQL cluster (IDENTIFY_SYSTEM).</param>
+    /// <param name="owner">Who writes from now on; null changes nothing about that.</param>
+    /// <param name="opening">The reader, from when on nodes may take lanes; null for a single host, from when on none may.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>The positions to resume from.</returns>
+    /// <exception cref="SyncException">As above.</exception>
+    /// <exception cref="RedisFencedException">A later reader has begun.</exception>
+    public async ValueTask<LanePositions> BeginAsync(
+        RespConnection connection, string system, OwnerFence? owner, LaneOpening? opening, CancellationToken cancellationToken)
     {
+        var turn = owner is null ? null : new LaneTurn(keys, opening);
         for (int race = 0; race < MaxRaces; race++)
         {
             var replies = await connection.ExecutePipelineAsync(
-                new RespCommands().Add("WATCH", keys.Progress).Add("HGETALL", keys.Progress), cancellationToken);
+                new RespCommands().Add("WATCH", keys.Progress, keys.Lanes, keys.LaneNumbers).Add("HGETALL", keys.Progress).Append(LaneTurn.Reads(keys)), cancellationToken);
             replies[0].OrThrow(connection.Endpoint, connection.User);
             LanePositions found;
+            RespCommands commands;
             try
             {
                 found = Parse(replies[1], connection);
                 Check(found, system);
+                commands = Fold(found, system, owner);
+                turn?.AddWrites(commands, connection, replies.AsSpan(2));
             }
-            catch (SyncException)
+            catch (Exception e) when (e is SyncException or RedisFencedException)
             {
                 await connection.ExecuteAsync(cancellationToken, "UNWATCH");
                 throw;
             }
-            if (await Transaction.TryRunAsync(connection, Fold(found, system, owner), cancellationToken) is not null) return found;
+            if (await Transaction.TryRunAsync(connection, commands, cancellationToken) is not null) return found;
         }
         throw new RedisTransientException(
             $"The progress '{keys.Progress}' in Redis at {connection.Endpoint} keeps changing: another ActorSync still writes it.", outcomeUnknown: false);
@@ -113,8 +134,8 @@ public sealed class ProgressStore(RedisKeys keys, int lanes = LanePositions.Defa
                 + "use another slot name, or DEL that key to start anew.");
         if (found.RecordedLanes is { } recorded && recorded != lanes)
             throw new SyncException(ExitCode.ForeignProgress,
-                $"The progress under '{keys.Progress}' was recorded for {recorded} lanes, but this version uses {lanes}; "
-                + "use another slot name, or DEL that key to start anew.");
+                $"The progress under '{keys.Progress}' was recorded for {recorded} lanes, but this node uses {lanes}; "
+                + "set cluster.lanes to that number, use another slot name, or DEL that key to start anew.");
     }
 
     LanePositions Parse(RespValue reply, RespConnection connection)

@@ -9,6 +9,10 @@ using Sync.Redis.Errors;
 
 namespace Sync.Redis.Sink;
 
+/// <param name="Field">A field of the progress hash.</param>
+/// <param name="Reached">The position it records.</param>
+public readonly record struct ProgressMark(ReadOnlyMemory<byte> Field, Position Reached);
+
 /// <summary>
 /// Writes flights of batches on one connection: MULTI, the batches' bytes as they are, the position, EXEC, all in one go.
 /// Data and position stand or fall together, so after a crash of either side the recorded position says exactly what Redis
@@ -24,22 +28,42 @@ public sealed class BatchSink(RespConnection connection, OwnerFence? fence = nul
     readonly List<ArraySegment<byte>> request = [];
     readonly RespWriter tail = new(256);
     readonly FlightReplies replies = new();
-    readonly byte[] token = fence is null ? [] : Encoding.UTF8.GetBytes(fence.Token);
+    readonly List<ProgressMark> single = [];
+    OwnerFence? fence = fence;
+    byte[] token = fence is null ? [] : Encoding.UTF8.GetBytes(fence.Token);
 
     /// <summary>Whether the connection watches the owner's key and saw our token there since. Without a fence it doesn't matter.</summary>
     public bool IsGuarded { get; set; }
+
+    /// <summary>Another token is ours from now on: the connection watches its key and has just read it.</summary>
+    public void Guard(OwnerFence seen)
+    {
+        fence = seen;
+        token = Encoding.UTF8.GetBytes(seen.Token);
+        IsGuarded = true;
+    }
 
     /// <inheritdoc/>
     /// <exception cref="RedisTransientException">Nothing was applied, or nobody knows (<see cref="RedisTransientException.OutcomeUnknown"/>): then the
     /// connection is broken and has to be replaced through <see cref="SinkSession"/>.</exception>
     /// <exception cref="SyncException">Redis denies what is needed; nothing was applied.</exception>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<FlightResult> WriteAsync(
+    public ValueTask<FlightResult> WriteAsync(
         IReadOnlyList<Batch> flight, ReadOnlyMemory<byte> progressKey, ReadOnlyMemory<byte> progressField, Position reached,
         CancellationToken cancellationToken)
     {
-        int commands = Compose(flight, progressKey, progressField, reached);
-        int dataCommands = commands - (reached == Position.None ? 0 : 1);
+        single.Clear();
+        if (reached != Position.None) single.Add(new ProgressMark(progressField, reached));
+        return WriteAsync(flight, progressKey, single, cancellationToken);
+    }
+
+    /// <summary>The same with several fields of the progress hash, or none.</summary>
+    /// <inheritdoc cref="WriteAsync(IReadOnlyList{Batch}, ReadOnlyMemory{byte}, ReadOnlyMemory{byte}, Position, CancellationToken)"/>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<FlightResult> WriteAsync(
+        IReadOnlyList<Batch> flight, ReadOnlyMemory<byte> progressKey, IReadOnlyList<ProgressMark> marks, CancellationToken cancellationToken)
+    {
+        int commands = Compose(flight, progressKey, marks);
+        int dataCommands = commands - (marks.Count == 0 ? 0 : 1);
         if (dataCommands == 0) throw new ArgumentException("A flight needs at least one command.", nameof(flight));
         if (fence is not null && !IsGuarded) throw new InvalidOperationException("The connection does not watch the owner's key.");
         replies.Begin(commands, renewed: fence is not null);
@@ -62,7 +86,7 @@ public sealed class BatchSink(RespConnection connection, OwnerFence? fence = nul
         return replies.Failures.Count == 0 ? FlightResult.AllApplied : new FlightResult(FlightOutcome.Applied, Failures(flight, dataCommands));
     }
 
-    int Compose(IReadOnlyList<Batch> flight, ReadOnlyMemory<byte> progressKey, ReadOnlyMemory<byte> progressField, Position reached)
+    int Compose(IReadOnlyList<Batch> flight, ReadOnlyMemory<byte> progressKey, IReadOnlyList<ProgressMark> marks)
     {
         request.Clear();
         request.Add(Multi);
@@ -73,15 +97,18 @@ public sealed class BatchSink(RespConnection connection, OwnerFence? fence = nul
             commands += flight[i].Commands;
         }
         tail.Clear();
-        if (reached != Position.None)
+        if (marks.Count > 0)
         {
-            tail.ArrayHeader(4);
+            tail.ArrayHeader(2 + 2 * marks.Count);
             tail.Bulk("HSET"u8);
             tail.Bulk(progressKey.Span);
-            tail.Bulk(progressField.Span);
             Span<byte> text = stackalloc byte[Position.TextLength];
-            reached.Format(text);
-            tail.Bulk(text);
+            for (int i = 0; i < marks.Count; i++)
+            {
+                tail.Bulk(marks[i].Field.Span);
+                marks[i].Reached.Format(text);
+                tail.Bulk(text);
+            }
             commands++;
         }
         tail.Raw(Exec);

@@ -33,6 +33,8 @@ sealed class FlightReplies : IReplyConsumer
     readonly byte[] owner = new byte[MaxTokenBytes];
     int ownerBytes;
 
+    public bool WantsValues => false;
+
     /// <summary>Commands that failed: when queued, or when run.</summary>
     public List<(int Command, string Error)> Failures { get; } = [];
 

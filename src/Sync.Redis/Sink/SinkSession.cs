@@ -22,8 +22,9 @@ public readonly record struct RedisClientIdentity(string RunId, long ClientId);
 public sealed class SinkSession : IBatchSink, IAsyncDisposable
 {
     readonly RespConnection connection;
-    readonly OwnerFence? fence;
     readonly BatchSink sink;
+    readonly List<ProgressMark> single = [];
+    OwnerFence? fence;
 
     SinkSession(RespConnection connection, OwnerFence? fence)
     {
@@ -45,6 +46,9 @@ public sealed class SinkSession : IBatchSink, IAsyncDisposable
             return connection;
         }
     }
+
+    /// <summary>The server, for messages.</summary>
+    public string Endpoint => connection.Endpoint;
 
     /// <summary>Whether it is of no use any more.</summary>
     public bool IsBroken => connection.IsBroken;
@@ -126,6 +130,13 @@ public sealed class SinkSession : IBatchSink, IAsyncDisposable
         return true;
     }
 
+    /// <summary>Puts another token in the place of the one before. Its key was put under WATCH on <see cref="Connection"/> and read since.</summary>
+    public void Guard(OwnerFence seen)
+    {
+        fence = seen;
+        sink.Guard(seen);
+    }
+
     /// <summary>Makes sure that we own what we write, from here to the next flight's EXEC. Does nothing without a fence.</summary>
     /// <exception cref="RedisFencedException">Somebody else does, or nobody.</exception>
     public async ValueTask GuardAsync(CancellationToken cancellationToken)
@@ -151,17 +162,27 @@ public sealed class SinkSession : IBatchSink, IAsyncDisposable
             : $"Another ActorSync took over what is written to Redis at {connection.Endpoint}.");
     }
 
-    /// <inheritdoc cref="BatchSink.WriteAsync"/>
+    /// <inheritdoc cref="BatchSink.WriteAsync(IReadOnlyList{Batch}, ReadOnlyMemory{byte}, ReadOnlyMemory{byte}, Position, CancellationToken)"/>
+    /// <exception cref="RedisFencedException">Another owner took over, or the owner's token is gone; nothing was applied.</exception>
+    public ValueTask<FlightResult> WriteAsync(
+        IReadOnlyList<Batch> flight, ReadOnlyMemory<byte> progressKey, ReadOnlyMemory<byte> progressField, Position reached,
+        CancellationToken cancellationToken)
+    {
+        single.Clear();
+        if (reached != Position.None) single.Add(new ProgressMark(progressField, reached));
+        return WriteAsync(flight, progressKey, single, cancellationToken);
+    }
+
+    /// <inheritdoc cref="BatchSink.WriteAsync(IReadOnlyList{Batch}, ReadOnlyMemory{byte}, IReadOnlyList{ProgressMark}, CancellationToken)"/>
     /// <exception cref="RedisFencedException">Another owner took over, or the owner's token is gone; nothing was applied.</exception>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<FlightResult> WriteAsync(
-        IReadOnlyList<Batch> flight, ReadOnlyMemory<byte> progressKey, ReadOnlyMemory<byte> progressField, Position reached,
-        CancellationToken cancellationToken)
+        IReadOnlyList<Batch> flight, ReadOnlyMemory<byte> progressKey, IReadOnlyList<ProgressMark> marks, CancellationToken cancellationToken)
     {
         while (true)
         {
             await GuardAsync(cancellationToken);
-            var result = await sink.WriteAsync(flight, progressKey, progressField, reached, cancellationToken);
+            var result = await sink.WriteAsync(flight, progressKey, marks, cancellationToken);
             // The owner's key was touched; whether by somebody else shows when it is asked for again.
             if (result.Outcome != FlightOutcome.Fenced || fence is null) return result;
             sink.IsGuarded = false;
@@ -191,7 +212,8 @@ public sealed class SinkSession : IBatchSink, IAsyncDisposable
     }
 
     /// <summary>A server that took over another's data keeps its connections, and that data may hold our token but not all we wrote.</summary>
-    async ValueTask CheckHistoryAsync(CancellationToken cancellationToken)
+    /// <exception cref="RedisFencedException">It did.</exception>
+    public async ValueTask CheckHistoryAsync(CancellationToken cancellationToken)
     {
         var info = (await connection.ExecuteAsync(cancellationToken, "INFO")).OrThrow(connection.Endpoint, connection.User);
         if (RedisServerFacts.Parse(info.AsString() ?? "").History != History)

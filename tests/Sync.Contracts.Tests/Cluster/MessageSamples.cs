@@ -26,10 +26,16 @@ static class MessageSamples
         if (type == typeof(ReadOnlyMemory<byte>)) return Boxed(Bytes());
         if (type == typeof(LaneRows)) return Boxed(Gen.Choose(0, 40).SelectMany(count => Rows(count)));
         if (type == typeof(IReadOnlyList<string>)) return texts.ListOf().Select(list => (object)(IReadOnlyList<string>)[.. list]);
+        if (type == typeof(IReadOnlyList<OperatorOutcome>)) return ListOf<OperatorOutcome>();
+        if (type == typeof(IReadOnlyList<DeadLetterDecision>)) return ListOf<DeadLetterDecision>();
+        if (type == typeof(IReadOnlyList<KeyState>)) return ListOf<KeyState>();
+        if (type == typeof(IReadOnlyList<PartState>)) return ListOf<PartState>();
         if (type.IsEnum) return Gen.Elements(Enum.GetValues(type).Cast<object>());
         var constructor = type.GetConstructors().Single(c => c.GetParameters().Length > 0);
         return Gen.CollectToArray(constructor.GetParameters().Select(p => Of(p.ParameterType))).Select(constructor.Invoke);
     }
+
+    static Gen<object> ListOf<T>() => Of(typeof(T)).ListOf().Select(list => (object)(IReadOnlyList<T>)[.. list.Cast<T>()]);
 
     public static Gen<LaneRows> Rows(int count) =>
         from keysOfOneLength in ArbMap.Default.GeneratorFor<bool>()

@@ -26,6 +26,7 @@ public class GeneratedFilesTests
         ("tables", ["tables[]", "tables[].insert", "tables[].update", "tables[].delete", "tables[].truncate", "tables[].columns"]),
         ("commands", ["tables[].commands[]"]),
         ("conditions", ["tables[].when"]),
+        ("cluster", ["cluster", "cluster.tls", "cluster.downing", "petabridge"]),
         ("http", ["http", "telemetry"]),
     ];
 

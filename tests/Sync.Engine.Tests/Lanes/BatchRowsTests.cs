@@ -57,6 +57,14 @@ public class BatchRowsTests
     }
 
     [Fact]
+    public void Rows_that_were_joined_should_be_those_of_all_parts()
+    {
+        var back = new Batch();
+        back.AddRows(1, LaneRows.Join([Mixed().ToRows(), BatchOf((8, "h")).ToRows(), Mixed().ToRows()]));
+        Text(back).ShouldBe(string.Join('\n', Text(Mixed()), Text(BatchOf((8, "h"))), Text(Mixed())));
+    }
+
+    [Fact]
     public void Many_rows_should_allocate_two_blocks_and_an_array()
     {
         var batch = BatchOf([.. Enumerable.Range(1, 1000).Select(i => ((long)i, "key"))]);

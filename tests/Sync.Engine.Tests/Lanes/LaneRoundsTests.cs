@@ -1,4 +1,7 @@
+using System.Text;
 using Sync.Contracts;
+using Sync.Contracts.Rows;
+using Sync.Engine.Batching;
 using Sync.Engine.Lanes;
 using static Sync.Engine.Tests.Lanes.LaneRowsFor;
 
@@ -12,6 +15,14 @@ public class LaneRoundsTests
     void Add(params (long Commit, string Key)[] rows)
     {
         long row = rounds.Add(BatchOf(rows));
+        foreach (var (_, key) in rows) KeyOf(key).Add(row++);
+    }
+
+    void AddCompared(params (long Commit, string Key)[] rows)
+    {
+        var batch = new Batch();
+        foreach (var (commit, key) in rows) batch.Add(commit, At(commit), [], 0, Encoding.UTF8.GetBytes(key), 0, ChangeKind.Compare, 0);
+        long row = rounds.Add(batch);
         foreach (var (_, key) in rows) KeyOf(key).Add(row++);
     }
 
@@ -126,5 +137,21 @@ public class LaneRoundsTests
         Add((0, "a"), (0, "b"));
         Offer("a", "b");
         rounds.Begin()!.Reached.ShouldBe(Position.None);
+    }
+
+    [Fact]
+    public void What_is_compared_should_fly_behind_all_before_it_and_in_front_of_all_behind_it()
+    {
+        Add((11, "a"), (12, "b"));
+        AddCompared((13, "a"), (14, "c"));
+        AddCompared((15, "d"));
+        Add((16, "a"));
+        Offer("a", "b", "c", "d");
+        Begin().ShouldBe("11 12 to 2/12");
+        Home();
+        Begin().ShouldBe("13 14 15 to 5/15");
+        Home();
+        Offer("a");
+        Begin().ShouldBe("16 to 6/16");
     }
 }

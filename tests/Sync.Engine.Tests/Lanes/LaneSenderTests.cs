@@ -1,5 +1,6 @@
 using Sync.Contracts;
 using Sync.Contracts.Cluster;
+using Sync.Contracts.Rows;
 using Sync.Engine.Lanes;
 using static Sync.Engine.Tests.Lanes.LaneRowsFor;
 
@@ -224,5 +225,85 @@ public class LaneSenderTests
             sender.Next(now)!.Rows.Rows.Span[0].Position.ShouldBe(At(i));
             if (i == 50) Ack(30, 51);
         }
+    }
+
+    static LaneSender Merging(int bytes = 1000) => new(7, 3, options with { MergeFrom = 2, MergeBytes = bytes });
+
+    [Fact]
+    public void What_comes_while_two_batches_are_under_way_should_go_together()
+    {
+        var merging = Merging();
+        for (int i = 1; i <= 5; i++) merging.Add(Positions(i));
+        merging.Next(now)!.Seq.ShouldBe(1);
+        merging.Next(now)!.Seq.ShouldBe(2);
+        merging.Next(now).ShouldBeNull();
+        merging.UnackedBytes.ShouldBe(5 * RowBytes);
+        merging.Acknowledged(new LaneAck(7, 3, 5, 1, 3, At(1), 1000), now);
+        var together = merging.Next(now)!;
+        together.Seq.ShouldBe(3);
+        together.Rows.Rows.ToArray().Select(row => row.Position).ShouldBe([At(3), At(4), At(5)]);
+        merging.Next(now).ShouldBeNull();
+        merging.Acknowledged(new LaneAck(7, 3, 5, 3, 4, At(5), 1000), now).ShouldBe(new LaneSettled(4, 4 * RowBytes), "the source gave four batches since");
+        merging.IsSettled.ShouldBeTrue();
+        merging.WakesAt.ShouldBeNull();
+    }
+
+    [Fact]
+    public void What_was_put_together_should_be_the_same_when_it_is_sent_again()
+    {
+        var merging = Merging();
+        for (int i = 1; i <= 4; i++) merging.Add(Positions(i));
+        while (merging.Next(now) is not null) { }
+        merging.Acknowledged(new LaneAck(7, 3, 5, 2, 3, At(2), 1000), now);
+        merging.Next(now)!.Rows.Count.ShouldBe(2);
+        merging.Add(Positions(5));
+        merging.Next(now)!.Rows.Count.ShouldBe(1);
+        merging.Add(Positions(6));
+        merging.Resumed(new LaneResume(7, 3, 6, 3, 1000), now);
+        merging.Next(now)!.Rows.Rows.ToArray().Select(row => row.Position).ShouldBe([At(3), At(4)]);
+        merging.Next(now)!.Rows.Rows.ToArray().Select(row => row.Position).ShouldBe([At(5)]);
+        merging.Next(now).ShouldBeNull();
+    }
+
+    [Fact]
+    public void Batches_put_together_should_go_when_they_are_large_and_never_with_rows_of_a_copy()
+    {
+        var merging = Merging(2 * RowBytes);
+        for (int i = 1; i <= 6; i++) merging.Add(Positions(i));
+        merging.Add(Positions(0));
+        merging.Add(Positions(0));
+        var sent = new List<int>();
+        while (merging.Next(now) is { } message) sent.Add(message.Rows.Count);
+        sent.ShouldBe([1, 1, 2, 2]);
+        merging.Acknowledged(new LaneAck(7, 3, 5, 4, 5, At(6), 1000), now).Batches.ShouldBe(6);
+        merging.Next(now)!.Rows.Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public void Rows_that_are_compared_should_not_be_put_together_with_others()
+    {
+        var compared = Positions(4);
+        compared = compared with { Rows = new[] { compared.Rows.Span[0] with { Kind = ChangeKind.Compare } } };
+        var merging = Merging();
+        for (int i = 1; i <= 3; i++) merging.Add(Positions(i));
+        merging.Add(compared);
+        merging.Add(Positions(5));
+        merging.Acknowledged(new LaneAck(7, 3, 5, 2, 3, At(2), 1000), now);
+        var sent = new List<int>();
+        while (merging.Next(now) is { } message) sent.Add(message.Rows.Count);
+        sent.ShouldBe([1, 1]);
+        merging.Acknowledged(new LaneAck(7, 3, 5, 4, 5, At(4), 1000), now);
+        merging.Next(now)!.Rows.Rows.Span[0].Position.ShouldBe(At(5));
+    }
+
+    [Fact]
+    public void A_lane_that_was_given_up_with_nothing_but_what_waits_should_get_it()
+    {
+        var merging = Merging();
+        for (int i = 1; i <= 3; i++) merging.Add(Positions(i));
+        while (merging.Next(now) is not null) { }
+        merging.Drained(new LaneDrained(7, 3, 5, 2, At(2)), now);
+        merging.IsSettled.ShouldBeFalse();
+        merging.Next(now)!.Rows.Rows.Span[0].Position.ShouldBe(At(3));
     }
 }

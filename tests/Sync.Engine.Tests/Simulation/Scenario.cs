@@ -18,7 +18,11 @@ enum Poison
 /// <param name="Key">The key, or the one it leaves.</param>
 /// <param name="MovesTo">The key it moves to; -1 when it stays.</param>
 /// <param name="Poison">How it misbehaves.</param>
-readonly record struct RowOfScenario(int Key, int MovesTo, Poison Poison);
+readonly record struct RowOfScenario(int Key, int MovesTo, Poison Poison)
+{
+    /// <summary>Only between reader and lanes: nothing changed, the row is compared with what Redis holds then.</summary>
+    public bool IsCompared { get; init; }
+}
 
 enum FaultKind { CutConnection, CutConnectionAfterReply, Refuse, CrashNode, RestartRedis, FreezeAndReplace, Thaw, RetryDeadLetters }
 
@@ -95,5 +99,5 @@ sealed record Scenario(int Seed, int Workers, int BatchRows, IReadOnlyList<RowOf
     }
 
     public static string Describe(RowOfScenario row) =>
-        $"k{row.Key}{(row.MovesTo >= 0 ? $" moves to k{row.MovesTo}" : "")}{(row.Poison == Poison.None ? "" : $" ({row.Poison})")}";
+        $"k{row.Key}{(row.MovesTo >= 0 ? $" moves to k{row.MovesTo}" : "")}{(row.Poison == Poison.None ? "" : $" ({row.Poison})")}{(row.IsCompared ? " is compared" : "")}";
 }

@@ -1,4 +1,6 @@
 using System.Text;
+using Sync.Contracts.Cluster;
+using Sync.Contracts.Cluster.Wire;
 using Sync.Contracts.Rows;
 using Sync.Engine.Verification;
 using static Sync.Engine.Tests.Mapping.Rows;
@@ -26,19 +28,28 @@ public class StateMendTests
     [InlineData("GEOADD g|13.361389|38.115556|{id}", "(nil)", "GEOADD g 13.361389 38.115556 1")]
     [InlineData("JSON.SET o:{id}|$|{json:id}", "[{\"id\":2}]", "JSON.SET o:1 $ {\"id\":1}")]
     [InlineData("JSON.MERGE o:{id}|$|{json:id,email}", "[{\"id\":1,\"email\":2}]", "JSON.MERGE o:1 $ {\"id\":1,\"email\":null}")]
-    public void Commands_should_give_the_key_what_the_row_says(string command, string reply, string expected) =>
+    public void Commands_should_give_the_key_what_the_row_says_here_and_in_a_lane(string command, string reply, string expected)
+    {
         Mend(Expect(command), reply).ShouldBe(expected);
+        Mend(Expect(command, travels: true), reply).ShouldBe(expected);
+    }
 
     [Theory]
     [InlineData("SETEX o:{id}|60|{status}", "old", "-1", "SET o:1 new PX 60000")]
     [InlineData("SETEX o:{id}|60|{status}", "new", "-1", "SET o:1 new PX 60000")]
     [InlineData("SETEX o:{id}|60|{status}", "(nil)", "-2", "")]
-    public void Lives_should_be_kept_and_ended(string command, string reply, string life, string expected) =>
+    public void Lives_should_be_kept_and_ended(string command, string reply, string life, string expected)
+    {
         Mend(Expect(command), reply, life).ShouldBe(expected);
+        Mend(Expect(command, travels: true), reply, life).ShouldBe(expected);
+    }
 
     [Fact]
-    public void A_key_that_may_have_ended_should_come_back_when_insisted_on() =>
+    public void A_key_that_may_have_ended_should_come_back_when_insisted_on()
+    {
         Mend(Expect("SETEX o:{id}|60|{status}", insists: true), "(nil)", "-2").ShouldBe("SET o:1 new PX 60000");
+        Mend(Expect("SETEX o:{id}|60|{status}", insists: true, travels: true), "(nil)", "-2").ShouldBe("SET o:1 new PX 60000");
+    }
 
     [Fact]
     public void A_hash_of_one_row_that_only_lacks_its_end_of_life_should_keep_its_fields()
@@ -48,21 +59,24 @@ public class StateMendTests
         Mend(key, "id,1", "-1").ShouldBe("PEXPIRE o:1 60000");
     }
 
-    static ExpectedKey Expect(string command, string? second = null, bool insists = false)
+    static ExpectedKey Expect(string command, string? second = null, bool insists = false, bool travels = false)
     {
         string[][] commands = [.. new[] { command, second }.OfType<string>().Select(c => c.Replace(' ', '|').Split('|'))];
         var plan = VerificationPlan.Create(Compile(Table(commands), Orders), [], []);
         var (data, cells) = Image(["1", "new", "3.50", null]);
-        return plan.Expect(new RowChange { Relation = Orders, Kind = ChangeKind.Insert, New = new RowTuple(data, cells) }, insists).Keys.Single();
+        var row = plan.Expect(new RowChange { Relation = Orders, Kind = ChangeKind.Insert, New = new RowTuple(data, cells) }, insists);
+        return travels ? Travelled(row, plan) : row.Keys.Single();
     }
-
-    static ExpectedKey Expect(string command, bool insists) => Expect(command, null, insists);
 
     static string Mend(ExpectedKey key, params string[] replies)
     {
         ReadReply[] read = [.. replies.Select(r => r.StartsWith("-W", StringComparison.Ordinal) ? new ReadReply(r[1..], []) : new ReadReply(null, Items(key, r)))];
         return string.Join(';', StateMend.Commands(key, StateReads.Compare(key, read)).Select(c => string.Join(' ', c.Select(Encoding.UTF8.GetString))));
     }
+
+    /// <summary>The key as a lane gets it.</summary>
+    static ExpectedKey Travelled(RowExpectation row, VerificationPlan plan) =>
+        RowStates.Expected(((RowState)ClusterWire.FromBytes("rs", ClusterWire.ToBytes(RowStates.Of(row, plan)).Bytes)).Keys.Single());
 
     static byte[]?[] Items(ExpectedKey key, string reply) =>
         reply == "(nil)" ? [null] : [.. (key.IsWhole && reply.Contains(',') ? reply.Split(',') : [reply]).Select(Encoding.UTF8.GetBytes)];

@@ -152,6 +152,12 @@ public class VerificationPlanTests
         Contested("all", "1").ShouldBeTrue();
         Contested("all", "x").ShouldBeFalse();
         Contested("own:1", null).ShouldBeFalse();
+        var state = RowStates.Of(Expectation(plan, "1", "new", "3.50", null), plan);
+        bool ContestedInLane(string key, string? part) => RowStates.IsContested(
+            state.Keys.Single(k => Encoding.UTF8.GetString(k.Key.Span) == key),
+            new StateDifference(DifferenceKind.Different, Encoding.UTF8.GetBytes(key), part is null ? null : Encoding.UTF8.GetBytes(part), ""));
+        foreach (var (key, part) in new[] { ("o:1", "status"), ("o:1", "amount"), ("o:1", "more"), ("o:1", "stray"), ("o:1", null), ("all", "1"), ("all", "x"), ("own:1", null) })
+            ContestedInLane(key, part).ShouldBe(Contested(key, part), $"{key} {part}");
         plan.Candidates(plan.Probes.Single(p => p.Key.Source == "o:{id}"), "o:1", null).ShouldBeNull();
         plan.Candidates(plan.Probes.Single(p => p.Key.Source == "own:{id}"), "own:1", null)!.Single().ShouldBe(["1"]);
     }

@@ -9,6 +9,8 @@ enum FaultKind
     WireCut, WireHalf, WireSplit, WireSlow, WireHole, WireRepliesLost,
     /// <summary>Not drawn: a phase of its own, because what Redis refuses just before a connection is lost can't be known for sure.</summary>
     PoisonKey,
+    // Of a cluster only; behind the others, so that the plans of single hosts stay what they are.
+    NodeSplit, NodeSplitOneWay, NodeRolling,
 }
 
 /// <param name="Kind">What happens.</param>
@@ -24,21 +26,25 @@ sealed record Fault(FaultKind Kind, TimeSpan After, TimeSpan Lasts, int Variant,
 /// </summary>
 static class FaultPlan
 {
-    static readonly FaultKind[] kinds = [.. Enum.GetValues<FaultKind>().Where(k => k != FaultKind.PoisonKey)];
+    /// <summary>The kinds that are drawn. The nodes of a cluster are the program itself, whose clock nobody sets.</summary>
+    public static IEnumerable<FaultKind> Kinds(bool cluster) =>
+        Enum.GetValues<FaultKind>().Where(k => k != FaultKind.PoisonKey && (cluster ? k != FaultKind.NodeClock : k < FaultKind.PoisonKey));
 
     /// <param name="seed">Decides all of it.</param>
     /// <param name="only">The kinds to draw from; none: all.</param>
-    public static IEnumerable<Fault> Draw(int seed, IReadOnlyList<FaultKind> only)
+    /// <param name="cluster">Whether it is for a cluster, which takes its time to find itself again: a node that is lost is missed for some seconds.</param>
+    public static IEnumerable<Fault> Draw(int seed, IReadOnlyList<FaultKind> only, bool cluster = false)
     {
         var random = new Random(seed);
-        FaultKind[] pack = only.Count > 0 ? [.. only] : [.. kinds];
+        FaultKind[] pack = only.Count > 0 ? [.. only] : [.. Kinds(cluster)];
+        double longestQuiet = cluster ? 7 : 3.5;
         while (true)
         {
             random.Shuffle(pack);
             foreach (var kind in pack)
             {
                 var companion = random.Next(4) == 0 ? One(random, pack[random.Next(pack.Length)], 0.8) : null;
-                var fault = One(random, kind, 3.5);
+                var fault = One(random, kind, longestQuiet);
                 yield return companion is not null && MayMeet(kind, companion.Kind) ? fault with { Companion = companion } : fault;
             }
         }
@@ -50,5 +56,8 @@ static class FaultPlan
     /// <summary>Two faults of one party would undo each other's end, and a Redis without room must not also lose its process.</summary>
     static bool MayMeet(FaultKind one, FaultKind other) => Party(one) != Party(other) && one != FaultKind.RedisDiskFull && other != FaultKind.RedisDiskFull;
 
-    static char Party(FaultKind kind) => kind == FaultKind.StandbyKill ? 'N' : kind.ToString()[0];
+    static char Party(FaultKind kind) => IsNode(kind) ? 'N' : kind.ToString()[0];
+
+    /// <summary>Whether it happens to a node, or to the network between nodes.</summary>
+    public static bool IsNode(FaultKind kind) => kind == FaultKind.StandbyKill || kind.ToString()[0] == 'N';
 }

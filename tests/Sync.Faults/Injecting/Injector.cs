@@ -13,10 +13,14 @@ sealed class Injector(Site site)
     static readonly TimeSpan underWay = TimeSpan.FromMilliseconds(700);
 
     readonly SortedDictionary<FaultKind, int> counts = [];
+    readonly ClusterFaults? cluster = site.Network is null ? null : new ClusterFaults(site);
 
     public IReadOnlyDictionary<FaultKind, int> Counts => counts;
 
     public int Total => counts.Values.Sum();
+
+    /// <summary>How often a cluster went on without a node that was alive.</summary>
+    public int Abandoned => cluster?.Abandoned ?? 0;
 
     public void Count(FaultKind kind)
     {
@@ -32,7 +36,14 @@ sealed class Injector(Site site)
 
     async Task ApplyAsync(Fault fault)
     {
+        if (cluster is not null && FaultPlan.IsNode(fault.Kind))
+        {
+            await cluster.ApplyAsync(fault);
+            return;
+        }
         var active = await site.ActiveAsync();
+        // In a cluster all nodes write.
+        if (cluster is not null && fault.Variant % 2 == 0) active = site.Other(active, fault.Variant / 2);
         var wire = fault.Variant % 3 == 0 ? active.Postgres : active.Redis;
         switch (fault.Kind)
         {

@@ -20,7 +20,8 @@ sealed class FaultRun(FaultOptions options, string folder)
     [
         ("began to stream", " streaming slot "), ("lost PostgreSQL", " Coming back in "), ("lost Redis or were refused", " order is kept, "),
         ("lost replies to writes that Redis had applied", " replies were lost"), ("found Redis restarted", " it holds has to be read anew"),
-        ("were refused by Redis because another node had taken over", " took over"),
+        ("were refused by Redis because another node had taken over", " took over"), ("decided who goes on", " SBR took decision "),
+        ("ended the stream of one that had lost the slot", " had lost the lease"),
     ];
 
     static readonly string[] never = [" is copied again", " is stopped: ", " the copy failed", " Redis fell back to ", "Unhandled exception"];
@@ -31,11 +32,11 @@ sealed class FaultRun(FaultOptions options, string folder)
     public async Task<bool> RunAsync(CancellationToken cancellationToken)
     {
         var length = TimeSpan.FromMinutes(options.Minutes > 0 ? options.Minutes : 30);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"faults: seed {options.Seed}, {length.TotalMinutes:0.#} min, about {options.Rate} row changes/s in {sessions} sessions"));
-        await using var site = await Site.OpenAsync(folder, cancellationToken, atLeastOnce: options.AtLeastOnce);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"faults: seed {options.Seed}, {length.TotalMinutes:0.#} min, about {options.Rate} row changes/s in {sessions} sessions{(options.Cluster > 0 ? $", a cluster of {options.Cluster} nodes" : "")}"));
+        await using var site = await Site.OpenAsync(folder, cancellationToken, atLeastOnce: options.AtLeastOnce, cluster: options.Cluster, client: options.Client);
         await using var writers = new Writers(site.Postgres, site.Database, options.Seed, sessions, options.Rate);
         var injector = new Injector(site);
-        using var plan = FaultPlan.Draw(options.Seed, options.Only).GetEnumerator();
+        using var plan = FaultPlan.Draw(options.Seed, options.Only, options.Cluster > 0).GetEnumerator();
         var poison = new PoisonPhase(site);
         writers.Start();
 
@@ -45,12 +46,14 @@ sealed class FaultRun(FaultOptions options, string folder)
         {
             if (options.Only.Count == 0)
             {
-                await site.UntilAsync(async () => await (await site.ActiveAsync()).StateAsync() == "streaming", "a node should stream");
+                if (options.Cluster > 0) await site.UntilAsync(site.IsCompleteAsync, "all nodes should be members");
+                else await site.UntilAsync(async () => await (await site.ActiveAsync()).StateAsync() == "streaming", "a node should stream");
                 injector.Count(FaultKind.PoisonKey);
                 await poison.RunAsync(cancellationToken);
             }
             await using var drift = new DriftPlanter(site, options.Seed + checks);
-            drift.Start();
+            // A cluster has no re-sync yet, so what is spoilt in its Redis stays so.
+            if (options.Cluster == 0) drift.Start();
             for (var round = Stopwatch.StartNew(); round.Elapsed < longestRound && watch.Elapsed < length;)
             {
                 plan.MoveNext();
@@ -61,7 +64,7 @@ sealed class FaultRun(FaultOptions options, string folder)
             var settling = Stopwatch.StartNew();
             bool settled = await site.SettleAsync();
             double seconds = settling.Elapsed.TotalSeconds;
-            await drift.MendAsync();
+            if (options.Cluster == 0) await drift.MendAsync();
             (spoilt, resyncs) = (spoilt + drift.Spoilt, resyncs + drift.Begun);
             tally = await CheckAsync(site);
             checks++;
@@ -112,7 +115,9 @@ sealed class FaultRun(FaultOptions options, string folder)
         Console.WriteLine();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"nodes: most memory {site.Nodes.Max(n => n.PeakBytes) / 1048576.0:0} MB, started again by their supervisor {site.Nodes.Sum(n => n.Restarts)} times; transactions refused by PostgreSQL or cut off {writers.Refused}"));
-        Console.WriteLine($"drift: {spoilt} keys spoilt in Redis, {resyncs} re-syncs begun meanwhile");
+        if (options.Cluster > 0)
+            Console.WriteLine($"cluster: went on without a node that was alive {injector.Abandoned} times; nodes ended because of that, or could not go on alone {site.Nodes.Sum(n => n.Downed)} times");
+        else Console.WriteLine($"drift: {spoilt} keys spoilt in Redis, {resyncs} re-syncs begun meanwhile");
         Console.WriteLine($"nodes: {string.Join(", ", witnessed.Select(w => $"{w.Key} {w.Value}"))}");
         foreach (string example in tally.Examples) Console.WriteLine($"  {example}");
         foreach (string problem in site.Problems) Console.WriteLine($"  problem: {problem}");

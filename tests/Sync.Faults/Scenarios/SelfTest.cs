@@ -9,7 +9,7 @@ sealed class SelfTest(FaultOptions options, string folder)
 {
     public async Task<bool> RunAsync(CancellationToken cancellationToken)
     {
-        await using var site = await Site.OpenAsync(folder, cancellationToken, nodes: 1);
+        await using var site = await Site.OpenAsync(folder, cancellationToken, nodes: 1, cluster: options.Cluster);
         await using (var writers = new Writers(site.Postgres, site.Database, options.Seed, sessions: 2, options.Rate))
         {
             writers.Start();

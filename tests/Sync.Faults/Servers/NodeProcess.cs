@@ -13,7 +13,7 @@ sealed class NodeProcess : IAsyncDisposable
 {
     static readonly HttpClient http = new() { Timeout = TimeSpan.FromSeconds(2) };
     static readonly TimeSpan restartDelay = TimeSpan.FromMilliseconds(500);
-    const int PostgresUnreachable = 10, RedisUnreachable = 20;
+    const int PostgresUnreachable = 10, RedisUnreachable = 20, ClusterDowned = 60;
 
     readonly string folder;
     readonly Func<NodeProcess, string> config;
@@ -26,6 +26,7 @@ sealed class NodeProcess : IAsyncDisposable
     bool expected;
     TimeSpan downFor;
     long peakBytes;
+    Stopwatch? ending;
 
     /// <param name="name">For logs.</param>
     /// <param name="folder">Where its configuration and log go.</param>
@@ -54,6 +55,15 @@ sealed class NodeProcess : IAsyncDisposable
     /// <summary>Whether it is the same host with a clock that we set, instead of the program itself.</summary>
     public bool HasClock { get; init; }
 
+    /// <summary>Its number in the cluster, from 0; null for a single host.</summary>
+    public int? ClusterIndex { get; init; }
+
+    /// <summary>How often it has ended because the cluster went on without it.</summary>
+    public int Downed { get; private set; }
+
+    /// <summary>How long it took to end when it was asked to, each time.</summary>
+    public List<TimeSpan> Ends { get; } = [];
+
     public string LogFile => Path.Combine(folder, $"node-{Name}.log");
     public int Restarts { get; private set; }
     public bool IsFrozen { get; private set; }
@@ -80,14 +90,19 @@ sealed class NodeProcess : IAsyncDisposable
             lock (gate)
             {
                 process = null;
+                log.WriteLine($"== node {Name} has ended with exit code {code}");
                 wait = expected ? downFor : restartDelay;
+                if (expected && ending is { } since) Ends.Add(since.Elapsed);
                 if (!expected && !end.IsCancellationRequested)
                 {
                     Restarts++;
-                    if (code is not (PostgresUnreachable or RedisUnreachable))
+                    bool isDowned = code == ClusterDowned && ClusterIndex is not null;
+                    if (isDowned) Downed++;
+                    if (code is not (PostgresUnreachable or RedisUnreachable) && !isDowned)
                         lock (problems) problems.Add($"node {Name} ended by itself with exit code {code}");
                 }
-                expected = false;
+                expected = IsFrozen = false;
+                ending = null;
             }
             started.Dispose();
             try { await Task.Delay(wait, end.Token); }
@@ -99,7 +114,7 @@ sealed class NodeProcess : IAsyncDisposable
     {
         string[] program = HasClock
             ? [Path.Combine(AppContext.BaseDirectory, "Sync.Faults.dll"), ClockNode.Verb, ConfigFile, ClockFile]
-            : [Path.Combine(AppContext.BaseDirectory, "actorsync.dll"), "run", "--config", ConfigFile];
+            : [Path.Combine(AppContext.BaseDirectory, "actorsync.dll"), "run", "--config", ConfigFile, .. ClusterIndex is null ? [] : new[] { "--cluster" }];
         var start = new ProcessStartInfo("dotnet", program)
         {
             RedirectStandardOutput = true,
@@ -130,7 +145,7 @@ sealed class NodeProcess : IAsyncDisposable
         {
             if (process is null) return;
             peakBytes = PeakBytes;
-            (expected, downFor) = (true, down);
+            (expected, downFor, ending) = (true, down, signal == Posix.Sigterm ? Stopwatch.StartNew() : null);
             Posix.Signal(process.Id, signal);
             if (IsFrozen) Posix.Signal(process.Id, Posix.Sigcont);
             IsFrozen = false;
@@ -175,6 +190,20 @@ sealed class NodeProcess : IAsyncDisposable
         catch (Exception e) when (e is HttpRequestException or TaskCanceledException or JsonException or IOException)
         {
             return null;
+        }
+    }
+
+    /// <summary>The sum over all labels of what <c>/metrics</c> says; 0 when it does not answer.</summary>
+    public async Task<double> MetricAsync(string name)
+    {
+        try
+        {
+            string text = await http.GetStringAsync($"http://127.0.0.1:{HttpPort}/metrics", end.Token);
+            return text.Split('\n').Where(line => line.StartsWith(name, StringComparison.Ordinal) && line[name.Length] is ' ' or '{').Sum(line => double.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture));
+        }
+        catch (Exception e) when (e is HttpRequestException or TaskCanceledException or IOException)
+        {
+            return 0;
         }
     }
 

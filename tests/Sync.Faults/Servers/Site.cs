@@ -6,19 +6,24 @@ using Sync.Testing;
 
 namespace Sync.Faults.Servers;
 
-/// <summary>A PostgreSQL with the tables of the load, an empty Redis, and two nodes on one slot, each behind wires of its own.</summary>
+/// <summary>A PostgreSQL with the tables of the load, an empty Redis, and two nodes on one slot, or those of a cluster, each behind wires of its own.</summary>
 sealed class Site : IAsyncDisposable
 {
     static readonly TimeSpan settleDeadline = TimeSpan.FromMinutes(5);
 
     readonly CancellationToken stop;
     long marker;
-    string delivery = "";
+    string delivery = "", client = "";
 
-    Site(string folder, PostgresServer postgres, RedisProcess redis, string database, CancellationToken stop)
+    Site(string folder, PostgresServer postgres, RedisProcess redis, string database, int cluster, CancellationToken stop)
     {
         (Folder, Postgres, Redis, Database, this.stop) = (folder, postgres, redis, database, stop);
-        Nodes = [.. "AB".Select(name => new NodeProcess($"{name}", folder, postgres.Port, redis.Port, Config, Problems) { HasClock = name == 'B' })];
+        if (cluster > 0) Network = new ClusterNetwork(cluster);
+        Nodes = [.. Enumerable.Range(0, cluster > 0 ? cluster : 2).Select(i => new NodeProcess($"{(char)('A' + i)}", folder, postgres.Port, redis.Port, Config, Problems)
+        {
+            HasClock = cluster == 0 && i == 1,
+            ClusterIndex = cluster > 0 ? i : null,
+        })];
     }
 
     /// <summary>Logs and configurations.</summary>
@@ -28,14 +33,19 @@ sealed class Site : IAsyncDisposable
     public string Database { get; }
     public IReadOnlyList<NodeProcess> Nodes { get; }
 
+    /// <summary>Between the nodes of a cluster; null between single hosts, which know nothing of each other.</summary>
+    public ClusterNetwork? Network { get; }
+
     /// <summary>What should not have happened, besides wrong content.</summary>
     public List<string> Problems { get; } = [];
 
     /// <param name="folder">Where logs go.</param>
     /// <param name="stop">Ends every wait of the site.</param>
-    /// <param name="nodes">How many nodes to start.</param>
+    /// <param name="nodes">How many single hosts to start.</param>
     /// <param name="atLeastOnce">Their delivery.</param>
-    public static async Task<Site> OpenAsync(string folder, CancellationToken stop, int nodes = 2, bool atLeastOnce = false)
+    /// <param name="cluster">Of how many nodes the cluster is; 0 for single hosts.</param>
+    /// <param name="client">Their <c>redis.client</c>.</param>
+    public static async Task<Site> OpenAsync(string folder, CancellationToken stop, int nodes = 2, bool atLeastOnce = false, int cluster = 0, string client = "resp")
     {
         Directory.CreateDirectory(folder);
         // Short, because a test that waits for time-outs proves nothing more when they are long.
@@ -45,9 +55,14 @@ sealed class Site : IAsyncDisposable
         try
         {
             redis = await RedisProcess.StartAsync(Path.Combine(folder, "redis.log"));
-            site = new Site(folder, postgres, redis, await postgres.CreateDatabaseAsync(), stop) { delivery = atLeastOnce ? "at-least-once" : "exactly-once" };
+            site = new Site(folder, postgres, redis, await postgres.CreateDatabaseAsync(), cluster, stop) { delivery = atLeastOnce ? "at-least-once" : "exactly-once", client = client };
             await postgres.ExecuteAsync(Schema.Sql(), site.Database);
-            foreach (var node in site.Nodes.Take(nodes))
+            if (cluster > 0)
+            {
+                foreach (var node in site.Nodes) node.Start();
+                await site.UntilAsync(site.IsCompleteAsync, "the nodes should come up as one cluster");
+            }
+            else foreach (var node in site.Nodes.Take(nodes))
             {
                 node.Start();
                 await site.UntilAsync(async () => await node.StateAsync() is "streaming" or "standby", $"node {node.Name} should come up");
@@ -74,15 +89,34 @@ sealed class Site : IAsyncDisposable
           receiveTimeout: 6s
         redis:
           conn: { host: 127.0.0.1, port: {{node.Redis.Port}} }
+          client: {{client}}
         flushWorkers: {{node.Workers}}
         delivery: {{delivery}}
         writeTimeout: 2s
-        shutdownTimeout: 10s
+        shutdownTimeout: {{(Network is null ? "10s" : "30s")}}
         retryPolicy: { initialBackoff: 50ms, maxBackoff: 1s }
         http: { port: {{node.HttpPort}} }
+        {{(node.ClusterIndex is { } index ? ClusterConfig(index) : "")}}
         tables:
         {{Schema.Tables.ReplaceLineEndings("\n")}}
         """;
+
+    string ClusterConfig(int index) => $$"""
+        cluster:
+          host: {{ClusterNetwork.ListensOn(index)}}
+          publicHost: {{ClusterNetwork.KnownBy(index)}}
+          port: {{Network!.Port}}
+          seeds: [{{string.Join(", ", Nodes.Select(n => $"'{ClusterNetwork.KnownBy(n.ClusterIndex!.Value)}:{Network.Port}'"))}}]
+        petabridge: { enabled: false }
+        debug: true
+        """;
+
+    /// <summary>Whether one node streams and all others stand by, as members of one cluster.</summary>
+    public async Task<bool> IsCompleteAsync()
+    {
+        string[] states = await Task.WhenAll(Nodes.Select(n => n.StateAsync()));
+        return states.Count(s => s == "streaming") == 1 && states.Count(s => s == "standby") == Nodes.Count - 1;
+    }
 
     /// <summary>The node that streams; the first one if none does now.</summary>
     public async Task<NodeProcess> ActiveAsync()
@@ -95,7 +129,9 @@ sealed class Site : IAsyncDisposable
     /// <summary>The node whose clock can be set.</summary>
     public NodeProcess Clocked => Nodes.First(n => n.HasClock);
 
-    public NodeProcess Other(NodeProcess node) => Nodes.First(n => n != node);
+    /// <param name="node">Not this one.</param>
+    /// <param name="variant">Which of the others.</param>
+    public NodeProcess Other(NodeProcess node, int variant = 0) => Nodes.Where(n => n != node).ElementAt(variant % (Nodes.Count - 1));
 
     /// <summary>Waits until Redis holds everything that has committed; nobody may be writing meanwhile. False, and a problem noted, when it never does.</summary>
     public async Task<bool> SettleAsync()
@@ -147,6 +183,7 @@ sealed class Site : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         foreach (var node in Nodes) await node.DisposeAsync();
+        if (Network is not null) await Network.DisposeAsync();
         await Redis.DisposeAsync();
         await Postgres.DisposeAsync();
     }

@@ -30,22 +30,27 @@ sealed class Wire : IAsyncDisposable
     const int pieceBytes = 64 * 1024, singleBytes = 24;
     static readonly TimeSpan delay = TimeSpan.FromMilliseconds(40);
 
-    readonly TcpListener listener = new(IPAddress.Loopback, 0);
-    readonly int target;
+    readonly TcpListener? listener;
+    readonly IPEndPoint target;
     readonly Lock gate = new();
     readonly HashSet<Socket> open = [];
     readonly Task accepting;
     volatile TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     volatile WireMode mode;
 
+    /// <summary>A wire that listens on a port of its own.</summary>
     public Wire(int target)
     {
-        this.target = target;
+        this.target = new IPEndPoint(IPAddress.Loopback, target);
+        listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
-        accepting = AcceptAsync();
+        accepting = AcceptAsync(listener);
     }
 
-    public int Port => ((IPEndPoint)listener.LocalEndpoint).Port;
+    /// <summary>A wire whose connections somebody else accepts (<see cref="CarryAsync"/>).</summary>
+    public Wire(IPEndPoint target) => (this.target, accepting) = (target, Task.CompletedTask);
+
+    public int Port => ((IPEndPoint)listener!.LocalEndpoint).Port;
 
     public WireMode Mode
     {
@@ -69,18 +74,21 @@ sealed class Wire : IAsyncDisposable
         }
     }
 
-    async Task AcceptAsync()
+    async Task AcceptAsync(TcpListener listener)
     {
         while (true)
         {
             Socket node;
             try { node = await listener.AcceptSocketAsync(); }
             catch (Exception e) when (e is SocketException or InvalidOperationException) { return; }
-            _ = CarryAsync(node);
+            _ = CarryAsync(node, default);
         }
     }
 
-    async Task CarryAsync(Socket node)
+    /// <summary>Carries a connection until it ends.</summary>
+    /// <param name="node">Who called.</param>
+    /// <param name="first">What was read from it already.</param>
+    public async Task CarryAsync(Socket node, ReadOnlyMemory<byte> first)
     {
         var server = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
@@ -92,7 +100,12 @@ sealed class Wire : IAsyncDisposable
                 open.Add(node);
                 open.Add(server);
             }
-            await server.ConnectAsync(IPAddress.Loopback, target);
+            await server.ConnectAsync(target);
+            if (first.Length > 0)
+            {
+                await WhileHeldAsync(fromNode: true);
+                await SendAsync(server, first);
+            }
             await Task.WhenAny(CopyAsync(node, server, fromNode: true), CopyAsync(server, node, fromNode: false));
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException) { /* Cut, or the server is down. */ }
@@ -146,16 +159,18 @@ sealed class Wire : IAsyncDisposable
         }
     }
 
-    static async Task SendAsync(Socket to, byte[] buffer, int begin, int end)
+    static Task SendAsync(Socket to, byte[] buffer, int begin, int end) => SendAsync(to, buffer.AsMemory(begin, end - begin));
+
+    static async Task SendAsync(Socket to, ReadOnlyMemory<byte> bytes)
     {
-        while (begin < end) begin += await to.SendAsync(buffer.AsMemory(begin, end - begin));
+        while (bytes.Length > 0) bytes = bytes[await to.SendAsync(bytes)..];
     }
 
     public async ValueTask DisposeAsync()
     {
         Mode = WireMode.Refuse;
         Cut();
-        listener.Stop();
+        listener?.Stop();
         await accepting;
     }
 }

@@ -2,13 +2,14 @@ using System.Text.RegularExpressions;
 using Sync.Contracts;
 using Sync.Node.Hosting;
 using Sync.Node.Tests.Http;
+using Sync.Testing;
 
 namespace Sync.Node.Tests.Commands;
 
 /// <summary>docs/operating.md names everything there is.</summary>
 public sealed class OperatingDocsTests
 {
-    static readonly string text = File.ReadAllText(Path.Combine(Root(), "docs", "operating.md"));
+    static readonly string text = Repository.Read("docs/operating.md");
 
     [Fact]
     public void Every_exit_code_should_be_documented_by_number_and_name()
@@ -20,7 +21,7 @@ public sealed class OperatingDocsTests
     public async Task Every_metric_should_be_documented_and_every_documented_one_should_exist()
     {
         using var metrics = new SyncMetrics(() => new FakeNode().Status);
-        await using var server = await RunningServer.StartAsync();
+        await using var server = await RunningServer.StartAsync(node: new FakeClusterNode());
         // Histograms say nothing before their first value.
         metrics.CommitToApplied.Record(1);
         metrics.BatchRows.Record(1);
@@ -35,13 +36,6 @@ public sealed class OperatingDocsTests
     [Fact]
     public void Every_command_should_be_documented()
     {
-        foreach (string command in (string[])["run", "snapshot", "validate", "init", "status", "dlq list", "verify", "resync", "demo", "version"]) text.ShouldContain($"| `actorsync {command}`");
-    }
-
-    static string Root()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder!.FullName, "ActorSync.sln"))) folder = folder.Parent;
-        return folder.FullName;
+        foreach (string command in (string[])["run", "snapshot", "validate", "init", "status", "dlq list", "verify", "resync", "cluster status", "demo", "version"]) text.ShouldContain($"| `actorsync {command}`");
     }
 }

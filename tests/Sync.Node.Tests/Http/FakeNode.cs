@@ -9,7 +9,7 @@ using Sync.Node.Resync;
 namespace Sync.Node.Tests.Http;
 
 /// <summary>A node that says what a test wants it to say, and notes what it was asked to do.</summary>
-sealed class FakeNode : INodeAdmin, IDeadLetterReader
+class FakeNode : INodeAdmin, IDeadLetterReader
 {
     public NodeStatus Status { get; set; } = new()
     {

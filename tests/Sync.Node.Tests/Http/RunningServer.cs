@@ -13,14 +13,14 @@ sealed class RunningServer : IAsyncDisposable
     readonly StringWriter log = new();
     StatusServer server = null!;
 
-    public FakeNode Node { get; } = new();
+    public FakeNode Node { get; private init; } = new();
     public HttpClient Client { get; private set; } = null!;
     public Uri Url => server.Url;
     public string Log => log.ToString();
 
-    public static async Task<RunningServer> StartAsync(string host = "127.0.0.1", int port = 0)
+    public static async Task<RunningServer> StartAsync(string host = "127.0.0.1", int port = 0, FakeNode? node = null)
     {
-        var running = new RunningServer();
+        var running = new RunningServer { Node = node ?? new FakeNode() };
         var logger = new LineLogger(running.log, LogLevel.Information, colours: false, TimeProvider.System);
         running.server = await StatusServer.StartAsync(new HttpOptions { Host = host, Port = port }, running.Node, running.Node, logger, CancellationToken.None);
         running.Client = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { BaseAddress = running.Url };

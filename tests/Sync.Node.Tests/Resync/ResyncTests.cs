@@ -8,7 +8,7 @@ namespace Sync.Node.Tests.Resync;
 [Collection(ServersCollection.Name)]
 public class ResyncTests(Servers servers)
 {
-    const string Schema = """
+    internal const string Schema = """
         create table t(id int primary key, name text, n int, kind text);
         alter table t replica identity full;
         insert into t select i, 'n' || i, i, 'k' || i % 3 from generate_series(1, 2500) i;
@@ -16,7 +16,7 @@ public class ResyncTests(Servers servers)
         insert into u select i, 'b:' || i, 'v' || i from generate_series(1, 300) i;
         """;
 
-    const string Tables = """
+    internal const string Tables = """
           - t:
               commands:
                 - ["HSET", "t:{id}", "id", "{id}", "name", "{name}"]

@@ -4,6 +4,7 @@ using Npgsql.Replication.PgOutput;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Postgres.Slots;
+using Sync.Postgres.Streaming;
 
 namespace Sync.Postgres.Tests.Slots;
 
@@ -114,6 +115,7 @@ public class SlotManagerTests(PostgresFixture fixture)
         while ((await slots.InspectAsync(options.Slot))?.IsActive != true) await Task.Delay(20, limit.Token);
 
         (await FailAsync(() => slots.DropAsync(options.Slot))).Message.ShouldContain("(other node)");
+        (await slots.EndReaderAsync(options.Slot)).ShouldBeFalse("it is none of ours");
         using (var impatient = new CancellationTokenSource())
             await Should.ThrowAsync<OperationCanceledException>(() => slots.WaitUntilFreeAsync(options.Slot, _ => impatient.Cancel(), impatient.Token));
 
@@ -132,6 +134,22 @@ public class SlotManagerTests(PostgresFixture fixture)
         await holder.DisposeAsync();
         await slots.DropAsync(options.Slot);
         (await slots.WaitUntilFreeAsync(options.Slot, _ => throw new InvalidOperationException("nobody to wait for"))).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task One_of_us_that_reads_without_the_lease_should_be_ended()
+    {
+        await using var database = await Database.CreateAsync(fixture.Server, "create publication pub for all tables");
+        var slots = new SlotManager(database.Primary);
+        await using (var snapshot = (await slots.EnsureAsync(options)).Snapshot) { }
+        (await slots.EndReaderAsync(options.Slot)).ShouldBeFalse("nobody reads");
+
+        using var limit = new CancellationTokenSource(deadline);
+        await using var stream = await ReplicationStream.OpenAsync(database.Primary, new ReplicationStreamOptions { Slot = options.Slot, Publications = ["pub"] }, limit.Token);
+        while ((await slots.InspectAsync(options.Slot))?.IsActive != true) await Task.Delay(20, limit.Token);
+        (await slots.EndReaderAsync(options.Slot)).ShouldBeTrue();
+        (await slots.WaitUntilFreeAsync(options.Slot, _ => { }, limit.Token)).ShouldNotBeNull();
+        await slots.DropAsync(options.Slot);
     }
 
     [Fact]

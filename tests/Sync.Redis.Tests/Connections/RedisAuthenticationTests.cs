@@ -13,7 +13,7 @@ using Sync.Testing;
 
 namespace Sync.Redis.Tests.Connections;
 
-public sealed class RedisAuthenticationTests : IAsyncLifetime
+public abstract class RedisAuthenticationContract(RedisClient client) : IAsyncLifetime
 {
     const string Password = "s3cret pass:word";
 
@@ -25,7 +25,7 @@ public sealed class RedisAuthenticationTests : IAsyncLifetime
         await server.ExecAsync("ACL", "SETUSER", "writer", "on", ">writer-pass", "~*", "&*", "+@all");
         await server.ExecAsync("ACL", "SETUSER", "no-client", "on", ">p", "~*", "&*", "+@all", "-client");
         await server.ExecAsync("ACL", "SETUSER", "no-info", "on", ">p", "~*", "&*", "+@all", "-info");
-        await server.ExecAsync("ACL", "SETUSER", "no-multi", "on", ">p", "~*", "&*", "+@all", "-multi");
+        await server.ExecAsync("ACL", "SETUSER", "no-multi", "on", ">p", "~*", "&*", "+@all", client == RedisClient.Resp ? "-multi" : "-eval");
         await server.ExecAsync("ACL", "SETUSER", "off", "off", ">p", "~*", "+@all");
     }
 
@@ -64,7 +64,7 @@ public sealed class RedisAuthenticationTests : IAsyncLifetime
     public async Task Login_should_say_when_the_server_has_no_password()
     {
         using var open = await RedisServer.StartAsync();
-        var options = RedisFixture.Options(open) with { Password = new Secret("superfluous") };
+        var options = RedisFixture.Options(open, client) with { Password = new Secret("superfluous") };
         var error = await Should.ThrowAsync<SyncException>(async () => await RespConnection.ConnectAsync(options, RedisFixture.Timeout, TimeProvider.System, default));
         error.Code.ShouldBe(ExitCode.RedisAuthentication);
         error.Message.ShouldContain("remove redis.conn.password");
@@ -91,20 +91,21 @@ public sealed class RedisAuthenticationTests : IAsyncLifetime
     [Fact]
     public async Task Session_should_refuse_a_user_that_may_not_run_transactions()
     {
-        var options = RedisFixture.Options(server) with { User = "no-multi", Password = new Secret("p") };
+        var options = RedisFixture.Options(server, client) with { User = "no-multi", Password = new Secret("p") };
         var error = await Should.ThrowAsync<SyncException>(
             async () => await SinkSession.OpenAsync(options, RedisFixture.Timeout, TimeProvider.System, null, default));
         error.Code.ShouldBe(ExitCode.RedisAuthentication);
-        error.Message.ShouldContain("multi");
+        error.Message.ShouldContain(client == RedisClient.Resp ? "multi" : "eval");
     }
 
     [Fact]
     public async Task Everything_should_work_with_the_rights_that_the_documentation_names()
     {
         string[] rights = "+@write +@read +multi +exec +watch +unwatch +info +select +client|setname +client|id +client|kill +eval".Split(' ');
+        if (client == RedisClient.StackExchange) rights = [.. rights, "+ping"];
         string[] keys = ["~actorsync:*", "~orders:*"];
         await server.ExecAsync(["ACL", "SETUSER", "documented", "on", ">p", .. keys, .. rights]);
-        var options = RedisFixture.Options(server) with { User = "documented", Password = new Secret("p"), Database = 1 };
+        var options = RedisFixture.Options(server, client) with { User = "documented", Password = new Secret("p"), Database = 1 };
         await using var old = await SinkSession.OpenAsync(options, RedisFixture.Timeout, TimeProvider.System, null, default);
         await using var session = await SinkSession.OpenAsync(options, RedisFixture.Timeout, TimeProvider.System, old.Identity, default);
         await Should.ThrowAsync<RedisTransientException>(async () => await old.Connection.ExecuteAsync(default, "INFO"));
@@ -132,5 +133,11 @@ public sealed class RedisAuthenticationTests : IAsyncLifetime
     }
 
     ValueTask<RespConnection> ConnectAsync(string? user, string? password) => RespConnection.ConnectAsync(
-        RedisFixture.Options(server) with { User = user, Password = new Secret(password) }, RedisFixture.Timeout, TimeProvider.System, default);
+        RedisFixture.Options(server, client) with { User = user, Password = new Secret(password) }, RedisFixture.Timeout, TimeProvider.System, default);
 }
+
+public sealed class RedisAuthenticationTests() : RedisAuthenticationContract(RedisClient.Resp);
+
+#if STACK_EXCHANGE_REDIS
+public sealed class RedisAuthenticationOnStackExchangeTests() : RedisAuthenticationContract(RedisClient.StackExchange);
+#endif

@@ -8,12 +8,17 @@ using Sync.Testing;
 
 namespace Sync.Redis.Tests.Connections;
 
-public sealed class RedisTlsTests : IDisposable
+public abstract class RedisTlsContract : IDisposable
 {
     readonly Sandbox sandbox = new();
     readonly TestCertificates certificates;
+    readonly RedisClient client;
 
-    public RedisTlsTests() => certificates = TestCertificates.Create(sandbox.File("good"));
+    protected RedisTlsContract(RedisClient client)
+    {
+        this.client = client;
+        certificates = TestCertificates.Create(sandbox.File("good"));
+    }
 
     public void Dispose() => sandbox.Dispose();
 
@@ -75,7 +80,7 @@ public sealed class RedisTlsTests : IDisposable
     public async Task Tls_should_not_talk_to_a_plain_port()
     {
         using var server = await RedisServer.StartAsync();
-        var options = RedisFixture.Options(server) with { Tls = new TlsOptions() };
+        var options = RedisFixture.Options(server, client) with { Tls = new TlsOptions() };
         // Redis takes the greeting for the begin of a line and waits for its end.
         var error = await Should.ThrowAsync<RedisTransientException>(
             async () => await RespConnection.ConnectAsync(options, TimeSpan.FromMilliseconds(500), TimeProvider.System, default));
@@ -115,6 +120,12 @@ public sealed class RedisTlsTests : IDisposable
         Key = which == "key" ? file : certificates.ClientKey,
     };
 
-    static ValueTask<RespConnection> ConnectAsync(RedisServer? server, TlsOptions tls, string host = "localhost") => RespConnection.ConnectAsync(
-        new RedisConnectionOptions { Host = host, Port = server?.TlsPort ?? 1, Tls = tls }, RedisFixture.Timeout, TimeProvider.System, default);
+    ValueTask<RespConnection> ConnectAsync(RedisServer? server, TlsOptions tls, string host = "localhost") => RespConnection.ConnectAsync(
+        new RedisConnectionOptions { Host = host, Port = server?.TlsPort ?? 1, Tls = tls, Client = client }, RedisFixture.Timeout, TimeProvider.System, default);
 }
+
+public sealed class RedisTlsTests() : RedisTlsContract(RedisClient.Resp);
+
+#if STACK_EXCHANGE_REDIS
+public sealed class RedisTlsOnStackExchangeTests() : RedisTlsContract(RedisClient.StackExchange);
+#endif

@@ -1,5 +1,6 @@
 using System.Text;
 using Sync.Contracts;
+using Sync.Contracts.Configuration;
 using Sync.Contracts.Rows;
 using Sync.Engine.DeadLetters;
 using Sync.Redis.Connections;
@@ -11,8 +12,16 @@ using Sync.Testing;
 
 namespace Sync.Redis.Tests.DeadLetters;
 
-public sealed class DeadLetterStoreTests(RedisFixture redis) : IClassFixture<RedisFixture>, IAsyncLifetime
+public abstract class DeadLetterStoreContract : IClassFixture<RedisFixture>, IAsyncLifetime
 {
+    readonly RedisFixture redis;
+
+    protected DeadLetterStoreContract(RedisFixture redis, RedisClient client)
+    {
+        this.redis = redis;
+        redis.Client = client;
+    }
+
     static readonly RedisKeys Keys = new("dead");
     static readonly DateTimeOffset Parked = new(2026, 5, 4, 3, 2, 1, 987, TimeSpan.Zero);
 
@@ -51,7 +60,7 @@ public sealed class DeadLetterStoreTests(RedisFixture redis) : IClassFixture<Red
 
         // A transaction that can't run leaves both as they were.
         using var full = await RedisServer.StartAsync();
-        await using var other = await RedisFixture.ConnectAsync(full);
+        await using var other = await RedisFixture.ConnectAsync(full, client: redis.Client);
         await full.ExecAsync("CONFIG", "SET", "maxmemory", "1");
         var error = await Should.ThrowAsync<RedisTransientException>(async () => await store.ParkAsync(other, [Letter(1, "k")], (field, Batches.At(7)), default));
         error.OutcomeUnknown.ShouldBeFalse();
@@ -219,3 +228,9 @@ public sealed class DeadLetterStoreTests(RedisFixture redis) : IClassFixture<Red
         actual.Commands.ToArray().ShouldBe(expected.Commands.ToArray());
     }
 }
+
+public sealed class DeadLetterStoreTests(RedisFixture redis) : DeadLetterStoreContract(redis, RedisClient.Resp);
+
+#if STACK_EXCHANGE_REDIS
+public sealed class DeadLetterStoreOnStackExchangeTests(RedisFixture redis) : DeadLetterStoreContract(redis, RedisClient.StackExchange);
+#endif

@@ -1,4 +1,5 @@
 using Sync.Contracts;
+using Sync.Contracts.Configuration;
 using Sync.Engine.Progress;
 using Sync.Redis.Errors;
 using Sync.Redis.Progress;
@@ -6,8 +7,16 @@ using Sync.Redis.Tests.Support;
 
 namespace Sync.Redis.Tests.Progress;
 
-public sealed class ProgressStoreTests(RedisFixture redis) : IClassFixture<RedisFixture>, IAsyncLifetime
+public abstract class ProgressStoreContract : IClassFixture<RedisFixture>, IAsyncLifetime
 {
+    readonly RedisFixture redis;
+
+    protected ProgressStoreContract(RedisFixture redis, RedisClient client)
+    {
+        this.redis = redis;
+        redis.Client = client;
+    }
+
     const string System = "7301234567890123456";
 
     static readonly RedisKeys Keys = new("prog");
@@ -161,3 +170,9 @@ public sealed class ProgressStoreTests(RedisFixture redis) : IClassFixture<Redis
         return items.Chunk(2).ToDictionary(pair => (string)pair[0]!, pair => (string)pair[1]!);
     }
 }
+
+public sealed class ProgressStoreTests(RedisFixture redis) : ProgressStoreContract(redis, RedisClient.Resp);
+
+#if STACK_EXCHANGE_REDIS
+public sealed class ProgressStoreOnStackExchangeTests(RedisFixture redis) : ProgressStoreContract(redis, RedisClient.StackExchange);
+#endif

@@ -10,8 +10,16 @@ using Sync.Testing;
 
 namespace Sync.Redis.Tests.Sink;
 
-public sealed class BatchSinkTests(RedisFixture redis) : IClassFixture<RedisFixture>, IAsyncLifetime
+public abstract class BatchSinkContract : IClassFixture<RedisFixture>, IAsyncLifetime
 {
+    readonly RedisFixture redis;
+
+    protected BatchSinkContract(RedisFixture redis, RedisClient client)
+    {
+        this.redis = redis;
+        redis.Client = client;
+    }
+
     static readonly RedisKeys Keys = new("sink");
     static readonly byte[] Field = "w:4:1"u8.ToArray();
 
@@ -100,8 +108,8 @@ public sealed class BatchSinkTests(RedisFixture redis) : IClassFixture<RedisFixt
         var certificates = TestCertificates.Create(sandbox.Path);
         using var server = await RedisServer.StartAsync(certificates);
         var options = tls
-            ? new RedisConnectionOptions { Host = "localhost", Port = server.TlsPort, Tls = new TlsOptions { RootCert = certificates.CaCert } }
-            : RedisFixture.Options(server);
+            ? new RedisConnectionOptions { Host = "localhost", Port = server.TlsPort, Tls = new TlsOptions { RootCert = certificates.CaCert }, Client = redis.Client }
+            : RedisFixture.Options(server, redis.Client);
         await using var session = await SinkSession.OpenAsync(options, TimeSpan.FromSeconds(30), TimeProvider.System, null, default);
 
         // SET … GET echoes the old value.
@@ -132,7 +140,7 @@ public sealed class BatchSinkTests(RedisFixture redis) : IClassFixture<RedisFixt
     }
 
     [Fact]
-    public async Task Sink_should_allocate_nothing_per_row()
+    public async Task Sink_should_allocate_no_object_per_row()
     {
         await using var session = await redis.OpenAsync();
         var flight = new List<Batch>();
@@ -154,6 +162,13 @@ public sealed class BatchSinkTests(RedisFixture redis) : IClassFixture<RedisFixt
                 (await session.WriteAsync(flight, Keys.ProgressBytes, Field, Batches.At(i + 2), default)).ShouldBeSameAs(FlightResult.AllApplied);
             return GC.GetTotalAllocatedBytes(precise: true) - before;
         });
-        ((double)allocated / (flights * batches * rows)).ShouldBeLessThan(4);
+        // Of the second client one copy of the bytes may be taken anew for each flight.
+        ((double)allocated / (flights * batches * rows)).ShouldBeLessThan(redis.Client == RedisClient.Resp ? 4 : 24);
     }
 }
+
+public sealed class BatchSinkTests(RedisFixture redis) : BatchSinkContract(redis, RedisClient.Resp);
+
+#if STACK_EXCHANGE_REDIS
+public sealed class BatchSinkOnStackExchangeTests(RedisFixture redis) : BatchSinkContract(redis, RedisClient.StackExchange);
+#endif

@@ -12,6 +12,9 @@ public sealed class RedisFixture : IAsyncLifetime
 
     public RedisServer Server { get; private set; } = null!;
 
+    /// <summary>Which client the connections are made with.</summary>
+    public RedisClient Client { get; set; }
+
     public async Task InitializeAsync() => Server = await RedisServer.StartAsync();
 
     public Task DisposeAsync()
@@ -22,15 +25,15 @@ public sealed class RedisFixture : IAsyncLifetime
 
     public async Task EmptyAsync() => await Server.ExecAsync("FLUSHALL");
 
-    public ValueTask<RespConnection> ConnectAsync() => ConnectAsync(Server);
+    public ValueTask<RespConnection> ConnectAsync() => ConnectAsync(Server, client: Client);
 
-    public ValueTask<SinkSession> OpenAsync(RedisClientIdentity? previous = null) => OpenAsync(Server, previous: previous);
+    public ValueTask<SinkSession> OpenAsync(RedisClientIdentity? previous = null) => OpenAsync(Server, previous: previous, client: Client);
 
-    public static RedisConnectionOptions Options(RedisServer server) => new() { Host = RedisServer.Host, Port = server.Port };
+    public static RedisConnectionOptions Options(RedisServer server, RedisClient client = RedisClient.Resp) => new() { Host = RedisServer.Host, Port = server.Port, Client = client };
 
-    public static ValueTask<RespConnection> ConnectAsync(RedisServer server, TimeSpan? timeout = null) =>
-        RespConnection.ConnectAsync(Options(server), timeout ?? Timeout, TimeProvider.System, default);
+    public static ValueTask<RespConnection> ConnectAsync(RedisServer server, TimeSpan? timeout = null, RedisClient client = RedisClient.Resp) =>
+        RespConnection.ConnectAsync(Options(server, client), timeout ?? Timeout, TimeProvider.System, default);
 
-    public static ValueTask<SinkSession> OpenAsync(RedisServer server, TimeSpan? timeout = null, RedisClientIdentity? previous = null) =>
-        SinkSession.OpenAsync(Options(server), timeout ?? Timeout, TimeProvider.System, previous, default);
+    public static ValueTask<SinkSession> OpenAsync(RedisServer server, TimeSpan? timeout = null, RedisClientIdentity? previous = null, RedisClient client = RedisClient.Resp) =>
+        SinkSession.OpenAsync(Options(server, client), timeout ?? Timeout, TimeProvider.System, previous, default);
 }

@@ -25,6 +25,9 @@ public static class ClusterWire
         Add<ReaderHello, ReaderHelloProto>("rh", LaneForms.Write, LaneForms.Read, ReaderHelloProto.Parser);
         Add<LaneDrain, LaneDrainProto>("ld", LaneForms.Write, LaneForms.Read, LaneDrainProto.Parser);
         Add<LaneDrained, LaneDrainedProto>("lx", LaneForms.Write, LaneForms.Read, LaneDrainedProto.Parser);
+        Add<RowState, RowStateProto>("rs", StateForms.Write, StateForms.Read, RowStateProto.Parser);
+        Add<ReaderOrder, ReaderOrderProto>("ro", StateForms.Write, StateForms.Read, ReaderOrderProto.Parser);
+        Add<ReaderAnswer, ReaderAnswerProto>("ra", StateForms.Write, StateForms.Read, ReaderAnswerProto.Parser);
         Add<LaneStatusRequest, LaneStatusRequestProto>("sq", ControlForms.Write, ControlForms.Read, LaneStatusRequestProto.Parser);
         Add<LaneStatus, LaneStatusProto>("sa", ControlForms.Write, ControlForms.Read, LaneStatusProto.Parser);
         Add<DeadLetterRetry, DeadLetterRetryProto>("dr", ControlForms.Write, ControlForms.Read, DeadLetterRetryProto.Parser);
@@ -33,6 +36,11 @@ public static class ClusterWire
         Add<OperatorCommandAccepted, OperatorCommandAcceptedProto>("oa", ControlForms.Write, ControlForms.Read, OperatorCommandAcceptedProto.Parser);
         Add<OperatorCommandCompleted, OperatorCommandCompletedProto>("oc", ControlForms.Write, ControlForms.Read, OperatorCommandCompletedProto.Parser);
         Add<DeadLetterDecision, DeadLetterDecisionProto>("dx", ControlForms.Write, ControlForms.Read, DeadLetterDecisionProto.Parser);
+        Add<OperatorCommand, OperatorCommandProto>("oq", ControlForms.Write, ControlForms.Read, OperatorCommandProto.Parser);
+        Add<OperatorOutcome, OperatorOutcomeProto>("oo", ControlForms.Write, ControlForms.Read, OperatorOutcomeProto.Parser);
+        Add<OperatorOutcomesRequest, OperatorOutcomesRequestProto>("ol", ControlForms.Write, ControlForms.Read, OperatorOutcomesRequestProto.Parser);
+        Add<OperatorOutcomes, OperatorOutcomesProto>("os", ControlForms.Write, ControlForms.Read, OperatorOutcomesProto.Parser);
+        Add<ControlSnapshot, ControlSnapshotProto>("cs", ControlForms.Write, ControlForms.Read, ControlSnapshotProto.Parser);
     }
 
     /// <summary>The manifests of all messages.</summary>

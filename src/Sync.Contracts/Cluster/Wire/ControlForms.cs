@@ -20,11 +20,13 @@ static class ControlForms
         KeysUnderWay = message.KeysUnderWay,
         CircuitOpen = message.CircuitOpen,
         ParkedKeys = message.ParkedKeys,
+        PositionCommit = message.Position.Commit.Value,
+        PositionStep = message.Position.Step,
     };
 
     public static LaneStatus Read(LaneStatusProto form) => new(
         form.Lane, form.Request, form.Node, form.Epoch, form.Claim, form.LagTicks, form.RowsWaiting, form.BytesWaiting, form.KeysUnderWay, form.CircuitOpen,
-        form.ParkedKeys);
+        form.ParkedKeys, new Position(new Lsn(form.PositionCommit), form.PositionStep));
 
     public static DeadLetterRetryProto Write(DeadLetterRetry message) =>
         new() { Lane = message.Lane, Request = message.Request, Key = LaneForms.Wrap(message.Key), Force = message.Force };
@@ -54,10 +56,19 @@ static class ControlForms
 
     public static OperatorCommandAccepted Read(OperatorCommandAcceptedProto form) => new(form.Id, form.Command, form.Argument, form.By, form.AtTicks);
 
-    public static OperatorCommandCompletedProto Write(OperatorCommandCompleted message) =>
-        new() { Id = message.Id, Succeeded = message.Succeeded, Message = message.Message, AtTicks = message.AtTicks };
+    public static OperatorCommandCompletedProto Write(OperatorCommandCompleted message) => new()
+    {
+        Id = message.Id,
+        Succeeded = message.Succeeded,
+        Message = message.Message,
+        AtTicks = message.AtTicks,
+        Handled = message.Letters.Handled,
+        Left = message.Letters.Left,
+        Silent = message.Letters.Silent,
+    };
 
-    public static OperatorCommandCompleted Read(OperatorCommandCompletedProto form) => new(form.Id, form.Succeeded, form.Message, form.AtTicks);
+    public static OperatorCommandCompleted Read(OperatorCommandCompletedProto form) =>
+        new(form.Id, form.Succeeded, form.Message, form.AtTicks, new DeadLetterCount(form.Handled, form.Left, form.Silent));
 
     public static DeadLetterDecisionProto Write(DeadLetterDecision message) => new()
     {
@@ -73,4 +84,41 @@ static class ControlForms
 
     public static DeadLetterDecision Read(DeadLetterDecisionProto form) => new(
         form.Request, form.Lane, form.Key.Memory, (DeadLetterAction)form.Decision, form.Force, [.. form.Ids], form.By, form.AtTicks);
+
+    public static OperatorCommandProto Write(OperatorCommand message) =>
+        new() { Id = message.Id, Command = message.Command, Argument = message.Argument, By = message.By };
+
+    public static OperatorCommand Read(OperatorCommandProto form) => new(form.Id, form.Command, form.Argument, form.By);
+
+    public static OperatorOutcomeProto Write(OperatorOutcome message) => new()
+    {
+        Id = message.Id,
+        Command = message.Command,
+        Argument = message.Argument,
+        By = message.By,
+        AcceptedTicks = message.AcceptedTicks,
+        Stage = (int)message.Stage,
+        Message = message.Message,
+        EndedTicks = message.EndedTicks,
+        Handled = message.Letters.Handled,
+        Left = message.Letters.Left,
+        Silent = message.Letters.Silent,
+    };
+
+    public static OperatorOutcome Read(OperatorOutcomeProto form) => new(
+        form.Id, form.Command, form.Argument, form.By, form.AcceptedTicks, (OperatorStage)form.Stage, form.Message, form.EndedTicks,
+        new DeadLetterCount(form.Handled, form.Left, form.Silent));
+
+    public static OperatorOutcomesRequestProto Write(OperatorOutcomesRequest message) => new() { Request = message.Request };
+
+    public static OperatorOutcomesRequest Read(OperatorOutcomesRequestProto form) => new(form.Request);
+
+    public static OperatorOutcomesProto Write(OperatorOutcomes message) => new() { Request = message.Request, Outcomes = { message.Outcomes.Select(Write) } };
+
+    public static OperatorOutcomes Read(OperatorOutcomesProto form) => new(form.Request, [.. form.Outcomes.Select(Read)]);
+
+    public static ControlSnapshotProto Write(ControlSnapshot message) =>
+        new() { Outcomes = { message.Outcomes.Select(Write) }, Decisions = { message.Decisions.Select(Write) } };
+
+    public static ControlSnapshot Read(ControlSnapshotProto form) => new([.. form.Outcomes.Select(Read)], [.. form.Decisions.Select(Read)]);
 }

@@ -66,9 +66,11 @@ static class RowColumns
                 ticks += form.TicksDelta[i];
             }
             uint bodyLength = form.BodyLength[i], keyLength = At(form.KeyLength, i);
+            var kind = (ChangeKind)kinds[kinds.Length == 1 ? 0 : i];
+            // What a later version means by it must not be taken for commands.
+            if (kind is not (ChangeKind.Insert or ChangeKind.Update or ChangeKind.Delete or ChangeKind.Truncate or ChangeKind.Compare)) throw Malformed($"a row is of kind {(byte)kind}, which this version does not know");
             rows[i] = new LaneRow(
-                new Position(new Lsn(commit), step), (int)bodyLength, (int)keyLength, (int)At(form.Commands, i), (int)At(form.Table, i),
-                (ChangeKind)kinds[kinds.Length == 1 ? 0 : i], ticks);
+                new Position(new Lsn(commit), step), (int)bodyLength, (int)keyLength, (int)At(form.Commands, i), (int)At(form.Table, i), kind, ticks);
             body += bodyLength;
             keys += keyLength;
         }

@@ -15,13 +15,15 @@ static class ConfigBinder
         if (entries.Count == 0 && top.Node("tables") is null or ListNode { Items.Count: 0 })
             context.Issues.Error(top.PositionOf("tables"), "'tables' must name at least one table");
         var postgres = ConnectionBinder.Postgres(top.Section("postgres"), context);
-        return new SyncConfig
+        var config = new SyncConfig
         {
             Source = source,
             Postgres = postgres,
             Redis = ConnectionBinder.Redis(top.Section("redis"), context) with { Tag = postgres.Repl.Slot },
             Snapshot = Snapshot(top.Section("snapshot"), entries, context),
             RetryPolicy = Retry(top.Section("retryPolicy"), context),
+            Cluster = ClusterBinder.Cluster(top.Section("cluster"), context),
+            Petabridge = ClusterBinder.Petabridge(top.Section("petabridge"), context),
             Http = Http(top.Section("http")),
             Telemetry = new TelemetryOptions { OtlpEndpoint = Endpoint(top.Section("telemetry"), context) },
             Tables = tables,
@@ -39,6 +41,8 @@ static class ConfigBinder
             StatsInterval = top.Duration("statsInterval", defaults.StatsInterval),
             Debug = top.Flag("debug", defaults.Debug),
         };
+        ClusterCheck.Check(config, top, context);
+        return config;
     }
 
     static RetryOptions Retry(SectionReader section, BindContext context)

@@ -55,6 +55,7 @@ static class ConnectionBinder
                 User = conn.Text("user"),
                 Password = conn.Secret("password"),
                 Tls = Tls(conn, "redis.conn.tls", context),
+                Client = section.Choice("client", defaults.Client),
             },
             CommitTimeColumn = section.Text("commitTimeColumn"),
             Nodes = HostPorts(section, "nodes", "redis.nodes", RedisPort, context),
@@ -64,6 +65,10 @@ static class ConnectionBinder
             context.Issues.Error(section.PositionOf("sentinel"), "'redis.nodes' and 'redis.sentinel' exclude each other: a Cluster has no Sentinels");
         if (redis.Nodes.Count > 0 && redis.Conn.Database != 0)
             context.Issues.Error(conn.PositionOf("database"), "'redis.conn.database' must be 0 with 'redis.nodes': a Redis Cluster has no other");
+        if (redis.Nodes.Count > 0 && redis.Conn.Client != RedisClient.Resp)
+            context.Issues.Error(
+                section.PositionOf("client"),
+                "'redis.client' must be resp with 'redis.nodes': the positions per hash slot of a Redis Cluster need ActorSync's own client");
         return redis;
     }
 
@@ -122,7 +127,7 @@ static class ConnectionBinder
         return found;
     }
 
-    static HostPort? HostAndPort(string text, int defaultPort)
+    internal static HostPort? HostAndPort(string text, int defaultPort)
     {
         string host = text;
         string? port = null;

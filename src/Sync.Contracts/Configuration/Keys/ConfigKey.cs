@@ -7,6 +7,8 @@ public enum ConfigKind
     Section,
     /// <summary>A map of PEM files, or true or false.</summary>
     Tls,
+    /// <summary>A map of PEM files, or the word none.</summary>
+    FilesOrNone,
     Flag, Integer, Number, Duration, Text,
     /// <summary>A text that is never shown.</summary>
     Password,
@@ -82,6 +84,7 @@ public sealed record ConfigKey(string Path, ConfigKind Kind, string? Default, st
     {
         ConfigKind.Section or ConfigKind.TextMap => "a map",
         ConfigKind.Tls => "a map of files, or true or false",
+        ConfigKind.FilesOrNone => "a map of files, or none",
         ConfigKind.Flag => "true or false",
         ConfigKind.Integer => "a whole number" + Range(v => v.ToString("0", System.Globalization.CultureInfo.InvariantCulture)),
         ConfigKind.Number => "a number" + Range(v => v.ToString(System.Globalization.CultureInfo.InvariantCulture)),

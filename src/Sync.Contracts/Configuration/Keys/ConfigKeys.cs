@@ -77,6 +77,8 @@ public static class ConfigKeys
         new("redis.conn.user", Text, null, "An ACL user."),
         new("redis.conn.password", Password, null, "The password."),
         .. TlsKeys("redis.conn.tls"),
+        new("redis.client", Choice, "resp",
+            "resp: ActorSync's own client; stackexchange: StackExchange.Redis, which writes with scripts and costs more. Not with nodes.") { Choices = ["resp", "stackexchange"] },
         new("redis.commitTimeColumn", Text, null, "Adds the commit time under this name to {pairs:*}, {json:*} and {columns:*}."),
         new("redis.nodes", CommaList, null, "Seeds of a Redis Cluster as host:port; the port may be left out (6379)."),
         new("redis.sentinel", Section, null, "Finds the master through Redis Sentinel."),
@@ -103,6 +105,7 @@ public static class ConfigKeys
         new("tables", Tables, null, "The tables to follow, at least one.") { Required = true },
         .. TableKeys.All,
 
+        .. ClusterKeys.All,
         new("http", Section, null, "Health, metrics and status."),
         new("http.enabled", Flag, "true", "Whether to listen at all."),
         new("http.host", Text, "127.0.0.1", "Address to listen on; the default can't be reached from other machines."),

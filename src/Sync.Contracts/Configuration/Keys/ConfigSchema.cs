@@ -72,6 +72,7 @@ public static class ConfigSchema
     {
         ConfigKind.Section => Optional(Section(key.Path)),
         ConfigKind.Tls => AnyOf(Types("boolean", "null"), Section(key.Path)),
+        ConfigKind.FilesOrNone => AnyOf(new JsonObject { ["enum"] = new JsonArray("none", null) }, Section(key.Path)),
         ConfigKind.Flag => Optional(Types("boolean")),
         ConfigKind.Integer => Ranged(Types("integer", "null"), key),
         ConfigKind.Number => Ranged(Types("number", "null"), key),

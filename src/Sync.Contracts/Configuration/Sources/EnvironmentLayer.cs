@@ -131,7 +131,7 @@ static class EnvironmentLayer
         {
             MapNode existing => existing,
             null or { IsNull: true } => new MapNode(value.Position, []),
-            ScalarNode when ConfigKeys.At(here).Kind == ConfigKind.Tls => new MapNode(value.Position, []),
+            ScalarNode when ConfigKeys.At(here).Kind is ConfigKind.Tls or ConfigKind.FilesOrNone => new MapNode(value.Position, []),
             _ => null,
         };
         // Something else than a map in the file: left as it is, for its own error message.

@@ -40,6 +40,8 @@ enum LaneMutation
     PositionAheadOfFlight,
     /// <summary>A flight leaves out what it should begin with.</summary>
     FlightWithGaps,
+    /// <summary>Rows are compared in a flight that also writes.</summary>
+    ComparesAmongChanges,
     /// <summary>A takeover does not load the keys that have dead letters.</summary>
     ForgetsParkedKeys,
     /// <summary>What was sent is confirmed, not what was acknowledged.</summary>

@@ -24,6 +24,7 @@ sealed class LaneRedis
     readonly Dictionary<Position, int> keyOf = [];
     readonly Position[] lastApplied = new Position[Scenario.Keys];
     readonly Dictionary<int, long> tokens = [];
+    readonly HashSet<Position> compared = [];
 
     public LaneRedis(LaneScenario scenario, LaneMutation mutation)
     {
@@ -34,6 +35,7 @@ sealed class LaneRedis
             {
                 var (key, to, _) = scenario.Transactions[transaction][row];
                 keyOf[new Position(Scenario.CommitOf(transaction), 2 * (ulong)row)] = key;
+                if (scenario.Transactions[transaction][row].IsCompared) compared.Add(new Position(Scenario.CommitOf(transaction), 2 * (ulong)row));
                 if (to >= 0) keyOf[new Position(Scenario.CommitOf(transaction), (2 * (ulong)row) + 1)] = to;
             }
     }
@@ -98,6 +100,7 @@ sealed class LaneRedis
         if (refused.Any(failures => failures.Count > 0)) return [.. refused.Select(failures => new FlightResult(FlightOutcome.Rejected, failures))];
         foreach (var part in parts)
         {
+            CheckCompared(part);
             foreach (var letter in part.Held) Park(letter.Position);
             foreach (var batch in part.Batches)
                 foreach (ref readonly var entry in batch.Entries) Apply(entry.Position);
@@ -112,6 +115,14 @@ sealed class LaneRedis
         foreach (var (position, key) in keyOf)
             if (position.Commit < upTo && !Applied.Contains(position) && !Parked.ContainsKey(position))
                 Fail($"{SimulatedRedis.Name(position)} of k{key} is neither applied nor parked, though {upTo} is confirmed");
+    }
+
+    /// <summary>What is compared was read before the transaction ran, so nothing of the lane may come between.</summary>
+    void CheckCompared(LanePart part)
+    {
+        var positions = part.Batches.SelectMany(batch => batch.Entries.ToArray()).Select(entry => entry.Position).ToList();
+        if (!positions.Exists(compared.Contains)) return;
+        if (!positions.TrueForAll(compared.Contains)) Fail($"rows of lane {part.Lane} are compared and written in one flight");
     }
 
     void Apply(Position position)

@@ -35,7 +35,7 @@ sealed record LaneScenario(
     {
         var random = new Random(seed);
         var transactions = new List<RowOfScenario[]>();
-        bool poisonous = random.Next(3) == 0;
+        bool poisonous = random.Next(3) == 0, compares = random.Next(2) == 0;
         for (int i = random.Next(2, 11); i > 0; i--)
         {
             var rows = new RowOfScenario[random.Next(1, random.Next(5) == 0 ? 9 : 4)];
@@ -43,7 +43,7 @@ sealed record LaneScenario(
             {
                 int key = random.Next(Scenario.Keys), to = random.Next(8) == 0 ? random.Next(Scenario.Keys) : -1;
                 var poison = poisonous && to < 0 ? random.Next(16) switch { 0 => Poison.Unmappable, 1 => Poison.RefusedWhenQueued, _ => Poison.None } : Poison.None;
-                rows[row] = new RowOfScenario(key, to == key ? -1 : to, poison);
+                rows[row] = new RowOfScenario(key, to == key ? -1 : to, poison) { IsCompared = compares && to < 0 && poison == Poison.None && random.Next(6) == 0 };
             }
             transactions.Add(rows);
         }

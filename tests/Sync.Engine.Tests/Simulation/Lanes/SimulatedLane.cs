@@ -1,6 +1,7 @@
 using System.Globalization;
 using Sync.Contracts;
 using Sync.Contracts.Cluster;
+using Sync.Contracts.Rows;
 using Sync.Engine.DeadLetters;
 using Sync.Engine.Lanes;
 
@@ -79,13 +80,15 @@ sealed class SimulatedLane(LaneWorld world, LaneNode node, int lane)
         if (world.Mutation == LaneMutation.ForgetsRowsUnderWay) skip = message.Rows.CountThrough(receiver!.Position);
         if (skip == message.Rows.Count) return;
         var batch = world.Rent();
-        batch.AddRows(1, message.Rows, skip);
+        batch.AddRows(1, world.Mutation == LaneMutation.ComparesAmongChanges ? AsChanges(message.Rows) : message.Rows, skip);
         long row = rounds.Add(batch);
         lastPosition = batch.Last;
         foreach (ref readonly var entry in batch.Entries) keys[batch.Key(entry)[1] - '0'].Add(row++);
         // A lane may hold what two readers sent, but each row once.
         if (rounds.Bytes > (2 * Math.Max(world.Scenario.Credit, 60)) + 200) world.Redis.Fail($"{this} holds {rounds.Bytes} bytes");
     }
+
+    static LaneRows AsChanges(LaneRows rows) => rows with { Rows = rows.Rows.ToArray().Select(row => row with { Kind = ChangeKind.Update }).ToArray() };
 
     /// <summary>Whether a key has something to offer.</summary>
     public bool CanOffer => !HasEnded && Array.Exists(keys, key => key.CanOffer);

@@ -38,7 +38,9 @@ sealed class SimulatedReader
         for (int lane = 0; lane < LaneScenario.Lanes; lane++) applied.Raise(lane, world.Redis.Positions[lane]);
         tracker = new ProgressTracker(LaneScenario.Lanes, world.Confirmed);
         assembler = new BatchAssembler(LaneScenario.Lanes, new BatchLimits(world.Scenario.BatchRows), tracker, world.Rent);
-        senders = [.. Enumerable.Range(0, LaneScenario.Lanes).Select(lane => new LaneSender(lane, Epoch, options))];
+        // In some schedules batches are never put together, in some when one is under way, in some when two are. Mistakes show in fewer steps without.
+        var own = options with { MergeFrom = world.Mutation == LaneMutation.None ? world.Scenario.Seed % 3 : 0, MergeBytes = 100 };
+        senders = [.. Enumerable.Range(0, LaneScenario.Lanes).Select(lane => new LaneSender(lane, Epoch, own))];
         budget = new CreditBudget(world.Scenario.Budget);
         while (transaction < world.Scenario.Transactions.Count && Scenario.EndOf(transaction) <= world.Confirmed) transaction++;
         world.Trace($"reader {Epoch} starts from {world.Confirmed}");
@@ -104,7 +106,7 @@ sealed class SimulatedReader
     {
         var position = new Position(Scenario.CommitOf(transaction), (2 * (ulong)row) + (ulong)part);
         int key = part == 0 ? change.Key : change.MovesTo, lane = laneOf[key];
-        if (!applied.Covers(lane, position)) Add(lane, position, key, change.Poison);
+        if (!applied.Covers(lane, position)) Add(lane, position, key, change);
         if (part == 0 && change.MovesTo >= 0)
         {
             part = 1;
@@ -117,10 +119,16 @@ sealed class SimulatedReader
         row++;
     }
 
-    void Add(int lane, Position position, int key, Poison poison)
+    void Add(int lane, Position position, int key, RowOfScenario change)
     {
         byte[] name = Scenario.NameOf(key);
-        if (poison == Poison.Unmappable) assembler.AddPoison(lane, position, name, 0, ChangeKind.Update, 0, "can't be expressed");
+        if (change.IsCompared)
+        {
+            HandOver(lane);
+            assembler.Add(lane, position, command, 1, name, 0, ChangeKind.Compare, 0);
+            HandOver(lane);
+        }
+        else if (change.Poison == Poison.Unmappable) assembler.AddPoison(lane, position, name, 0, ChangeKind.Update, 0, "can't be expressed");
         else if (assembler.Add(lane, position, command, 1, name, 0, ChangeKind.Update, 0)) HandOver(lane);
     }
 

@@ -10,14 +10,15 @@ sealed class SentinelStage : IAsyncDisposable
 
     readonly List<SentinelServer> sentinels = [];
     PostgresServer postgres = null!;
+    string client = "";
 
     public RedisServer First { get; private set; } = null!;
     public RedisServer Second { get; private set; } = null!;
     public Stage Stage { get; private set; } = null!;
 
-    public static async Task<SentinelStage> OpenAsync(string schema, string tables)
+    public static async Task<SentinelStage> OpenAsync(string schema, string tables, string client = "resp")
     {
-        var all = new SentinelStage();
+        var all = new SentinelStage { client = client };
         try
         {
             all.postgres = await PostgresServer.StartAsync("max_replication_slots=20", "max_wal_senders=20");
@@ -51,7 +52,7 @@ sealed class SentinelStage : IAsyncDisposable
     }
 
     string ThroughSentinels(string yaml) => Regex.Replace(yaml, @"^redis:\n.*$",
-        $"redis:\n  sentinel: {{ hosts: '{string.Join(',', sentinels.Select(s => $"127.0.0.1:{s.Port}"))}', masterName: {MasterName} }}", RegexOptions.Multiline);
+        $"redis:\n  client: {client}\n  sentinel: {{ hosts: '{string.Join(',', sentinels.Select(s => $"127.0.0.1:{s.Port}"))}', masterName: {MasterName} }}", RegexOptions.Multiline);
 
     public async ValueTask DisposeAsync()
     {

@@ -5,10 +5,17 @@ namespace Sync.Node.Tests.Hosting.Life;
 /// <summary>Failovers under a load whose every change counts.</summary>
 public sealed class SentinelTests
 {
-    [Fact]
-    public async Task A_master_that_is_killed_should_lose_and_repeat_nothing()
+#if STACK_EXCHANGE_REDIS
+    public static TheoryData<string> Clients => ["resp", "stackexchange"];
+#else
+    public static TheoryData<string> Clients => ["resp"];
+#endif
+
+    [Theory]
+    [MemberData(nameof(Clients))]
+    public async Task A_master_that_is_killed_should_lose_and_repeat_nothing(string client)
     {
-        await using var servers = await SentinelStage.OpenAsync(Bookings.Schema, Bookings.Tables);
+        await using var servers = await SentinelStage.OpenAsync(Bookings.Schema, Bookings.Tables, client);
         await using var bookings = new Bookings(servers.Stage);
         var node = await servers.Stage.StartAsync();
         node.Status.Redis.ShouldBe($"127.0.0.1:{servers.First.Port}");
@@ -22,10 +29,11 @@ public sealed class SentinelTests
         await bookings.ShouldBeExactAsync(servers.Second);
     }
 
-    [Fact]
-    public async Task A_failover_by_order_should_lose_and_repeat_nothing()
+    [Theory]
+    [MemberData(nameof(Clients))]
+    public async Task A_failover_by_order_should_lose_and_repeat_nothing(string client)
     {
-        await using var servers = await SentinelStage.OpenAsync(Bookings.Schema, Bookings.Tables);
+        await using var servers = await SentinelStage.OpenAsync(Bookings.Schema, Bookings.Tables, client);
         await using var bookings = new Bookings(servers.Stage);
         var node = await servers.Stage.StartAsync();
         bookings.Start();

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
-using Sync.Engine.Batching;
 
-namespace Sync.Node.Hosting;
+namespace Sync.Engine.Batching;
 
 /// <summary>Batches for reuse; what exceeds the bound is left to the garbage collector. Thread-safe.</summary>
 public sealed class BatchPool(int capacity)

@@ -1,0 +1,55 @@
+using Sync.Node.Hosting;
+using Sync.Redis.Errors;
+using Sync.Redis.Protocol;
+using Sync.Redis.Sink;
+
+namespace Sync.Node.Resync;
+
+/// <summary>Commands for several keys, in one transaction that is refused when another node has taken over.</summary>
+sealed class MendBatch(WriterContext context)
+{
+    readonly RespCommands commands = new();
+    readonly List<int> ends = [];
+
+    /// <summary>How many keys.</summary>
+    public int Count => ends.Count;
+
+    /// <summary>The commands of one key; false when there are none.</summary>
+    public bool Add(IReadOnlyList<byte[][]> ofKey)
+    {
+        foreach (byte[][] command in ofKey) commands.Add([.. command.Select(a => (RedisArgument)a)]);
+        if (ofKey.Count > 0) ends.Add(commands.Count);
+        return ofKey.Count > 0;
+    }
+
+    /// <summary>How many keys are right now, how many Redis refused, and its last word on those.</summary>
+    public async ValueTask<(long Done, long Refused, string Error)> RunAsync(SinkSession session, CancellationToken cancellationToken)
+    {
+        if (commands.Count == 0) return (0, 0, "");
+        if (context.FlightFence is null) await session.CheckOwnerAsync(context.Fence, cancellationToken);
+        string?[] errors = await TransactAsync(session, null, cancellationToken);
+        long refused = errors.Count(e => e is not null);
+        return (ends.Count - refused, refused, errors.LastOrDefault(e => e is not null) ?? "");
+    }
+
+    /// <summary>Why each key was refused while the transaction ran, in the order they were added; null for those that are right now.</summary>
+    /// <param name="session">Guarded by its fence.</param>
+    /// <param name="behind">What goes with it; null for nothing.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="Sync.Contracts.SyncException">Redis refuses one of the commands as such; nothing was applied.</exception>
+    public async ValueTask<string?[]> TransactAsync(SinkSession session, RespCommands? behind, CancellationToken cancellationToken)
+    {
+        var replies = await session.TransactAsync(behind is null ? commands : new RespCommands().Append(commands).Append(behind), cancellationToken);
+        string?[] errors = new string?[ends.Count];
+        int from = 0;
+        for (int i = 0; i < errors.Length; i++)
+        {
+            var failed = replies.Skip(from).Take(ends[i] - from).FirstOrDefault(r => r.IsError);
+            from = ends[i];
+            if (failed.IsError) errors[i] = RedisErrors.Cause(failed.ErrorText);
+        }
+        foreach (var reply in replies.Skip(from)) reply.OrThrow(session.Endpoint, null);
+        context.Metrics.KeysMended.Add(errors.Count(e => e is null));
+        return errors;
+    }
+}
