@@ -56,7 +56,7 @@ static class ClusterPart
             ["ACTORSYNC_REDIS_CONN_PORT"] = $"{wire.Port}",
             ["ACTORSYNC_FLUSHWORKERS"] = "1",
             // Small flights, so that the line is what limits and not the cores that all programs share.
-            ["ACTORSYNC_FLUSHBUFFERSIZE"] = "4",
+            ["ACTORSYNC_FLUSHBUFFERSIZE"] = "2",
         };
         for (int round = 0; round < options.Repeat; round++)
             foreach (int nodes in (round % 2 == 0 ? options.Nodes : options.Nodes.Reverse()).Where(nodes => nodes > 0))

@@ -3,8 +3,8 @@ namespace Sync.Load.Reports;
 /// <summary>What has to hold of nodes that share a slot.</summary>
 static class ClusterJudgement
 {
-    /// <summary>As many row changes are enough with a line that limits.</summary>
-    public const int DelayRows = 220_000;
+    /// <summary>As many row changes are enough with a line that limits: three nodes have compiled their code in the first 30 %, which don't count.</summary>
+    public const int DelayRows = 660_000;
 
     /// <summary>Row changes drained without and with a hot key.</summary>
     public const int HotRows = 600_000;

@@ -29,8 +29,8 @@ public sealed class ControlExecutor : IControlExecutor
         this.deadLetters = deadLetters;
         verbs = new(more)
         {
-            [LeaveVerb] = (address, _) => Task.FromResult(ForMember(address, cluster.Leave, "is asked to leave")),
-            [DownVerb] = (address, _) => Task.FromResult(ForMember(address, cluster.Down, "is taken out")),
+            [LeaveVerb] = (address, _) => ForMemberAsync(address, member => LeavingActor.AskAsync(cluster, member), "is asked to leave"),
+            [DownVerb] = (address, _) => ForMemberAsync(address, Down, "is taken out"),
         };
         Verbs = verbs.Keys.ToHashSet();
     }
@@ -43,11 +43,17 @@ public sealed class ControlExecutor : IControlExecutor
             ? verb(order.Outcome.Argument, stop)
             : Task.FromResult(new ControlResult(false, $"This version knows no command {order.Outcome.Command}."));
 
-    ControlResult ForMember(string address, Action<Address> act, string done)
+    Task Down(Address member)
+    {
+        cluster.Down(member);
+        return Task.CompletedTask;
+    }
+
+    async Task<ControlResult> ForMemberAsync(string address, Func<Address, Task> act, string done)
     {
         // Done before, if the node is gone: the command may come a second time.
         if (MemberAddress.Find(cluster.State, address) is not { } found) return new ControlResult(true, $"{address} is no member.");
-        act(found);
+        await act(found);
         return new ControlResult(true, $"{address} {done}.");
     }
 

@@ -37,9 +37,10 @@ public static class ControlHosting
     /// <summary>The name of the singleton.</summary>
     public const string SingletonName = "control";
 
-    /// <summary>The singleton, its proxy under <see cref="ControlKey"/>, its journal, and the form of its events.</summary>
+    /// <summary>The singleton, its proxy under <see cref="ControlKey"/>, its journal, and the form of its events; and what has this node leave when it says so.</summary>
     public static AkkaConfigurationBuilder AddActorSyncControl(this AkkaConfigurationBuilder builder, ControlSettings settings) => builder
         .AddActorSyncJournal(settings.ConnectionString, settings.Schema)
+        .WithActors((system, registry) => registry.Register<LeavingActor>(system.ActorOf(Akka.Actor.Props.Create(() => new LeavingActor()), LeavingActor.Name)))
         .WithSingleton<ControlKey>(SingletonName, (system, registry, _) => Props(settings, system, registry));
 
     /// <summary>The journal and the snapshots, in tables that Akka.Persistence.Sql makes, and the form of what goes into them.</summary>

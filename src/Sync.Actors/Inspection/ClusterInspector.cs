@@ -65,17 +65,20 @@ public sealed class ClusterInspector
     /// <summary>Asks a member to leave: it drains its lanes, hands over, and ends.</summary>
     /// <param name="address">Host and port.</param>
     /// <returns>Whether there is such a member.</returns>
-    public bool Leave(string address) => ForMember(address, cluster.Leave);
+    public async Task<bool> LeaveAsync(string address)
+    {
+        if (MemberAddress.Find(cluster.State, address) is not { } found) return false;
+        await LeavingActor.AskAsync(cluster, found);
+        return true;
+    }
 
     /// <summary>Takes a member out that can't be asked any more. One that lives on all the same ends itself when it hears of it.</summary>
     /// <param name="address">Host and port.</param>
     /// <returns>Whether there is such a member.</returns>
-    public bool Down(string address) => ForMember(address, cluster.Down);
-
-    bool ForMember(string address, Action<Address> act)
+    public bool Down(string address)
     {
         if (MemberAddress.Find(cluster.State, address) is not { } found) return false;
-        act(found);
+        cluster.Down(found);
         return true;
     }
 

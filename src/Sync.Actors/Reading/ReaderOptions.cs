@@ -13,8 +13,8 @@ public sealed record ReaderOptions
     /// <summary>When what was sent is sent again, and how much may be under way before a lane has said so.</summary>
     public LaneSenderOptions Sender { get; init; } = LaneSenderOptions.Default;
 
-    /// <summary>Bytes that may be unacknowledged in all lanes together, 1 or more. Default 8 MiB; nodes hold three to four times that in all.</summary>
-    public long Budget { get; init; } = 8 * 1024 * 1024;
+    /// <summary>Bytes that may be unacknowledged in all lanes together, 1 or more. Default 12 MiB; nodes hold three to four times that in all.</summary>
+    public long Budget { get; init; } = 12 * 1024 * 1024;
 
     /// <summary>Bytes that the source may be ahead of the reader, 1 or more. Default 256 KiB.</summary>
     public long Ahead { get; init; } = 256 * 1024;

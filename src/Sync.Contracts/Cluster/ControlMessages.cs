@@ -37,6 +37,11 @@ public sealed record OperatorOutcome(
     string Id, string Command, string Argument, string By, long AcceptedTicks, OperatorStage Stage, string Message, long EndedTicks,
     DeadLetterCount Letters = default) : IClusterMessage;
 
+/// <summary>To the node that it is about: hand over what you have and leave. Comes back as the answer, before the node begins.</summary>
+/// <param name="Node">Which, as host and port.</param>
+/// <param name="By">The node that asks.</param>
+public sealed record NodeLeave(string Node, string By) : IClusterMessage;
+
 /// <summary>To the control actor: which commands do you know?</summary>
 /// <param name="Request">Comes back with the answer.</param>
 public sealed record OperatorOutcomesRequest(string Request) : IClusterMessage;

@@ -47,11 +47,11 @@ sealed class ClusterDesk(SyncConfig config, ClusterSystem system, TimeProvider t
     }
 
     public Task<NodeReply> LeaveAsync(string node, CancellationToken cancellationToken) => ForMemberAsync(
-        node, ControlExecutor.LeaveVerb, system.Inspector.Leave, "is asked to leave", isForControl: _ => false, cancellationToken);
+        node, ControlExecutor.LeaveVerb, system.Inspector.LeaveAsync, "is asked to leave", isForControl: _ => false, cancellationToken);
 
     /// <summary>Also works while the control actor is with the node that is lost.</summary>
     public Task<NodeReply> DownAsync(string node, CancellationToken cancellationToken) => ForMemberAsync(
-        node, ControlExecutor.DownVerb, system.Inspector.Down, "is taken out", isForControl: address => address == system.Inspector.Control, cancellationToken);
+        node, ControlExecutor.DownVerb, address => Task.FromResult(system.Inspector.Down(address)), "is taken out", isForControl: address => address == system.Inspector.Control, cancellationToken);
 
     public Task<DeadLetterCount> RetryAsync(byte[]? key, bool force, CancellationToken cancellationToken) =>
         DecideAsync(key, DeadLetterAction.Retry, force, [], cancellationToken);
@@ -70,7 +70,7 @@ sealed class ClusterDesk(SyncConfig config, ClusterSystem system, TimeProvider t
         control.DecideAsync(key is null ? 0 : router.LaneOf(key), key ?? [], action, force, ids, longestOrder, cancellationToken);
 
     async Task<NodeReply> ForMemberAsync(
-        string node, string verb, Func<string, bool> act, string done, Predicate<string> isForControl, CancellationToken cancellationToken)
+        string node, string verb, Func<string, Task> act, string done, Predicate<string> isForControl, CancellationToken cancellationToken)
     {
         if (system.Inspector.Find(node) is not { } address)
             throw new SyncException(ExitCode.Usage, $"'{node}' is no member of the cluster; its members are {string.Join(", ", system.Inspector.Members)}.");
@@ -79,7 +79,7 @@ sealed class ClusterDesk(SyncConfig config, ClusterSystem system, TimeProvider t
         {
             case null:
                 // Members can be told by any node; what is missing is only the entry among the commands.
-                act(address);
+                await act(address);
                 return new NodeReply($"{address} {done}. The control actor could not be asked, so the command is not kept among the last ones.");
             case { Stage: OperatorStage.UnderWay }:
                 return new NodeReply($"{verb} {address} was accepted; actorsync cluster status shows how it ends.");

@@ -8,23 +8,84 @@ using Sync.Redis.Sink;
 
 namespace Sync.Node.Cluster;
 
-/// <summary>Takes lanes for this node, one after the other on one connection, and remembers which.</summary>
+/// <summary>
+/// Takes lanes for this node and remembers which, on one connection. What is wanted while it is at work is taken together then: a node that takes a hundred lanes over needs a few round
+/// trips for all of them.
+/// </summary>
 sealed class RedisLaneStore(WriterContext context, LaneStore store, LaneClaimBook book, int lanes) : ILaneStore, IAsyncDisposable
 {
+    /// <summary>A lane that is wanted, until somebody has seen to it.</summary>
+    sealed class Wish(int lane, CancellationToken given) : TaskCompletionSource<LaneTakeover>(TaskCreationOptions.RunContinuationsAsynchronously)
+    {
+        public int Lane => lane;
+
+        /// <summary>Whether nobody waits for it any more.</summary>
+        public bool IsGivenUp => given.IsCancellationRequested;
+    }
+
     readonly LaneRouter router = new(lanes, 1);
     readonly SemaphoreSlim turn = new(1);
+    readonly Lock gate = new();
+    readonly CancellationTokenSource ending = new();
+    List<Wish> wishes = [];
     SinkSession? session;
 
-    public ValueTask<LaneTakeover> TakeAsync(int lane, CancellationToken cancellationToken) => OnSessionAsync(async current =>
+    public ValueTask<LaneTakeover> TakeAsync(int lane, CancellationToken cancellationToken)
     {
-        var taken = await store.TakeAsync(current.Connection, lane, cancellationToken);
-        if (taken.Claim == 0)
+        var wish = new Wish(lane, cancellationToken);
+        bool isFirst;
+        lock (gate)
+        {
+            wishes.Add(wish);
+            isFirst = wishes.Count == 1;
+        }
+        if (isFirst) _ = FulfilAsync();
+        return new ValueTask<LaneTakeover>(wish.Task.WaitAsync(cancellationToken));
+    }
+
+    /// <summary>Takes all that is wanted when its turn has come. Who gives up does not end it for the others.</summary>
+    async Task FulfilAsync()
+    {
+        List<Wish> all = [];
+        try
+        {
+            await OnSessionAsync(async current =>
+            {
+                all = Wanted();
+                await FulfilAsync(current, all.FindAll(wish => !wish.IsGivenUp));
+                return all.Count;
+            }, ending.Token);
+        }
+        catch (Exception e)
+        {
+            // Such as a Redis that is away: then it is not known yet who wants something.
+            if (all.Count == 0) all = Wanted();
+            foreach (var wish in all) wish.TrySetException(e);
+        }
+    }
+
+    async Task FulfilAsync(SinkSession current, List<Wish> wanted)
+    {
+        if (wanted.Count == 0) return;
+        var taken = await store.TakeAsync(current.Connection, wanted.ConvertAll(wish => wish.Lane), ending.Token);
+        if (taken[0].Claim == 0)
             throw new RedisTransientException($"No reader has looked yet at what Redis at {current.Endpoint} holds; lanes are taken once it has.", outcomeUnknown: false) { IsReplica = true };
-        book.Taken(lane, taken.Claim, current.History);
-        // Read behind the takeover, since whoever had the lane before may have parked something until then.
-        var parked = await context.DeadLetters.LoadParkedKeysAsync(current.Connection, cancellationToken);
-        return new LaneTakeover(taken.Claim, taken.Position, [.. parked.Keys.Where(key => router.LaneOf(key) == lane)]) { Epoch = taken.Epoch };
-    }, cancellationToken);
+        for (int i = 0; i < taken.Length; i++) book.Taken(wanted[i].Lane, taken[i].Claim, current.History);
+        // Read behind the takeovers, since whoever had a lane before may have parked something until then.
+        var parked = (await context.DeadLetters.LoadParkedKeysAsync(current.Connection, ending.Token)).Keys.ToLookup(key => router.LaneOf(key));
+        for (int i = 0; i < taken.Length; i++)
+            wanted[i].TrySetResult(new LaneTakeover(taken[i].Claim, taken[i].Position, [.. parked[wanted[i].Lane]]) { Epoch = taken[i].Epoch });
+    }
+
+    List<Wish> Wanted()
+    {
+        lock (gate)
+        {
+            var all = wishes;
+            wishes = [];
+            return all;
+        }
+    }
 
     public async ValueTask GiveUpAsync(int lane, long claim, CancellationToken cancellationToken)
     {
@@ -85,7 +146,11 @@ sealed class RedisLaneStore(WriterContext context, LaneStore store, LaneClaimBoo
 
     public async ValueTask DisposeAsync()
     {
+        await ending.CancelAsync();
+        // Whoever is at work ends now.
+        await turn.WaitAsync();
         await ForgetAsync();
         turn.Dispose();
+        ending.Dispose();
     }
 }

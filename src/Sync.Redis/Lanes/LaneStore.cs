@@ -25,12 +25,19 @@ public sealed class LaneStore(RedisKeys keys, string incarnation, TimeProvider t
     /// <summary>The node's token.</summary>
     public string TokenKey { get; } = keys.OwnerOf(incarnation);
 
-    /// <summary>Takes a lane; whoever had it can write nothing of it from then on, so the position is final.</summary>
-    /// <exception cref="SyncException">What the lane's position should be is none.</exception>
-    public async ValueTask<TakenLane> TakeAsync(RespConnection connection, int lane, CancellationToken cancellationToken)
+    /// <summary>Takes lanes, in one pipeline; whoever had one can write nothing of it from then on, so its position is final.</summary>
+    /// <returns>One for each, in the same order.</returns>
+    /// <exception cref="SyncException">What a lane's position should be is none.</exception>
+    public async ValueTask<TakenLane[]> TakeAsync(RespConnection connection, IReadOnlyList<int> lanes, CancellationToken cancellationToken)
     {
-        var reply = await RunAsync(
-            connection, LaneScripts.Take, cancellationToken, lane, incarnation, connection.Server.History, LowestNumber, keys.OwnerOf(""), LaneScripts.TokenSeconds);
+        var commands = new RespCommands();
+        foreach (int lane in lanes) Script(commands, LaneScripts.Take, lane, incarnation, connection.Server.History, LowestNumber, keys.OwnerOf(""), LaneScripts.TokenSeconds);
+        var replies = await connection.ExecutePipelineAsync(commands, cancellationToken);
+        return [.. lanes.Select((lane, i) => Taken(connection, lane, replies[i].OrThrow(connection.Endpoint, connection.User)))];
+    }
+
+    TakenLane Taken(RespConnection connection, int lane, RespValue reply)
+    {
         long claim = Number(reply.Items[0]);
         if (claim == 0) return default;
         string text = reply.Items[1].AsString()!;

@@ -46,8 +46,8 @@ public sealed class ClusterInspectorTests
         var blind = await asker.LookAsync(CancellationToken.None);
         (blind.LanesKnown, blind.Lease, blind.LeaseError).ShouldBe((false, null, "the store is away"));
 
-        asker.Leave("nobody:1").ShouldBeFalse();
-        asker.Leave(nodes[0].Address).ShouldBeTrue();
+        (await asker.LeaveAsync("nobody:1")).ShouldBeFalse();
+        (await asker.LeaveAsync(nodes[0].Address)).ShouldBeTrue();
         (await nodes[0].Ended.WaitAsync(TimeSpan.FromSeconds(30))).ShouldBe(ExitCode.Ok);
         await nodes[1].UntilAsync(s => s.Members.Count == 1, 20);
         asker.Down(nodes[1].Address).ShouldBeTrue();

@@ -73,7 +73,7 @@ public sealed class OperatorTests(CommandServers servers)
         await place.SqlAsync("update orders set note = 'b'; insert into orders select i, 'b' from generate_series(301, 600) i");
         (await leaving.Process.EndAsync()).Code.ShouldBe(0, leaving.Process.Out);
         await ArrivesAsync("orders:600", "b");
-        view = await cluster.UntilAsync(other, v => v.Members.Count == 1 && v.Reader == other.Address && v.LanesKnown && v.Members[0].Lanes.Count == 32, "one should have all lanes");
+        view = await cluster.UntilAsync(other, v => v.Members.Count == 1 && v.Reader == other.Address && v.LanesKnown && v.Commands is not null && v.Members[0].Lanes.Count == 32, "one should have all lanes");
         view.Commands.ShouldNotBeNull()[0].ShouldSatisfyAllConditions(c => c.Command.ShouldBe("leave"), c => c.Argument.ShouldBe(leaving.Address), c => c.Stage.ShouldBe("done"));
 
         await place.SqlAsync("update orders set note = 'c'");

@@ -35,7 +35,7 @@ public abstract class LaneStoreContract : IClassFixture<RedisFixture>, IAsyncLif
 
         public async Task<TakenLane> TakeAsync(int lane)
         {
-            var taken = await Store.TakeAsync(session.Connection, lane, default);
+            var taken = (await Store.TakeAsync(session.Connection, [lane], default))[0];
             Highest = Math.Max(Highest, taken.Claim);
             return taken;
         }

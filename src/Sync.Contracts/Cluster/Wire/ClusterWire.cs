@@ -33,6 +33,7 @@ public static class ClusterWire
         Add<DeadLetterRetry, DeadLetterRetryProto>("dr", ControlForms.Write, ControlForms.Read, DeadLetterRetryProto.Parser);
         Add<DeadLetterDrop, DeadLetterDropProto>("dd", ControlForms.Write, ControlForms.Read, DeadLetterDropProto.Parser);
         Add<DeadLetterAnswer, DeadLetterAnswerProto>("da", ControlForms.Write, ControlForms.Read, DeadLetterAnswerProto.Parser);
+        Add<NodeLeave, NodeLeaveProto>("nl", ControlForms.Write, ControlForms.Read, NodeLeaveProto.Parser);
         Add<OperatorCommandAccepted, OperatorCommandAcceptedProto>("oa", ControlForms.Write, ControlForms.Read, OperatorCommandAcceptedProto.Parser);
         Add<OperatorCommandCompleted, OperatorCommandCompletedProto>("oc", ControlForms.Write, ControlForms.Read, OperatorCommandCompletedProto.Parser);
         Add<DeadLetterDecision, DeadLetterDecisionProto>("dx", ControlForms.Write, ControlForms.Read, DeadLetterDecisionProto.Parser);
