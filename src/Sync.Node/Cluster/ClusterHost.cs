@@ -71,7 +71,11 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
             int circuits = status.OpenCircuits + lanes.Writers.OpenCircuits;
             if (isStopping) return status with { State = cluster is null ? NodeState.Stopped : NodeState.Stopping, Ready = false, OpenCircuits = circuits };
             if (board.Engine?.Resyncs is null) status = status with { Resyncs = orders.Known };
-            if (board.Engine is null && isUp) status = status with { State = NodeState.Standby, Detail = $"{lanes.Book.Count} lanes here; another node reads" };
+            if (board.Engine is null && isUp)
+            {
+                string reading = sources.IsIdle ? "another node reads" : status.Detail is { Length: > 0 } waits ? $"about to read: {waits}" : "about to read";
+                status = status with { State = NodeState.Standby, Detail = $"{lanes.Book.Count} lanes here; {reading}" };
+            }
             return status with { Ready = isUp, OpenCircuits = circuits };
         }
     }

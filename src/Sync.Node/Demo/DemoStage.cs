@@ -75,10 +75,10 @@ sealed class DemoStage : IAsyncDisposable
         }
         // Ctrl-C at a terminal reaches the children as well, at times before it reaches us.
         try { await Task.Delay(300, ct); }
-        catch (OperationCanceledException) { }
+        catch (OperationCanceledException) { /* Told below as well. */ }
         await stop.CancelAsync();
         try { await running; }
-        catch (Exception) when (first != running || Dead() is not null) { }
+        catch (Exception) when (first != running || Dead() is not null) { /* The program that ended is the cause, and is told below. */ }
         ct.ThrowIfCancellationRequested();
         throw Dead()!.Failure();
     }

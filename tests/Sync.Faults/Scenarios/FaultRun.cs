@@ -52,8 +52,7 @@ sealed class FaultRun(FaultOptions options, string folder)
                 await poison.RunAsync(cancellationToken);
             }
             await using var drift = new DriftPlanter(site, options.Seed + checks);
-            // A cluster has no re-sync yet, so what is spoilt in its Redis stays so.
-            if (options.Cluster == 0) drift.Start();
+            drift.Start();
             for (var round = Stopwatch.StartNew(); round.Elapsed < longestRound && watch.Elapsed < length;)
             {
                 plan.MoveNext();
@@ -64,7 +63,7 @@ sealed class FaultRun(FaultOptions options, string folder)
             var settling = Stopwatch.StartNew();
             bool settled = await site.SettleAsync();
             double seconds = settling.Elapsed.TotalSeconds;
-            if (options.Cluster == 0) await drift.MendAsync();
+            await drift.MendAsync();
             (spoilt, resyncs) = (spoilt + drift.Spoilt, resyncs + drift.Begun);
             tally = await CheckAsync(site);
             checks++;
@@ -117,7 +116,7 @@ sealed class FaultRun(FaultOptions options, string folder)
             $"nodes: most memory {site.Nodes.Max(n => n.PeakBytes) / 1048576.0:0} MB, started again by their supervisor {site.Nodes.Sum(n => n.Restarts)} times; transactions refused by PostgreSQL or cut off {writers.Refused}"));
         if (options.Cluster > 0)
             Console.WriteLine($"cluster: went on without a node that was alive {injector.Abandoned} times; nodes ended because of that, or could not go on alone {site.Nodes.Sum(n => n.Downed)} times");
-        else Console.WriteLine($"drift: {spoilt} keys spoilt in Redis, {resyncs} re-syncs begun meanwhile");
+        Console.WriteLine($"drift: {spoilt} keys spoilt in Redis, {resyncs} re-syncs begun meanwhile");
         Console.WriteLine($"nodes: {string.Join(", ", witnessed.Select(w => $"{w.Key} {w.Value}"))}");
         foreach (string example in tally.Examples) Console.WriteLine($"  {example}");
         foreach (string problem in site.Problems) Console.WriteLine($"  problem: {problem}");

@@ -21,6 +21,7 @@ sealed class TlsTransport : Transport
 
     /// <summary>Callers that have not shown who they are yet; more of them wait in the kernel's queue.</summary>
     const int mostHandshakes = 64;
+    static readonly TimeSpan acceptPause = TimeSpan.FromMilliseconds(100);
 
     readonly TlsIdentity identity;
     readonly ILoggingAdapter log;
@@ -130,7 +131,7 @@ sealed class TlsTransport : Transport
             {
                 // Such as no file handle left, which passes; a node that never accepts again would look alive and be none.
                 log.Warning("A connection could not be accepted: {0}", e.Message);
-                await Task.Delay(100, stopping.Token);
+                await Task.Delay(acceptPause, stopping.Token);
             }
         }
     }
