@@ -90,6 +90,8 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         {
             await CheckRedisAsync(stop);
             bool isAtWork = await IsAtWorkAsync(stop);
+            // From here on losing PostgreSQL ends no node, though its reader may begin only much later.
+            sources.Found();
             await using var leases = new LeaseStore(new PostgresConnector(config.Postgres.Conn));
             bool needsLease = config.Cluster.EffectiveDowning == DowningStrategy.LeaseMajority;
             var seeds = await SeedResolver.ResolveAsync(config.Cluster.Seeds, stop);

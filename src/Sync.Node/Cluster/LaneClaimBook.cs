@@ -45,6 +45,12 @@ sealed class LaneClaimBook
         }
     }
 
+    /// <summary>Whether this is the last takeover of the lane here, but was made with a Redis of another history.</summary>
+    public bool IsElsewhere(int lane, long claim, string history)
+    {
+        lock (gate) return taken.TryGetValue(lane, out var known) && known.Claim == claim && known.History != history;
+    }
+
     /// <summary>Whether a writer, which connects when it has to, has found another Redis than the one of this history.</summary>
     public bool WasLeft(string history)
     {

@@ -95,6 +95,7 @@ sealed class LaneWriter : ILaneWriter
         DeadLetterOutcome? outcome = null;
         await Link.WithRetryAsync(async (session, ct) =>
         {
+            isStale |= book.IsElsewhere(lane, claim, session.History);
             await EnsureCurrentAsync(session, ct);
             outcome = MayWrite(lane, claim, session)
                 ? await new LaneLetters(context, lane, context.Progress.Lanes).RunAsync(session, order, ct)
@@ -166,7 +167,8 @@ sealed class LaneWriter : ILaneWriter
 
     async ValueTask EnsureCurrentAsync(SinkSession session, CancellationToken cancellationToken)
     {
-        if (!isStale && ReferenceEquals(known, session)) return;
+        // A lane that was taken from another Redis than this connection knows tells that it may be dead, which nobody notices who writes nothing on it.
+        if (!isStale && ReferenceEquals(known, session) && !underWay.Exists(trip => book.IsElsewhere(trip.Work.Lane, trip.Work.Claim, session.History))) return;
         isStale = true;
         known = session;
         epoch = await store.ReadClaimsAsync(session, claims, book.Highest, cancellationToken);

@@ -31,8 +31,10 @@ static class MultiplexerErrors
             return new SyncException(ExitCode.Tls,
                 $"The TLS handshake with Redis at {endpoint} failed ({Innermost(handshake)}); check redis.conn.tls, the host name and that the port speaks TLS.", error);
         if (options.Tls is not null && all.OfType<CryptographicException>().FirstOrDefault() is { } alert) return RedisTls.Refused(endpoint, alert);
+        // Who closes in the middle of a handshake may not know what it is.
         if (all.FirstOrDefault(e => e is SocketException or IOException) is { } lost)
-            return new RedisTransientException($"Redis at {endpoint} can't be reached: {Innermost(lost)}.", outcomeUnknown: false, error);
+            return new RedisTransientException(
+                $"Redis at {endpoint} can't be reached: {Innermost(lost)}{(options.Tls is null || lost.GetBaseException() is SocketException ? "" : "; does that port speak TLS?")}.", outcomeUnknown: false, error);
         return new RedisTransientException(
             $"Redis at {endpoint} did not let StackExchange.Redis connect within {taken.TotalSeconds:0.###} s{(options.Tls is null ? "" : "; does that port speak TLS?")}.",
             outcomeUnknown: false, error);

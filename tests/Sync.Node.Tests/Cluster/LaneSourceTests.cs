@@ -117,10 +117,11 @@ public sealed class LaneSourceTests(Servers servers)
         {
             for (int round = 0; round < 4; round++)
             {
+                object? before = await pipeline.ScalarAsync($"select string_agg(pid::text, ',') from pg_stat_activity where datname = '{pipeline.Database}' and pid <> pg_backend_pid()");
                 nodes.Add(new LaneNode(config));
                 runs.Add(await LaneReader.StartAsync(nodes[^1]));
                 // The one before goes on with its lanes, but its session to the slot ends, as if it were cut off.
-                if (round > 0) await pipeline.SqlAsync($"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{pipeline.Database}' and pid <> pg_backend_pid()");
+                if (round > 0) await pipeline.SqlAsync($"select pg_terminate_backend(pid) from unnest(array[{before}]) pid");
                 var current = runs[^1];
                 await current.UntilAsync(() => current.Node.Board.Status.State == NodeState.Streaming, "it should stream");
                 for (int i = 0; i < 40; i++)

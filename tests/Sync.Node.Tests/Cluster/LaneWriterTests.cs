@@ -130,13 +130,34 @@ public sealed class LaneWriterTests : LaneWriterStage
         (await writer.WriteAsync([Work(1, one, 2)], default)).ShouldBe([LaneOutcome.Lost]);
         await Should.ThrowAsync<Sync.Redis.Errors.RedisTransientException>(async () => await TakeAsync(node, 1));
         await ReaderAsync(2);
-        long again = 0;
-        for (int i = 0; again == 0 && i < 5; i++)
-        {
-            try { again = await TakeAsync(node, 1); }
-            catch (Sync.Redis.Errors.RedisTransientException) { /* The connection was lost with the server. */ }
-        }
+        long again = await TakenAsync(node, 1);
         (await writer.WriteAsync([Work(1, again, 3)], default)).ShouldBe([LaneOutcome.Home]);
         (await ListAsync(1)).ShouldBe("3");
+    }
+
+    [Fact]
+    public async Task A_lane_taken_from_a_restarted_Redis_should_be_written_though_the_connection_has_not_noticed()
+    {
+        var node = Node(direct: true);
+        long one = await TakeAsync(node, 1);
+        await using var writer = node.Lanes.Writers.Create(0);
+        await writer.WriteAsync([Work(1, one, 1)], default);
+        await redis.StopAsync();
+        await redis.StartAgainAsync();
+        await ReaderAsync(2);
+        // Nothing was written on the dead connection since, so nothing has told it.
+        long again = await TakenAsync(node, 1);
+        (await writer.WriteAsync([Work(1, again, 2)], default)).ShouldBe([LaneOutcome.Home]);
+        (await ListAsync(1)).ShouldBe("2");
+    }
+
+    /// <summary>Takes a lane though the connection was lost with the server.</summary>
+    static async Task<long> TakenAsync(LaneNode node, int lane)
+    {
+        for (int i = 0; ; i++)
+        {
+            try { return await TakeAsync(node, lane); }
+            catch (Sync.Redis.Errors.RedisTransientException) when (i < 5) { /* Connected anew the next time. */ }
+        }
     }
 }
