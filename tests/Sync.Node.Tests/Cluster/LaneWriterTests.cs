@@ -121,12 +121,8 @@ public sealed class LaneWriterTests : LaneWriterStage
     [Fact]
     public async Task Rows_taken_from_a_Redis_that_was_restarted_should_be_lost_and_their_lane_be_taken_when_a_reader_has_begun()
     {
-        var node = Node(direct: true);
-        long one = await TakeAsync(node, 1);
-        await using var writer = node.Lanes.Writers.Create(0);
-        await writer.WriteAsync([Work(1, one, 1)], default);
-        await redis.StopAsync();
-        await redis.StartAgainAsync();
+        var (node, one, written) = await WrittenAndRestartedAsync();
+        await using var writer = written;
         (await writer.WriteAsync([Work(1, one, 2)], default)).ShouldBe([LaneOutcome.Lost]);
         await Should.ThrowAsync<Sync.Redis.Errors.RedisTransientException>(async () => await TakeAsync(node, 1));
         await ReaderAsync(2);
@@ -138,17 +134,25 @@ public sealed class LaneWriterTests : LaneWriterStage
     [Fact]
     public async Task A_lane_taken_from_a_restarted_Redis_should_be_written_though_the_connection_has_not_noticed()
     {
-        var node = Node(direct: true);
-        long one = await TakeAsync(node, 1);
-        await using var writer = node.Lanes.Writers.Create(0);
-        await writer.WriteAsync([Work(1, one, 1)], default);
-        await redis.StopAsync();
-        await redis.StartAgainAsync();
+        var (node, _, written) = await WrittenAndRestartedAsync();
+        await using var writer = written;
         await ReaderAsync(2);
         // Nothing was written on the dead connection since, so nothing has told it.
         long again = await TakenAsync(node, 1);
         (await writer.WriteAsync([Work(1, again, 2)], default)).ShouldBe([LaneOutcome.Home]);
         (await ListAsync(1)).ShouldBe("2");
+    }
+
+    /// <summary>A lane was taken and written, then Redis was restarted.</summary>
+    async Task<(LaneNode Node, long Claim, ILaneWriter Writer)> WrittenAndRestartedAsync()
+    {
+        var node = Node(direct: true);
+        long claim = await TakeAsync(node, 1);
+        var writer = node.Lanes.Writers.Create(0);
+        await writer.WriteAsync([Work(1, claim, 1)], default);
+        await redis.StopAsync();
+        await redis.StartAgainAsync();
+        return (node, claim, writer);
     }
 
     /// <summary>Takes a lane though the connection was lost with the server.</summary>
