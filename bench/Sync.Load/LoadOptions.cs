@@ -20,7 +20,7 @@ public sealed record LoadOptions
           growth      What a row costs as keys, workers, tables, rows and transactions grow, as tables and drawings.
           delay       What 1, 2 and 4 flush workers make of a Redis that is 5 ms away in either direction.
           soak        What the node's memory does while 5,000 rows change each second for 20 minutes.
-          cluster     What 1, 2 and 3 nodes of a cluster drain beside a single host, and with a Redis that is 5 ms away; a key that is hot; a million keys.
+          cluster     What 1, 2 and 3 nodes of a cluster drain beside a single host, and with a Redis that is 5 ms away; a key that is hot; a million keys; 1 to 4,096 lanes.
           micro       The steps of a row's way alone, by BenchmarkDotNet; a word of its own, what follows is for it.
 
           --workload users|wide|json|shop|all
@@ -28,22 +28,22 @@ public sealed record LoadOptions
           --rows N               Row changes in it, 2200 or more (default 2200000). Also the most rows of snapshot and growth.
           --repeat N             How often each contestant drains it, alternately (default 1); the table shows medians.
           --contestants NAME,... Only these, such as floor,actorsync (default all that can be had).
-          --latency-seconds N    How long each latency is measured (default 20).
+          --latency-seconds N    How long each latency is measured, also beside a hot key (default 20).
           --soak-minutes N       How long the soak is, 4 or more (default 20).
           --cluster-runs NAME,...
-                                 Only these of cluster: drain, delay, hot, keys (default all).
+                                 Only these of cluster: drain, delay, hot, keys, lanes (default all).
           --nodes N,...          With so many nodes of a cluster, 0 is a single host (default 0,1,2,3).
           --variant NAME=SETTINGS
                                  One more contestant: our node with these environment variables (NAME=VALUE, separated by commas),
                                  such as --variant one=ACTORSYNC_FLUSHWORKERS=1,DOTNET_TieredPGO=0. May be given several times.
-          --plots FOLDER         Where growth draws (default docs/benchmarks).
+          --plots FOLDER         Where growth and the lanes of cluster draw (default docs/benchmarks).
           --json FILE            Writes all runs, medians and the machine's shape to FILE.
 
         The exit code is 0 when every drain ended with the right content in Redis and what docs/benchmarks.md demands was held, otherwise 1.
         """;
 
     const int fewestRows = 2200;
-    static readonly string[] clusterRuns = ["drain", "delay", "hot", "keys"];
+    static readonly string[] clusterRuns = ["drain", "delay", "hot", "keys", "lanes"];
 
     public LoadParts Parts { get; init; }
 

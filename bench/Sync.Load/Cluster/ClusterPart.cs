@@ -8,6 +8,7 @@ namespace Sync.Load.Cluster;
 static class ClusterPart
 {
     static readonly Dictionary<string, string> defaults = [];
+    static readonly int[] laneCounts = [1, 16, 256, 4096];
 
     static bool IsBuilt =>
 #if CLUSTER_HOST
@@ -29,6 +30,7 @@ static class ClusterPart
                 "drain" => DrainAsync(stage, options, report),
                 "delay" => DelayAsync(stage, options, report),
                 "hot" => HeatAsync(stage, options, report),
+                "lanes" => DivideAsync(stage, options, report),
                 _ => TouchAsync(stage, options, report),
             });
     }
@@ -42,7 +44,7 @@ static class ClusterPart
             foreach (int nodes in round % 2 == 0 ? options.Nodes : options.Nodes.Reverse())
                 Add(report, await ClusterDrain.MeasureAsync(stage, backlog, new ClusterSetup(ClusterTable.Name(nodes), nodes, defaults)));
         Console.WriteLine();
-        Console.Write(ClusterTable.Of([.. report.ClusterMedians.Where(r => !ClusterTable.IsDelayed(r.Name) && !ClusterTable.IsHot(r.Name))]));
+        Console.Write(ClusterTable.Of([.. report.ClusterMedians.Where(r => options.Nodes.Select(ClusterTable.Name).Contains(r.Name))]));
     }
 
     static async Task DelayAsync(Stage stage, LoadOptions options, LoadReport report)
@@ -78,6 +80,35 @@ static class ClusterPart
             }
         Console.WriteLine();
         Console.Write(ClusterTable.Of([.. report.ClusterMedians.Where(r => ClusterTable.IsHot(r.Name))]));
+
+        Console.WriteLine($"\nWhat other keys wait meanwhile, {options.LatencySeconds} s each");
+        Console.WriteLine(ClusterTable.WaitHead);
+        for (int round = 0; round < options.Repeat; round++)
+            foreach (bool isHot in round % 2 == 0 ? (bool[])[false, true] : [true, false])
+            {
+                var waits = await HotWaitRun.MeasureAsync(stage, isHot, ClusterJudgement.HotNodes, TimeSpan.FromSeconds(options.LatencySeconds));
+                report.HotWaits.Add(waits);
+                Console.WriteLine(ClusterTable.Wait(waits));
+            }
+    }
+
+    /// <summary>One node with few and with many lanes.</summary>
+    static async Task DivideAsync(Stage stage, LoadOptions options, LoadReport report)
+    {
+        var workload = Workload.Named("users", options.Rows);
+        Console.WriteLine($"\nOne node with few and with many lanes; workload {workload.Name}: {workload.Rows:N0} row changes");
+        await using var backlog = await Backlog.PrepareAsync(stage, workload, ["pgoutput"]);
+        for (int round = 0; round < options.Repeat; round++)
+            foreach (int lanes in round % 2 == 0 ? laneCounts : laneCounts.AsEnumerable().Reverse())
+            {
+                var settings = new Dictionary<string, string> { ["ACTORSYNC_CLUSTER_LANES"] = $"{lanes}" };
+                Add(report, await ClusterDrain.MeasureAsync(stage, backlog, new ClusterSetup(ClusterTable.LanesName(lanes), 1, settings)));
+            }
+        ClusterResult[] medians = [.. laneCounts.Select(lanes => report.ClusterMedians.First(r => r.Name == ClusterTable.LanesName(lanes)))];
+        Console.WriteLine();
+        Console.Write(ClusterTable.Of(medians));
+        Directory.CreateDirectory(options.PlotFolder);
+        await File.WriteAllTextAsync(Path.Combine(options.PlotFolder, "lanes.svg"), GrowthPlot.OfLanes([.. laneCounts.Zip(medians)]));
     }
 
     static async Task TouchAsync(Stage stage, LoadOptions options, LoadReport report)

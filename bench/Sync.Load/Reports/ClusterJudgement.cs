@@ -7,7 +7,7 @@ static class ClusterJudgement
     public const int DelayRows = 660_000;
 
     /// <summary>Row changes drained without and with a hot key.</summary>
-    public const int HotRows = 600_000;
+    public const int HotRows = 2_000_000;
 
     /// <summary>Nodes that drain them.</summary>
     public const int HotNodes = 2;
@@ -41,6 +41,11 @@ static class ClusterJudgement
             if (others < (1 - hotShare) * (1 - noise))
                 yield return $"cluster: beside a key with {hotShare:P0} of the changes the others have {others:F2} of their rate, {1 - hotShare} would be their share";
         }
+        if (report.HotWaitMedians is [var alike, var beside])
+            foreach (var (name, without, with) in ((string, double, double)[])[("half", alike.P50Ms, beside.P50Ms), ("99 %", alike.P99Ms, beside.P99Ms)])
+                // With half of the service left a change waits twice as long.
+                if (with > without / (1 - hotShare))
+                    yield return $"cluster: beside a key with {hotShare:P0} of the changes {name} of the others wait up to {with:F2} ms, {without:F2} without it";
         if (report.ManyKeys is { } keys)
             foreach (var (before, after) in keys.Before.Zip(keys.After))
                 if (after.HeapBytes > mostHeapGrowth * before.HeapBytes + freshBytes || after.ResidentBytes > mostResidentGrowth * before.ResidentBytes)

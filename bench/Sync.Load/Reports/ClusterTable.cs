@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Sync.Load.Cluster;
 
@@ -17,6 +18,8 @@ static class ClusterTable
     public static string HotName(bool isHot) => hot + (isHot ? "with a hot one" : "alike");
 
     public static bool IsHot(string name) => name.StartsWith(hot, StringComparison.Ordinal);
+
+    public static string LanesName(int lanes) => string.Create(CultureInfo.InvariantCulture, $"{lanes} lane{(lanes == 1 ? "" : "s")}");
 
     public static string Line(ClusterResult r) =>
         $"  {r.Name,-16} {r.RowsPerSecond,9:N0} rows/s, warm {r.WarmRowsPerSecond,9:N0}   CPU s per million rows: walsender {r.PerMillion(r.WalsenderCpuSeconds):F2}, Redis "
@@ -45,6 +48,17 @@ static class ClusterTable
             text.AppendLine(
                 $"| {before.Node} | {before.HeapBytes / 1e6:F1} | {after.HeapBytes / 1e6:F1} | {before.ResidentBytes / 1e6:F0} | {peak / 1e6:F0} | {after.ResidentBytes / 1e6:F0} |");
         return text.ToString();
+    }
+
+    public const string WaitHead = """
+        | changes beside them | rows/s made | p50 ms | p90 ms | p99 ms | p99.9 ms | max ms |
+        |---|---:|---:|---:|---:|---:|---:|
+        """;
+
+    public static string Wait(HotWaitResult result)
+    {
+        var r = result.Others;
+        return $"| {HotName(result.IsHot)} | {r.RowsPerSecond:N0} | {r.P50Ms:F2} | {r.P90Ms:F2} | {r.P99Ms:F2} | {r.P999Ms:F2} | {r.MaxMs:F1} |";
     }
 
     static string Peaks(ClusterResult r) => string.Join(", ", r.PeakBytes.Select(bytes => $"{bytes / 1e6:F0}"));

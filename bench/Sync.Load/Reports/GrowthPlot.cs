@@ -1,19 +1,30 @@
+using Sync.Load.Cluster;
 using Sync.Load.Growth;
 using Sync.Load.Measuring;
 
 namespace Sync.Load.Reports;
 
-/// <summary>What a row costs the three processes along a series.</summary>
+/// <summary>What a row costs PostgreSQL, Redis and us along a series.</summary>
 static class GrowthPlot
 {
-    public static string Of(GrowthSeries series, IReadOnlyList<(double X, DrainResult Drain)> points) => SvgPlot.Draw(
-        series.Title, series.Axis, "CPU seconds per million rows",
+    /// <summary>Of one that works alone.</summary>
+    public static string Of(GrowthSeries series, IReadOnlyList<(double X, DrainResult Drain)> points) => Draw(
+        series.Title, series.Axis,
+        [.. points.Select(p => new Costs(p.X, p.Drain.PerMillion(p.Drain.ClientCpuSeconds), p.Drain.PerMillion(p.Drain.WalsenderCpuSeconds), p.Drain.PerMillion(p.Drain.RedisCpuSeconds)))]);
+
+    /// <summary>Of a node in a cluster, along its number of lanes.</summary>
+    public static string OfLanes(IReadOnlyList<(int Lanes, ClusterResult Drain)> points) => Draw(
+        "Lanes", "lanes",
+        [.. points.Select(p => new Costs(p.Lanes, p.Drain.PerMillion(p.Drain.NodeCpuSeconds), p.Drain.PerMillion(p.Drain.WalsenderCpuSeconds), p.Drain.PerMillion(p.Drain.RedisCpuSeconds)))]);
+
+    static string Draw(string title, string axis, IReadOnlyList<Costs> points) => SvgPlot.Draw(
+        title, axis, "CPU seconds per million rows",
         [
-            Line("actorsync", "#1f6feb", points, d => d.ClientCpuSeconds),
-            Line("walsender", "#8250df", points, d => d.WalsenderCpuSeconds),
-            Line("Redis", "#cf222e", points, d => d.RedisCpuSeconds),
+            new("actorsync", "#1f6feb", [.. points.Select(p => (p.X, p.Ours))]),
+            new("walsender", "#8250df", [.. points.Select(p => (p.X, p.Walsender))]),
+            new("Redis", "#cf222e", [.. points.Select(p => (p.X, p.Redis))]),
         ]);
 
-    static PlotLine Line(string name, string color, IReadOnlyList<(double X, DrainResult Drain)> points, Func<DrainResult, double> seconds) =>
-        new(name, color, [.. points.Select(p => (p.X, p.Drain.PerMillion(seconds(p.Drain))))]);
+    /// <summary>CPU seconds per million rows at a point.</summary>
+    readonly record struct Costs(double X, double Ours, double Walsender, double Redis);
 }

@@ -18,6 +18,8 @@ sealed class LoadReport(Machine machine, int repeat)
 
     public List<ClusterResult> Clusters { get; } = [];
 
+    public List<HotWaitResult> HotWaits { get; } = [];
+
     /// <summary>Null when it was not measured.</summary>
     public ManyKeysResult? ManyKeys { get; set; }
 
@@ -36,6 +38,20 @@ sealed class LoadReport(Machine machine, int repeat)
 
     /// <summary>The same for the drains of nodes.</summary>
     public IReadOnlyList<ClusterResult> ClusterMedians => [.. Clusters.GroupBy(c => c.Name).OrderBy(g => g.First().Nodes).Select(g => MedianOf([.. g]))];
+
+    /// <summary>What others wait beside keys that are alike, then beside a hot one.</summary>
+    public IReadOnlyList<LatencyResult> HotWaitMedians => [.. HotWaits.GroupBy(w => w.IsHot).OrderBy(g => g.Key).Select(g => MedianOf([.. g.Select(w => w.Others)]))];
+
+    static LatencyResult MedianOf(LatencyResult[] runs) => runs[0] with
+    {
+        RowsPerSecond = Median(runs, r => r.RowsPerSecond),
+        P50Ms = Median(runs, r => r.P50Ms),
+        P90Ms = Median(runs, r => r.P90Ms),
+        P99Ms = Median(runs, r => r.P99Ms),
+        P999Ms = Median(runs, r => r.P999Ms),
+        MaxMs = Median(runs, r => r.MaxMs),
+        CommitMs = Median(runs, r => r.CommitMs),
+    };
 
     static ClusterResult MedianOf(ClusterResult[] drains) => drains[0] with
     {

@@ -29,8 +29,8 @@ public sealed class ControlExecutor : IControlExecutor
         this.deadLetters = deadLetters;
         verbs = new(more)
         {
-            [LeaveVerb] = (address, _) => ForMemberAsync(address, member => LeavingActor.AskAsync(cluster, member), "is asked to leave"),
-            [DownVerb] = (address, _) => ForMemberAsync(address, Down, "is taken out"),
+            [LeaveVerb] = (address, _) => ForMemberAsync(address, member => LeavingActor.LeaveAsync(cluster, member), "is asked to leave"),
+            [DownVerb] = (address, _) => ForMemberAsync(address, member => LeavingActor.DownAsync(cluster, member), "is taken out"),
         };
         Verbs = verbs.Keys.ToHashSet();
     }
@@ -42,12 +42,6 @@ public sealed class ControlExecutor : IControlExecutor
         : verbs.TryGetValue(order.Outcome.Command, out var verb)
             ? verb(order.Outcome.Argument, stop)
             : Task.FromResult(new ControlResult(false, $"This version knows no command {order.Outcome.Command}."));
-
-    Task Down(Address member)
-    {
-        cluster.Down(member);
-        return Task.CompletedTask;
-    }
 
     async Task<ControlResult> ForMemberAsync(string address, Func<Address, Task> act, string done)
     {

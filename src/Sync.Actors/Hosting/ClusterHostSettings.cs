@@ -11,7 +11,7 @@ public sealed record ClusterHostSettings
 
     /// <summary>
     /// Whether a cluster is known to be at work: then this node joins it and begins none, even if it is the first seed. When it finds none it ends with
-    /// <see cref="Sync.Contracts.ExitCode.ClusterDowned"/>, so that it is looked again.
+    /// <see cref="Sync.Contracts.ExitCode.ClusterDowned"/>, so that it is looked again; <see cref="ClusterJoining"/> looks earlier.
     /// </summary>
     public bool OnlyJoins { get; init; }
 

@@ -68,17 +68,17 @@ public sealed class ClusterInspector
     public async Task<bool> LeaveAsync(string address)
     {
         if (MemberAddress.Find(cluster.State, address) is not { } found) return false;
-        await LeavingActor.AskAsync(cluster, found);
+        await LeavingActor.LeaveAsync(cluster, found);
         return true;
     }
 
-    /// <summary>Takes a member out that can't be asked any more. One that lives on all the same ends itself when it hears of it.</summary>
+    /// <summary>Takes a member out. One that lives ends as soon as it hears of it.</summary>
     /// <param name="address">Host and port.</param>
     /// <returns>Whether there is such a member.</returns>
-    public bool Down(string address)
+    public async Task<bool> DownAsync(string address)
     {
         if (MemberAddress.Find(cluster.State, address) is not { } found) return false;
-        cluster.Down(found);
+        await LeavingActor.DownAsync(cluster, found);
         return true;
     }
 

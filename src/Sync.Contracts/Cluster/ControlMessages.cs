@@ -40,7 +40,8 @@ public sealed record OperatorOutcome(
 /// <summary>To the node that it is about: hand over what you have and leave. Comes back as the answer, before the node begins.</summary>
 /// <param name="Node">Which, as host and port.</param>
 /// <param name="By">The node that asks.</param>
-public sealed record NodeLeave(string Node, string By) : IClusterMessage;
+/// <param name="Down">Hand over nothing: you are taken out.</param>
+public sealed record NodeLeave(string Node, string By, bool Down) : IClusterMessage;
 
 /// <summary>To the control actor: which commands do you know?</summary>
 /// <param name="Request">Comes back with the answer.</param>

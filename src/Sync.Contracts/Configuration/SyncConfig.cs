@@ -158,6 +158,12 @@ public sealed record RedisConnectionOptions
 
     /// <summary>Which client speaks to it (<c>redis.client</c>). Default our own.</summary>
     public RedisClient Client { get; init; }
+
+    /// <summary>
+    /// More settings of StackExchange.Redis, in its own words (<c>redis.options</c>; its documentation, "Configuration"), such as <c>tunnel=http:proxy:8080</c>. Only for that client. What stands in keys
+    /// of ours goes before, and what exactly-once rests on is not changed by it.
+    /// </summary>
+    public Secret Options { get; init; }
 }
 
 /// <summary>Resp: our own. StackExchange: StackExchange.Redis, in builds that have it.</summary>

@@ -51,7 +51,7 @@ sealed class ClusterDesk(SyncConfig config, ClusterSystem system, TimeProvider t
 
     /// <summary>Also works while the control actor is with the node that is lost.</summary>
     public Task<NodeReply> DownAsync(string node, CancellationToken cancellationToken) => ForMemberAsync(
-        node, ControlExecutor.DownVerb, address => Task.FromResult(system.Inspector.Down(address)), "is taken out", isForControl: address => address == system.Inspector.Control, cancellationToken);
+        node, ControlExecutor.DownVerb, system.Inspector.DownAsync, "is taken out", isForControl: address => address == system.Inspector.Control, cancellationToken);
 
     public Task<DeadLetterCount> RetryAsync(byte[]? key, bool force, CancellationToken cancellationToken) =>
         DecideAsync(key, DeadLetterAction.Retry, force, [], cancellationToken);

@@ -110,7 +110,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
             cluster = system;
             logger.LogInformation("node {Node} of cluster {Cluster}, incarnation {Incarnation}, {Lanes} lanes", config.Cluster.Address, config.Cluster.Name, lanes.Incarnation, config.Cluster.Lanes);
             if (config.Petabridge.Enabled && !PetabridgeHosting.IsBuiltIn) logger.LogInformation("this build has no Petabridge.Cmd, so pbm finds nobody at port {Port}", config.Petabridge.Port);
-            await LiveAsync(system, stop);
+            await LiveAsync(system, settings.OnlyJoins ? new ClusterJoining(system.System, config.Cluster, seeds, IsHeldAsync) : null, stop);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -124,10 +124,11 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         }
     }
 
-    async Task LiveAsync(ClusterSystem system, CancellationToken stop)
+    async Task LiveAsync(ClusterSystem system, ClusterJoining? joining, CancellationToken stop)
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var counting = CountAsync(ending.Token);
+        var joined = joining?.RunAsync(ending.Token) ?? Task.CompletedTask;
         var asked = Task.Delay(Timeout.InfiniteTimeSpan, time, ending.Token);
         await Task.WhenAny(asked, fate.Task, system.Ended);
         isStopping = true;
@@ -137,7 +138,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         else if (fate.Task is { IsCompletedSuccessfully: true, Result.Code: ExitCode.ClusterDowned }) await system.DissolveAsync();
         bool ownEnd = system.Ended.IsCompleted;
         await system.StopAsync();
-        await counting;
+        await Task.WhenAll(counting, joined);
         if (fate.Task.IsCompleted) throw await fate.Task;
         if (ownEnd && await system.Ended is var code and not ExitCode.Ok)
             throw new SyncException(code, $"The cluster goes on without node {config.Cluster.Address}: it was not reached for too long, or was taken out; started again it joins anew, and nothing is lost.");
@@ -221,6 +222,20 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         await using var primary = await new PostgresConnector(config.Postgres.Conn).FindPrimaryAsync(stop);
         await new SlotSettings(primary).FixLanesAsync(slot, config.Cluster.Lanes, stop);
         return await SlotLease.IsHeldAsync(primary, slot, stop) && await sources.IsReadByClusterAsync(stop);
+    }
+
+    /// <summary>Whether somebody has the slot; while PostgreSQL does not say, as if so.</summary>
+    async Task<bool> IsHeldAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var primary = await new PostgresConnector(config.Postgres.Conn).FindPrimaryAsync(cancellationToken);
+            return await SlotLease.IsHeldAsync(primary, config.Postgres.Repl.Slot, cancellationToken);
+        }
+        catch (SyncException)
+        {
+            return true;
+        }
     }
 
     public ClusterCounts Counts => cluster?.Count(lanes.Book.Count, board.Engine is not null) ?? default;

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using StackExchange.Redis;
+using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Redis.Connections;
 
@@ -18,35 +19,54 @@ static class MultiplexerOptions
     public static ConfigurationOptions Of(RedisConnectionOptions options, TimeSpan timeout, ConnectFailure failure)
     {
         var secure = options.Tls is { } files ? RedisTls.CreateOptions(files, options.Host) : null;
-        var translated = new ConfigurationOptions
-        {
-            User = options.User,
-            Password = options.Password.IsSet ? options.Password.Reveal() : null,
-            Ssl = secure is not null,
-            SslHost = secure is null ? null : options.Host,
-            ConnectTimeout = (int)Math.Clamp(timeout.TotalMilliseconds, 1, NeverMs),
-            AsyncTimeout = NeverMs,
-            SyncTimeout = NeverMs,
-            AbortOnConnectFail = true,
-            ConnectRetry = 1,
-            // A command that can't go out now must not go out later.
-            BacklogPolicy = BacklogPolicy.FailFast,
-            Tunnel = new OneConnection(),
-            LoggerFactory = failure,
-            // No second connection for subscriptions; no question about what we don't use, which the user would need a right for; and no key of its own.
-            CommandMap = CommandMap.Create(["SUBSCRIBE", "UNSUBSCRIBE", "PSUBSCRIBE", "PUNSUBSCRIBE", "CONFIG", "SENTINEL", "CLUSTER", "ECHO"], available: false),
-            TieBreaker = "",
-            ConfigurationChannel = "",
-            SetClientLibrary = false,
-            Protocol = RedisProtocol.Resp2,
-            // CLIENT KILL and the like are ours to decide on.
-            AllowAdmin = true,
-            // Its texts would carry keys into the log.
-            IncludeDetailInExceptions = false,
-        };
+        var translated = Given(options.Options);
+        translated.User = options.User ?? translated.User;
+        translated.Password = options.Password.IsSet ? options.Password.Reveal() : translated.Password;
+        translated.Ssl |= secure is not null;
+        translated.SslHost ??= secure is null ? null : options.Host;
+        translated.ConnectTimeout = (int)Math.Clamp(timeout.TotalMilliseconds, 1, NeverMs);
+        translated.AsyncTimeout = NeverMs;
+        translated.SyncTimeout = NeverMs;
+        translated.AbortOnConnectFail = true;
+        translated.ConnectRetry = 1;
+        // A command that can't go out now must not go out later.
+        translated.BacklogPolicy = BacklogPolicy.FailFast;
+        translated.Tunnel = new OneConnection(translated.Tunnel);
+        translated.LoggerFactory = failure;
+        // No second connection for subscriptions; no question about what we don't use, which the user would need a right for; and no key of its own.
+        translated.CommandMap = CommandMap.Create(["SUBSCRIBE", "UNSUBSCRIBE", "PSUBSCRIBE", "PUNSUBSCRIBE", "CONFIG", "SENTINEL", "CLUSTER", "ECHO"], available: false);
+        // Chosen behind the handshake, from redis.conn.database.
+        translated.DefaultDatabase = null;
+        translated.TieBreaker = "";
+        translated.ConfigurationChannel = "";
+        translated.SetClientLibrary = false;
+        translated.Protocol = RedisProtocol.Resp2;
+        // CLIENT KILL and the like are ours to decide on.
+        translated.AllowAdmin = true;
+        // Its texts would carry keys into the log.
+        translated.IncludeDetailInExceptions = false;
         if (secure is not null) translated.SslClientAuthenticationOptions = _ => secure;
         translated.EndPoints.Add(EndPointOf(options));
         return translated;
+    }
+
+    /// <summary>What the user says in its own words.</summary>
+    static ConfigurationOptions Given(Secret text)
+    {
+        if (!text.IsSet) return new ConfigurationOptions();
+        ConfigurationOptions given;
+        try
+        {
+            given = ConfigurationOptions.Parse(text.Reveal());
+        }
+        catch (ArgumentException e)
+        {
+            // Its text may hold a part of a password with a comma.
+            throw new SyncException(ExitCode.Configuration,
+                "'redis.options' holds a setting that StackExchange.Redis does not know, or a value that it does not take; see \"Configuration\" in its documentation.", e);
+        }
+        // A text without a key is taken for a server.
+        return given.EndPoints.Count == 0 ? given : throw new SyncException(ExitCode.Configuration, "'redis.options' names a server, or an option without '='; servers belong under redis.conn or redis.sentinel.");
     }
 
     static EndPoint EndPointOf(RedisConnectionOptions options) =>

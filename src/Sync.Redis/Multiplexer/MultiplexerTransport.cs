@@ -59,10 +59,11 @@ sealed class MultiplexerTransport : IRespTransport
     {
         var failure = new ConnectFailure();
         long begun = time.GetTimestamp();
-        var connecting = ConnectionMultiplexer.ConnectAsync(MultiplexerOptions.Of(options, timeout, failure));
+        var translated = MultiplexerOptions.Of(options, timeout, failure);
+        var connecting = ConnectionMultiplexer.ConnectAsync(translated);
         try
         {
-            bool isLimited = options.User is { Length: > 0 } and not "default";
+            bool isLimited = translated.User is { Length: > 0 } and not "default";
             await Task.WhenAny(connecting, failure.Seen).WaitAsync(timeout, time, cancellationToken);
             // It knows best why, and says so in a moment, or goes on trying.
             if (!connecting.IsCompleted) await Task.WhenAny(connecting, Task.Delay(LastWords, time, cancellationToken));

@@ -1,6 +1,7 @@
 using Akka.Cluster;
 using Akka.Hosting;
 using Sync.Actors.Control;
+using Sync.Actors.Tests.Coordination;
 using Sync.Actors.Tests.Hosting;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
@@ -27,7 +28,7 @@ public class LeavingActorTests
             status = oldest.Cluster.SelfMember.Status;
             return Task.FromResult(Akka.Done.Instance);
         });
-        await LeavingActor.AskAsync(other.Cluster, oldest.Cluster.SelfAddress);
+        await LeavingActor.LeaveAsync(other.Cluster, oldest.Cluster.SelfAddress);
         (await oldest.Ended.WaitAsync(TimeSpan.FromSeconds(30))).ShouldBe(ExitCode.Ok);
         await other.UntilAsync(state => state.Members.Count == 1, 30);
         return status;
@@ -35,6 +36,20 @@ public class LeavingActorTests
 
     [Fact]
     public async Task A_node_should_hand_over_while_it_is_a_full_member() => (await LeaveAsync(canBeAsked: true)).ShouldBe(MemberStatus.Up);
+
+    [Fact]
+    public async Task Of_two_nodes_one_that_lives_and_is_taken_out_should_end()
+    {
+        ClusterOptions[] options = [.. Enumerable.Range(0, 2).Select(_ => TestNode.Options(FreePorts.Free(), strategy: DowningStrategy.LeaseMajority))];
+        var settings = TestNode.Settings(options) with { Leases = new MemoryLeases() };
+        await using var oldest = await TestNode.StartAsync(options[0], settings, akka => akka.WithActors((system, _) => system.ActorOf(Props.Create(() => new LeavingActor()), LeavingActor.Name)));
+        await using var other = await TestNode.StartAsync(options[1], settings);
+        await other.UntilAsync(state => state.Members.Count(m => m.Status == MemberStatus.Up) == 2, 30);
+        await LeavingActor.DownAsync(other.Cluster, oldest.Cluster.SelfAddress);
+        (await oldest.Ended.WaitAsync(TimeSpan.FromSeconds(10))).ShouldBe(ExitCode.ClusterDowned);
+        await other.UntilAsync(state => state.Members.Count == 1 && state.Unreachable.IsEmpty, 10);
+        other.Ended.IsCompleted.ShouldBeFalse();
+    }
 
     [Fact]
     public async Task A_node_that_does_not_answer_should_leave_all_the_same() => (await LeaveAsync(canBeAsked: false)).ShouldBe(MemberStatus.Exiting);

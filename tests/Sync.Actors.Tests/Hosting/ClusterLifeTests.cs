@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Akka.Cluster;
 using Sync.Actors.Hosting;
 using Sync.Actors.Tests.Coordination;
 using Sync.Contracts;
@@ -97,6 +98,31 @@ public sealed class ClusterLifeTests(ITestOutputHelper output)
         (await nodes[0].Ended).ShouldBe(ExitCode.Ok);
         await nodes[1].UntilAsync(s => s.Members.Count == 1 && s.Unreachable.IsEmpty, 5);
         foreach (var node in nodes) await node.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_seed_that_only_joins_should_begin_a_cluster_when_the_one_at_work_has_ended()
+    {
+        ClusterOptions first = TestNode.Options(FreePorts.Free()), other = TestNode.Options(FreePorts.Free());
+        var settings = TestNode.Settings(first, other) with { OnlyJoins = true };
+        await using var node = await TestNode.StartAsync(first, settings);
+        int looks = 0;
+        var watch = new ClusterJoining(node.System, first, settings.Seeds, _ => Task.FromResult(++looks <= 2)).RunAsync(CancellationToken.None);
+        await node.UntilAsync(s => s.Members.Count(m => m.Status == MemberStatus.Up) == 1, 8);
+        await watch;
+        // It waited for the slot to be free for a while.
+        looks.ShouldBe(7);
+    }
+
+    [Fact]
+    public async Task A_seed_that_only_joins_should_begin_nothing_while_a_cluster_is_at_work()
+    {
+        ClusterOptions first = TestNode.Options(FreePorts.Free()), other = TestNode.Options(FreePorts.Free());
+        var settings = TestNode.Settings(first, other) with { OnlyJoins = true };
+        await using var node = await TestNode.StartAsync(first, settings);
+        var watch = new ClusterJoining(node.System, first, settings.Seeds, _ => Task.FromResult(true)).RunAsync(CancellationToken.None);
+        (await node.Ended.WaitAsync(TimeSpan.FromSeconds(20))).ShouldBe(ExitCode.ClusterDowned);
+        await watch;
     }
 }
 

@@ -50,7 +50,7 @@ public sealed class ClusterInspectorTests
         (await asker.LeaveAsync(nodes[0].Address)).ShouldBeTrue();
         (await nodes[0].Ended.WaitAsync(TimeSpan.FromSeconds(30))).ShouldBe(ExitCode.Ok);
         await nodes[1].UntilAsync(s => s.Members.Count == 1, 20);
-        asker.Down(nodes[1].Address).ShouldBeTrue();
+        (await asker.DownAsync(nodes[1].Address)).ShouldBeTrue();
         (await nodes[1].Ended.WaitAsync(TimeSpan.FromSeconds(30))).ShouldBe(ExitCode.ClusterDowned);
         foreach (var node in nodes) await node.DisposeAsync();
     }

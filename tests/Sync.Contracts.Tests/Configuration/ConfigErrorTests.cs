@@ -53,6 +53,7 @@ public class ConfigErrorTests
     [InlineData("postgres: {repl: {pub: p, slot: s}}\nredis: {nodes: 'a:b'}", "config.yaml:2:16: 'redis.nodes' must hold host:port, not 'a:b'; an IPv6 address stands in brackets")]
     [InlineData("postgres: {repl: {pub: p, slot: s}}\nredis: {nodes: a, conn: {database: 2}}", "config.yaml:2:36: 'redis.conn.database' must be 0 with 'redis.nodes': a Redis Cluster has no other")]
     [InlineData("postgres: {repl: {pub: p, slot: s}}\nredis: {nodes: a, client: stackexchange}", "config.yaml:2:27: 'redis.client' must be resp with 'redis.nodes': the positions per hash slot of a Redis Cluster need ActorSync's own client")]
+    [InlineData("postgres: {repl: {pub: p, slot: s}}\nredis: {options: 'password=hidden'}", "config.yaml:2:18: 'redis.options' are those of StackExchange.Redis: they need 'redis.client: stackexchange'")]
     [InlineData("postgres: {repl: {pub: p, slot: s}}\nredis: {client: stackexchnge}", "config.yaml:2:17: 'redis.client' must be resp or stackexchange, not 'stackexchnge' (did you mean 'stackexchange'?)")]
     [InlineData("postgres: {repl: {pub: p, slot: s}}\nredis: {nodes: a, sentinel: {hosts: b, masterName: m}}", "config.yaml:2:29: 'redis.nodes' and 'redis.sentinel' exclude each other: a Cluster has no Sentinels")]
     [InlineData("postgres: {repl: {pub: p, slot: s}}\nredis: {sentinel: {masterName: m}}", "config.yaml:2:19: 'redis.sentinel.hosts' is required (variable ACTORSYNC_REDIS_SENTINEL_HOSTS)")]

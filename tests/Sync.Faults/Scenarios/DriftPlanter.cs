@@ -38,14 +38,14 @@ sealed class DriftPlanter(Site site, int seed) : IAsyncDisposable
     });
 
     /// <summary>Ends the planting, and waits until everything is mended. A problem of the run when it never is.</summary>
-    public async Task MendAsync()
+    public async Task MendAsync(CancellationToken cancellationToken)
     {
         await end.CancelAsync();
         await planting;
         foreach (string table in tables)
         {
-            for (var begun = DateTime.UtcNow; !await BeginAsync(table) && DateTime.UtcNow - begun < deadline;) await Task.Delay(200);
-            for (var begun = DateTime.UtcNow; await StateAsync(table) is var state && state != "done"; await Task.Delay(100))
+            for (var begun = DateTime.UtcNow; !await BeginAsync(table) && DateTime.UtcNow - begun < deadline;) await Task.Delay(200, cancellationToken);
+            for (var begun = DateTime.UtcNow; await StateAsync(table) is var state && state != "done"; await Task.Delay(100, cancellationToken))
             {
                 if (state is not "failed" && DateTime.UtcNow - begun < deadline) continue;
                 lock (site.Problems) site.Problems.Add($"the re-sync of {table} is {(state.Length > 0 ? state : "nowhere")}");

@@ -63,7 +63,7 @@ sealed class FaultRun(FaultOptions options, string folder)
             var settling = Stopwatch.StartNew();
             bool settled = await site.SettleAsync();
             double seconds = settling.Elapsed.TotalSeconds;
-            await drift.MendAsync();
+            await drift.MendAsync(cancellationToken);
             (spoilt, resyncs) = (spoilt + drift.Spoilt, resyncs + drift.Begun);
             tally = await CheckAsync(site);
             checks++;

@@ -85,9 +85,9 @@ static class ControlForms
     public static DeadLetterDecision Read(DeadLetterDecisionProto form) => new(
         form.Request, form.Lane, form.Key.Memory, (DeadLetterAction)form.Decision, form.Force, [.. form.Ids], form.By, form.AtTicks);
 
-    public static NodeLeaveProto Write(NodeLeave message) => new() { Node = message.Node, By = message.By };
+    public static NodeLeaveProto Write(NodeLeave message) => new() { Node = message.Node, By = message.By, Down = message.Down };
 
-    public static NodeLeave Read(NodeLeaveProto form) => new(form.Node, form.By);
+    public static NodeLeave Read(NodeLeaveProto form) => new(form.Node, form.By, form.Down);
 
     public static OperatorCommandProto Write(OperatorCommand message) =>
         new() { Id = message.Id, Command = message.Command, Argument = message.Argument, By = message.By };

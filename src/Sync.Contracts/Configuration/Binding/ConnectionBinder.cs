@@ -56,6 +56,7 @@ static class ConnectionBinder
                 Password = conn.Secret("password"),
                 Tls = Tls(conn, "redis.conn.tls", context),
                 Client = section.Choice("client", defaults.Client),
+                Options = section.Secret("options"),
             },
             CommitTimeColumn = section.Text("commitTimeColumn"),
             Nodes = HostPorts(section, "nodes", "redis.nodes", RedisPort, context),
@@ -69,6 +70,8 @@ static class ConnectionBinder
             context.Issues.Error(
                 section.PositionOf("client"),
                 "'redis.client' must be resp with 'redis.nodes': the positions per hash slot of a Redis Cluster need ActorSync's own client");
+        if (redis.Conn.Options.IsSet && redis.Conn.Client != RedisClient.StackExchange)
+            context.Issues.Error(section.PositionOf("options"), "'redis.options' are those of StackExchange.Redis: they need 'redis.client: stackexchange'");
         return redis;
     }
 

@@ -79,6 +79,7 @@ public static class ConfigKeys
         .. TlsKeys("redis.conn.tls"),
         new("redis.client", Choice, "resp",
             "resp: ActorSync's own client; stackexchange: StackExchange.Redis, which writes with scripts and costs more. Not with nodes.") { Choices = ["resp", "stackexchange"] },
+        new("redis.options", Password, null, "More settings of StackExchange.Redis in its own words, such as tunnel=http:proxy:8080; only with client: stackexchange."),
         new("redis.commitTimeColumn", Text, null, "Adds the commit time under this name to {pairs:*}, {json:*} and {columns:*}."),
         new("redis.nodes", CommaList, null, "Seeds of a Redis Cluster as host:port; the port may be left out (6379)."),
         new("redis.sentinel", Section, null, "Finds the master through Redis Sentinel."),
