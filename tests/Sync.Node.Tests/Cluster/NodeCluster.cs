@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net.Http.Json;
 using System.Runtime.InteropServices;
+using System.Text.Json;
 using Sync.Node.Http;
 using Sync.Node.Tests.Commands;
 using Sync.Testing;
@@ -90,6 +91,19 @@ sealed class NodeCluster : IDisposable
             if (node.Process.HasEnded) break;
         }
         throw new TimeoutException($"{expectation}; seen was {seen}; {string.Join("\n---\n", Nodes.Select(n => $"{n.Address}:\n{n.Process.Out}{n.Process.Error}"))}");
+    }
+
+    /// <summary>Waits until a node reads the stream and all tables are copied: rows of a copy have no position, so they come twice when their lane moves.</summary>
+    public async Task StreamsAsync()
+    {
+        var states = new List<string>();
+        for (var watch = Stopwatch.StartNew(); watch.Elapsed < patience; await Task.Delay(200))
+        {
+            states.Clear();
+            foreach (var node in Nodes) states.Add((await http.GetFromJsonAsync<JsonElement>($"{node.Url}/api/status")).GetProperty("state").GetString()!);
+            if (states.Contains("streaming")) return;
+        }
+        throw new TimeoutException($"a node should stream; they are {string.Join(", ", states)}");
     }
 
     /// <summary>A command through a node.</summary>

@@ -87,6 +87,7 @@ public sealed class OperatorTests(CommandServers servers)
     {
         using var place = await PlaceAsync();
         using var cluster = await NodeCluster.StartAsync(place, 2);
+        await cluster.StreamsAsync();
         var first = cluster.Nodes[0];
         await servers.Redis.ExecAsync("SET", "list", "in the way");
         await place.SqlAsync("insert into logs values (11), (12), (13)");
