@@ -67,7 +67,7 @@ static class ClusterHocon
         $$"""
         akka.cluster {
           seed-nodes = [{{string.Join(", ", Seeds(options, settings).Select(s => Text(Address(options, s))))}}]
-          shutdown-after-unsuccessful-join-seed-nodes = {{(settings.OnlyJoins ? "8 s" : "off")}}
+          shutdown-after-unsuccessful-join-seed-nodes = {{(settings.OnlyJoins ? "20 s" : "off")}}
           roles = [{{string.Join(", ", RoleNames(options.Roles))}}]
           min-nr-of-members = 1
           seed-node-timeout = 2 s

@@ -11,12 +11,12 @@ namespace Sync.Actors.Hosting;
 /// <param name="system">Of the node, just started.</param>
 /// <param name="options">The <c>cluster</c> section.</param>
 /// <param name="seeds">All seeds, this node included if it is one.</param>
-/// <param name="isAtWork">Whether somebody has the slot.</param>
-public sealed class ClusterJoining(ActorSystem system, ClusterOptions options, IReadOnlyList<HostPort> seeds, Func<CancellationToken, Task<bool>> isAtWork)
+/// <param name="isAnybodyThere">Whether the cluster has members, or somebody has the slot.</param>
+public sealed class ClusterJoining(ActorSystem system, ClusterOptions options, IReadOnlyList<HostPort> seeds, Func<CancellationToken, Task<bool>> isAnybodyThere)
 {
     static readonly TimeSpan poll = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>So many looks in a row must find nobody: between two readers of a cluster nobody has the slot for a moment.</summary>
+    /// <summary>So many looks in a row must find nobody: after a restart of PostgreSQL members take a second to show themselves again.</summary>
     const int looks = 5;
 
     readonly Cluster cluster = Cluster.Get(system);
@@ -26,7 +26,7 @@ public sealed class ClusterJoining(ActorSystem system, ClusterOptions options, I
     {
         try
         {
-            for (int free = 0; free < looks; free = await isAtWork(cancellationToken) ? 0 : free + 1)
+            for (int free = 0; free < looks; free = await isAnybodyThere(cancellationToken) ? 0 : free + 1)
             {
                 await Task.Delay(poll, cancellationToken);
                 if (cluster.IsTerminated || !cluster.State.Members.IsEmpty) return;

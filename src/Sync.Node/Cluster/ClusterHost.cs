@@ -11,7 +11,6 @@ using Sync.Node.Http;
 using Sync.Node.Resync;
 using Sync.Postgres.Connections;
 using Sync.Postgres.Leases;
-using Sync.Postgres.Slots;
 using Sync.Redis.Errors;
 using Sync.Redis.Sink;
 
@@ -41,6 +40,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
     readonly NodeLanes lanes;
     readonly PostgresLaneSourceFactory sources;
     readonly ReaderOrders orders;
+    readonly ClusterPresence presence;
     readonly ReaderWatch watch = new(leftBehind);
     readonly TaskCompletionSource<SyncException> fate = new(TaskCreationOptions.RunContinuationsAsynchronously);
     volatile ClusterSystem? cluster;
@@ -59,6 +59,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         lanes = new NodeLanes(parts);
         sources = new PostgresLaneSourceFactory(parts, new TableSet(config), board, lanes.Store);
         orders = new ReaderOrders(config, lanes.Store);
+        presence = new ClusterPresence(config, sources.IsReadByClusterAsync, this.time);
     }
 
     /// <summary>What this node does: as the reader what a single host does, else it stands by for that. Ready as soon as it is a member.</summary>
@@ -89,7 +90,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         try
         {
             await CheckRedisAsync(stop);
-            bool isAtWork = await IsAtWorkAsync(stop);
+            bool isThere = await presence.FindAsync(stop);
             // From here on losing PostgreSQL ends no node, though its reader may begin only much later.
             sources.Found();
             await using var leases = new LeaseStore(new PostgresConnector(config.Postgres.Conn));
@@ -99,7 +100,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
             {
                 Seeds = seeds,
                 // One that knows of no other node has nobody to join.
-                OnlyJoins = isAtWork && seeds.Any(seed => seed != config.Cluster.Address),
+                OnlyJoins = isThere && seeds.Any(seed => seed != config.Cluster.Address),
                 Slot = config.Postgres.Repl.Slot,
                 ShutdownTimeout = config.ShutdownTimeout,
                 Leases = needsLease ? leases : null,
@@ -110,7 +111,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
             cluster = system;
             logger.LogInformation("node {Node} of cluster {Cluster}, incarnation {Incarnation}, {Lanes} lanes", config.Cluster.Address, config.Cluster.Name, lanes.Incarnation, config.Cluster.Lanes);
             if (config.Petabridge.Enabled && !PetabridgeHosting.IsBuiltIn) logger.LogInformation("this build has no Petabridge.Cmd, so pbm finds nobody at port {Port}", config.Petabridge.Port);
-            await LiveAsync(system, settings.OnlyJoins ? new ClusterJoining(system.System, config.Cluster, seeds, IsHeldAsync) : null, stop);
+            await LiveAsync(system, settings.OnlyJoins ? new ClusterJoining(system.System, config.Cluster, seeds, presence.IsAnybodyThereAsync) : null, stop);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -128,6 +129,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var counting = CountAsync(ending.Token);
+        var showing = presence.ShowAsync(() => system.IsUp, ending.Token);
         var joined = joining?.RunAsync(ending.Token) ?? Task.CompletedTask;
         var asked = Task.Delay(Timeout.InfiniteTimeSpan, time, ending.Token);
         await Task.WhenAny(asked, fate.Task, system.Ended);
@@ -138,7 +140,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         else if (fate.Task is { IsCompletedSuccessfully: true, Result.Code: ExitCode.ClusterDowned }) await system.DissolveAsync();
         bool ownEnd = system.Ended.IsCompleted;
         await system.StopAsync();
-        await Task.WhenAll(counting, joined);
+        await Task.WhenAll(counting, showing, joined);
         if (fate.Task.IsCompleted) throw await fate.Task;
         if (ownEnd && await system.Ended is var code and not ExitCode.Ok)
             throw new SyncException(code, $"The cluster goes on without node {config.Cluster.Address}: it was not reached for too long, or was taken out; started again it joins anew, and nothing is lost.");
@@ -190,7 +192,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         if (!watch.IsLeftBehind(begun, heard.Epoch, time.GetUtcNow())) return;
         try
         {
-            if (!await IsAtWorkAsync(cancellationToken)) return;
+            if (!await presence.IsReadAsync(cancellationToken)) return;
         }
         catch (SyncException e) when (e.Code == ExitCode.PostgresUnreachable)
         {
@@ -209,32 +211,6 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         catch (RedisTransientException e)
         {
             throw new SyncException(ExitCode.RedisUnreachable, e.Message, e);
-        }
-    }
-
-    /// <summary>
-    /// Fixes the number of lanes, and looks whether a cluster works for the slot. The first seed must not begin another one then: started while it is cut off from the others it
-    /// would be a cluster by itself for good.
-    /// </summary>
-    async Task<bool> IsAtWorkAsync(CancellationToken stop)
-    {
-        string slot = config.Postgres.Repl.Slot;
-        await using var primary = await new PostgresConnector(config.Postgres.Conn).FindPrimaryAsync(stop);
-        await new SlotSettings(primary).FixLanesAsync(slot, config.Cluster.Lanes, stop);
-        return await SlotLease.IsHeldAsync(primary, slot, stop) && await sources.IsReadByClusterAsync(stop);
-    }
-
-    /// <summary>Whether somebody has the slot; while PostgreSQL does not say, as if so.</summary>
-    async Task<bool> IsHeldAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            await using var primary = await new PostgresConnector(config.Postgres.Conn).FindPrimaryAsync(cancellationToken);
-            return await SlotLease.IsHeldAsync(primary, config.Postgres.Repl.Slot, cancellationToken);
-        }
-        catch (SyncException)
-        {
-            return true;
         }
     }
 

@@ -66,7 +66,7 @@ public sealed class ClusterHoconTests
         // Akka.NET has a node begin a cluster only if it is the first of its own list.
         var cluster = Build(options, onlyJoins: true).GetConfig("akka.cluster");
         cluster.GetStringList("seed-nodes").ShouldBe(["akka.tcp://orders@node2.internal:7719"]);
-        cluster.GetTimeSpan("shutdown-after-unsuccessful-join-seed-nodes").ShouldBe(TimeSpan.FromSeconds(8));
+        cluster.GetTimeSpan("shutdown-after-unsuccessful-join-seed-nodes").ShouldBe(TimeSpan.FromSeconds(20));
     }
 
     [Fact]

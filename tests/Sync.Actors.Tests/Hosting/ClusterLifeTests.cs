@@ -121,7 +121,7 @@ public sealed class ClusterLifeTests(ITestOutputHelper output)
         var settings = TestNode.Settings(first, other) with { OnlyJoins = true };
         await using var node = await TestNode.StartAsync(first, settings);
         var watch = new ClusterJoining(node.System, first, settings.Seeds, _ => Task.FromResult(true)).RunAsync(CancellationToken.None);
-        (await node.Ended.WaitAsync(TimeSpan.FromSeconds(20))).ShouldBe(ExitCode.ClusterDowned);
+        (await node.Ended.WaitAsync(TimeSpan.FromSeconds(40))).ShouldBe(ExitCode.ClusterDowned);
         await watch;
     }
 }

@@ -39,12 +39,31 @@ sealed class NodeCluster : IDisposable
     /// <summary>Starts them at once and waits until all are members.</summary>
     public static async Task<NodeCluster> StartAsync(Workplace place, int count)
     {
-        int[] ports = [.. Enumerable.Range(0, count).Select(_ => Ports.Free())];
+        var cluster = Start(place, count);
+        try
+        {
+            await cluster.UntilAsync(cluster.Nodes[0], view => view.LanesKnown && view.Members.Count(m => m.Status == "Up") == count, "all nodes should be members");
+            return cluster;
+        }
+        catch
+        {
+            cluster.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Starts them at once.</summary>
+    /// <param name="place">What they work for.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="missing">How many more seeds they know of, which nobody starts.</param>
+    public static NodeCluster Start(Workplace place, int count, int missing = 0)
+    {
+        int[] ports = [.. Enumerable.Range(0, count + missing).Select(_ => Ports.Free())];
         var nodes = new List<Node>();
         var cluster = new NodeCluster(place, nodes);
         try
         {
-            foreach (int port in ports)
+            foreach (int port in ports[..count])
             {
                 int httpPort = Ports.Free();
                 var environment = new Dictionary<string, string>(place.Environment)
@@ -57,7 +76,6 @@ sealed class NodeCluster : IDisposable
                 };
                 nodes.Add(new Node($"127.0.0.1:{port}", $"http://127.0.0.1:{httpPort}", NodeProgram.Start(place.Folder, environment, "run", "--cluster")));
             }
-            await cluster.UntilAsync(nodes[0], view => view.LanesKnown && view.Members.Count(m => m.Status == "Up") == count, "all nodes should be members");
             return cluster;
         }
         catch
