@@ -170,7 +170,7 @@ sealed class DemoStage : IAsyncDisposable
             }
             catch (HttpRequestException) { return false; }
             catch (TaskCanceledException) when (!ct.IsCancellationRequested) { return false; }
-        }, TimeSpan.FromSeconds(30), ct);
+        }, Waiting.StartLimit, ct);
     }
 
     static string[] ThisProgram()

@@ -108,7 +108,7 @@ sealed class PrivateServers : IAsyncDisposable
                 return true;
             }
             catch (NpgsqlException) { return false; }
-        }, TimeSpan.FromSeconds(30), ct);
+        }, Waiting.StartLimit, ct);
     }
 
     async Task StartRedisAsync(CancellationToken ct)

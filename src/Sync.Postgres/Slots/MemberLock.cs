@@ -38,8 +38,8 @@ public sealed class MemberLock : IAsyncDisposable
         catch (Exception e)
         {
             await connection.DisposeAsync();
-            if (e is NpgsqlException) throw primary.Describe(e);
-            throw;
+            if (e is OperationCanceledException) throw;
+            throw primary.Describe(e);
         }
     }
 

@@ -32,13 +32,16 @@ static class MultiplexerErrors
                 $"The TLS handshake with Redis at {endpoint} failed ({Innermost(handshake)}); check redis.conn.tls, the host name and that the port speaks TLS.", error);
         if (options.Tls is not null && all.OfType<CryptographicException>().FirstOrDefault() is { } alert) return RedisTls.Refused(endpoint, alert);
         // Who closes in the middle of a handshake may not know what it is.
-        if (all.FirstOrDefault(e => e is SocketException or IOException) is { } lost)
+        if (all.FirstOrDefault(e => e is SocketException or IOException) is { } lost && !IsGivenUp(lost))
             return new RedisTransientException(
-                $"Redis at {endpoint} can't be reached: {Innermost(lost)}{(options.Tls is null || lost.GetBaseException() is SocketException ? "" : "; does that port speak TLS?")}.", outcomeUnknown: false, error);
+                $"Redis at {endpoint} can't be reached: {Innermost(lost)}{(options.Tls is null || lost.GetBaseException() is SocketException ? "." : "; does that port speak TLS?")}", outcomeUnknown: false, error);
         return new RedisTransientException(
-            $"Redis at {endpoint} did not let StackExchange.Redis connect within {taken.TotalSeconds:0.###} s{(options.Tls is null ? "" : "; does that port speak TLS?")}.",
+            $"Redis at {endpoint} did not let StackExchange.Redis connect within {taken.TotalSeconds:0.###} s{(options.Tls is null ? "." : "; does that port speak TLS?")}",
             outcomeUnknown: false, error);
     }
+
+    /// <summary>An attempt that took too long is broken off, which says nothing of the server.</summary>
+    static bool IsGivenUp(Exception lost) => lost.GetBaseException() is SocketException { SocketErrorCode: SocketError.OperationAborted };
 
     static Exception Said(string text, string endpoint, string? user)
     {

@@ -28,7 +28,7 @@ public sealed class ActorSyncActorsTests : INodeFate
         var builder = Host.CreateApplicationBuilder();
         builder.Services.AddAkka("actorsync-test", akka =>
         {
-            akka.AddHocon("akka.loglevel = WARNING\nakka.cluster.min-nr-of-members = 2\nakka.cluster.downing-provider-class = \"\"", HoconAddMode.Prepend)
+            akka.AddHocon("akka.loglevel = WARNING\nakka.cluster.min-nr-of-members = 2\nakka.cluster.downing-provider-class = \"\"\nakka.cluster.sharding.distributed-data.durable.keys = []", HoconAddMode.Prepend)
                 .WithRemoting("127.0.0.1", port)
                 .WithClustering(new ClusterOptions
                 {
