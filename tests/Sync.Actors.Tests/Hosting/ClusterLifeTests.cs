@@ -108,7 +108,7 @@ public sealed class ClusterLifeTests(ITestOutputHelper output)
         await using var node = await TestNode.StartAsync(first, settings);
         int looks = 0;
         var watch = new ClusterJoining(node.System, first, settings.Seeds, _ => Task.FromResult(++looks <= 2)).RunAsync(CancellationToken.None);
-        await node.UntilAsync(s => s.Members.Count(m => m.Status == MemberStatus.Up) == 1, 8);
+        await node.UntilAsync(s => s.Members.Count(m => m.Status == MemberStatus.Up) == 1, 30);
         await watch;
         // It waited for the slot to be free for a while.
         looks.ShouldBe(7);
