@@ -129,7 +129,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var counting = CountAsync(ending.Token);
-        var showing = presence.ShowAsync(() => system.IsUp, ending.Token);
+        var showing = presence.ShowAsync(() => system.IsUp, log.Warning, ending.Token);
         var joined = joining?.RunAsync(ending.Token) ?? Task.CompletedTask;
         var asked = Task.Delay(Timeout.InfiniteTimeSpan, time, ending.Token);
         await Task.WhenAny(asked, fate.Task, system.Ended);

@@ -56,8 +56,12 @@ sealed class ClusterPresence(SyncConfig config, Func<CancellationToken, Task<boo
     }
 
     /// <summary>Shows the others that this node is a member, from when it is one until it is asked to end.</summary>
-    public async Task ShowAsync(Func<bool> isMember, CancellationToken cancellationToken)
+    /// <param name="isMember">Whether it is one.</param>
+    /// <param name="warn">Told why it can't be shown, once each time.</param>
+    /// <param name="cancellationToken">Asks to end.</param>
+    public async Task ShowAsync(Func<bool> isMember, Action<string> warn, CancellationToken cancellationToken)
     {
+        bool isTold = false;
         try
         {
             while (!isMember()) await Task.Delay(pause, time, cancellationToken);
@@ -67,11 +71,13 @@ sealed class ClusterPresence(SyncConfig config, Func<CancellationToken, Task<boo
                 {
                     await using var primary = await connector.FindPrimaryAsync(cancellationToken);
                     await using var sign = await MemberLock.TakeAsync(primary, Slot, cancellationToken);
+                    isTold = false;
                     await sign.Lost.WaitAsync(cancellationToken);
                 }
-                catch (SyncException)
+                catch (SyncException e)
                 {
-                    // PostgreSQL is away, which the reader tells of.
+                    if (!isTold) warn($"Nodes that start can't see that this one is a member, which is tried again each second: {e.Message}");
+                    isTold = true;
                 }
             }
         }
