@@ -157,7 +157,8 @@ public sealed class LaneActor(int lane, LaneContext context) : UntypedActor, IWi
             Receive(batch, Sender);
             return;
         }
-        if (early.Count > 0 && earlyBytes + batch.Rows.Bytes > context.Options.Credit) return;
+        // One question does for all that come while Redis is away.
+        if (early.Count > 0 && (batch.Rows.Count == 0 || earlyBytes + batch.Rows.Bytes > context.Options.Credit)) return;
         early.Enqueue((batch, Sender));
         earlyBytes += batch.Rows.Bytes;
     }

@@ -28,6 +28,9 @@ public readonly record struct LaneRowError(int Row, string Text);
 /// <param name="Errors">The rows without commands and why, in ascending order; empty as a rule.</param>
 public sealed record LaneRows(ReadOnlyMemory<byte> Body, ReadOnlyMemory<byte> Keys, ReadOnlyMemory<LaneRow> Rows, IReadOnlyList<LaneRowError> Errors)
 {
+    /// <summary>No rows.</summary>
+    public static readonly LaneRows None = new(default, default, default, []);
+
     /// <summary>How many rows.</summary>
     public int Count => Rows.Length;
 

@@ -8,7 +8,7 @@ public enum LaneVerdict
 {
     /// <summary>It is the next one: its rows from <see cref="LaneReceipt.Skip"/> on are to be written.</summary>
     Taken,
-    /// <summary>It was here already, or all before it is in Redis.</summary>
+    /// <summary>It was here already, or all before it is in Redis; or it only asks.</summary>
     Duplicate,
     /// <summary>One before it is missing.</summary>
     Gap,
@@ -33,6 +33,7 @@ public readonly record struct LaneReceipt(LaneVerdict Verdict, int Skip, ICluste
 /// <item>Rows that stand at or before the last one taken, in this epoch or an earlier one, or at or before the position of the takeover, are left
 /// out: they are in Redis or on their way.</item>
 /// <item>A batch is acknowledged when all rows taken until then, by itself and before it, are home.</item>
+/// <item>A question is always answered, whatever was said before it.</item>
 /// </list>
 /// </summary>
 /// <param name="lane">Which lane, from 0.</param>
@@ -73,13 +74,14 @@ public sealed class LaneReceiver(int lane, long claim, Position position, long c
         asksAt = answersAt = default;
     }
 
-    /// <summary>A batch came.</summary>
+    /// <summary>A batch or a question came.</summary>
     public LaneReceipt Receive(LaneBatch batch, DateTimeOffset now)
     {
         if (batch.Epoch < Epoch) return new LaneReceipt(LaneVerdict.Outdated, 0, MayAnswer(ref warnsAt, now) ? Resume() : null);
         Hello(batch.Epoch);
         Expected = Math.Max(Expected, batch.OldestUnacked);
         acked = Math.Max(acked, batch.OldestUnacked - 1);
+        if (batch.IsQuestion) return new LaneReceipt(LaneVerdict.Duplicate, 0, Ack() with { IsAnswer = true });
         if (batch.Seq < Expected) return new LaneReceipt(LaneVerdict.Duplicate, 0, MayAnswer(ref answersAt, now) ? Ack() : null);
         if (batch.Seq > Expected) return new LaneReceipt(LaneVerdict.Gap, 0, MayAnswer(ref asksAt, now) ? Resume() : null);
         return Take(batch.Seq, batch.Rows);

@@ -2,15 +2,15 @@ using Sync.Contracts.Cluster;
 
 namespace Sync.Engine.Lanes;
 
-/// <param name="ResendAfter">Silence of a lane with something unacknowledged after which it is asked, above 0; doubled with each further silence.</param>
-/// <param name="ResendAtMost">The longest of these times, <paramref name="ResendAfter"/> or more.</param>
+/// <param name="AskAfter">Silence of a lane with something unacknowledged after which it is asked how far it is, above 0; doubled with each further silence.</param>
+/// <param name="AskAtMost">The longest of these times, <paramref name="AskAfter"/> or more. A lane that has moved goes on within it.</param>
 /// <param name="ResumePause">A lane that asks again within this time for what was just sent again is not listened to, 0 or more.</param>
 /// <param name="FirstCredit">Bytes that may be unacknowledged before the lane has said how much, 0 or more.</param>
-public readonly record struct LaneSenderOptions(TimeSpan ResendAfter, TimeSpan ResendAtMost, TimeSpan ResumePause, long FirstCredit)
+public readonly record struct LaneSenderOptions(TimeSpan AskAfter, TimeSpan AskAtMost, TimeSpan ResumePause, long FirstCredit)
 {
-    /// <summary>1 s, doubled up to 8 s; 100 ms; 256 KiB; 2 batches; 32 KiB.</summary>
+    /// <summary>1 s, doubled up to 2 s; 100 ms; 256 KiB; 2 batches; 32 KiB.</summary>
     public static readonly LaneSenderOptions Default =
-        new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(8), TimeSpan.FromMilliseconds(100), 256 * 1024) { MergeFrom = 2, MergeBytes = 32 * 1024 };
+        new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2), TimeSpan.FromMilliseconds(100), 256 * 1024) { MergeFrom = 2, MergeBytes = 32 * 1024 };
 
     /// <summary>Batches under way from which those that follow are put together until one of them is home, 0 for never. With 2 the lane always has the next one when a flight comes home.</summary>
     public int MergeFrom { get; init; }
@@ -35,7 +35,8 @@ public readonly record struct LaneSettled(int Batches, long Bytes);
 /// <item>What a lane holds in memory counts only from the latest owner heard of. Another owner, and an end of a silence, mean: send again from what
 /// it waits for.</item>
 /// <item>While several are under way, what comes is put together: the lane can't write it before they are home, and a message costs as much as many rows.</item>
-/// <item>Into silence goes one batch only, the oldest. Its answer tells whether the lane lost anything, so one that is merely slow gets nothing twice.</item>
+/// <item>Into silence goes a question only, and nothing more until it is answered. The answer tells whether the lane lost anything, so one that is merely slow gets
+/// nothing twice, nor one whose acknowledgements are. Only an owner that was replaced before, and answers all the same, gets the oldest batch: Redis refuses it, and so it ends.</item>
 /// </list>
 /// </summary>
 public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)
@@ -54,7 +55,7 @@ public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)
     DateTimeOffset? silentAt;
     DateTimeOffset listensAt;
     int silences;
-    bool isProbing;
+    bool isAsking, tellsOldest;
 
     /// <summary>Which lane.</summary>
     public int Lane => lane;
@@ -91,7 +92,7 @@ public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)
     }
 
     /// <summary>Whether <see cref="Next"/> has something.</summary>
-    public bool CanSend(DateTimeOffset now) => now >= silentAt || (!isProbing && (cursor != next || (waiting.Count > 0 && !HasToWait)));
+    public bool CanSend(DateTimeOffset now) => now >= silentAt || (!isAsking && (cursor != next || (waiting.Count > 0 && !HasToWait)));
 
     /// <summary>Whether enough is under way for what comes to be put together.</summary>
     bool HasToWait => options.MergeFrom > 0 && next - oldest >= options.MergeFrom;
@@ -102,12 +103,13 @@ public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)
         if (!CanSend(now)) return null;
         if (now >= silentAt)
         {
-            isProbing = true;
-            cursor = oldest + 1;
+            isAsking = true;
             silentAt = now + Patience(++silences);
+            if (!tellsOldest) return LaneBatch.Question(lane, epoch, oldest);
+            tellsOldest = false;
             return Message(oldest);
         }
-        silentAt ??= now + options.ResendAfter;
+        silentAt ??= now + options.AskAfter;
         if (cursor == next) Number();
         return Message(cursor++);
     }
@@ -120,14 +122,14 @@ public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)
         if (ack.Seq >= next)
             throw new InvalidOperationException($"Lane {lane} acknowledges batch {ack.Seq} of epoch {epoch}, of which only {next - 1} were sent.");
         var settled = Settle(ack.Seq);
-        Heard(ack.Claim, ack.Expected, ack.Credit, isGap: false, now);
+        Heard(ack.Claim, ack.Expected, ack.Credit, isGap: false, ack.IsAnswer, now);
         return settled;
     }
 
     /// <summary>The lane misses something.</summary>
     public void Resumed(LaneResume resume, DateTimeOffset now)
     {
-        if (IsOurs(resume.Epoch)) Heard(resume.Claim, resume.Expected, resume.Credit, isGap: true, now);
+        if (IsOurs(resume.Epoch)) Heard(resume.Claim, resume.Expected, resume.Credit, isGap: true, isAnswer: false, now);
     }
 
     /// <summary>The lane has drained and was given up, so the next owner is looked for at once.</summary>
@@ -161,7 +163,7 @@ public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)
         if (oldest == next)
         {
             silentAt = null;
-            isProbing = false;
+            isAsking = tellsOldest = false;
         }
         return new LaneSettled(batches, bytes);
     }
@@ -175,30 +177,36 @@ public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)
         (waitingBytes, waitingBatches) = (0, 0);
     }
 
-    void Heard(long claim, long expected, long credit, bool isGap, DateTimeOffset now)
+    void Heard(long claim, long expected, long credit, bool isGap, bool isAnswer, DateTimeOffset now)
     {
-        if (claim < heardClaim) return;
-        bool isAnother = heardClaim != 0 && claim > heardClaim;
+        if (claim < heardClaim)
+        {
+            // Whoever answers in its place was replaced and does not know it. It learns so when it writes.
+            if (isAnswer && isAsking) (tellsOldest, silentAt) = (true, now);
+            return;
+        }
+        bool isAnother = claim > heardClaim && (heardClaim != 0 || isAsking);
         heardClaim = claim;
         Credit = credit;
         silences = 0;
-        if (silentAt is not null) silentAt = now + options.ResendAfter;
+        if (silentAt is not null) silentAt = now + options.AskAfter;
         long wanted = Math.Clamp(expected, oldest, next);
-        if (isAnother || isProbing || (isGap && now >= listensAt))
+        // What the same owner said before it was asked may have been on its way for as long as the silence lasted, and it has more by now.
+        if (isAnother || (isAsking && (isAnswer || isGap)) || (isGap && now >= listensAt))
         {
             cursor = wanted;
             listensAt = now + options.ResumePause;
+            isAsking = tellsOldest = false;
         }
         else cursor = Math.Max(cursor, wanted);
-        isProbing = false;
     }
 
     LaneBatch Message(long seq) => new(lane, epoch, seq, oldest, ring[seq & (ring.Length - 1)].Rows);
 
     TimeSpan Patience(int silence)
     {
-        var patience = options.ResendAfter * (1 << Math.Min(silence, 16));
-        return patience < options.ResendAtMost ? patience : options.ResendAtMost;
+        var patience = options.AskAfter * (1 << Math.Min(silence, 16));
+        return patience < options.AskAtMost ? patience : options.AskAtMost;
     }
 
     void Grow()

@@ -49,6 +49,23 @@ public sealed class LaneActorTests(ITestOutputHelper output) : ActorTest(output)
     }
 
     [Fact]
+    public void Questions_that_come_before_a_lane_is_taken_over_should_be_answered_once()
+    {
+        var away = new TaskCompletionSource();
+        Redis.BeforeTake = _ => away.Task;
+        var (lane, _) = StartLane(2, options);
+        for (int i = 0; i < 3; i++) lane.Tell(LaneBatch.Question(2, 1, 4), TestActor);
+        lane.Tell(new LaneStatusRequest(2, "early"), TestActor);
+        ExpectMsg<LaneStatus>().Request.ShouldBe("early");
+        away.SetResult();
+        ExpectMsg<LaneAck>().ShouldSatisfyAllConditions(a => a.IsAnswer.ShouldBeTrue(), a => a.Seq.ShouldBe(3), a => a.Expected.ShouldBe(4));
+        lane.Tell(new LaneStatusRequest(2, "late"), TestActor);
+        ExpectMsg<LaneStatus>().Request.ShouldBe("late");
+        lane.Tell(Rows.Message(2, 1, 4, 4, (1, "a")), TestActor);
+        ExpectFlight((1, "a"));
+    }
+
+    [Fact]
     public async Task A_lane_should_tell_the_node_what_a_user_has_to_mend()
     {
         Redis.BeforeTake = _ => throw new SyncException(ExitCode.RedisAuthentication, "No.");

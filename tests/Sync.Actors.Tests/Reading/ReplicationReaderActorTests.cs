@@ -18,7 +18,7 @@ public sealed class ReplicationReaderActorTests(ITestOutputHelper output) : Acto
         Look = TimeSpan.FromMilliseconds(10),
         Ahead = 1,
         Restart = new RetryOptions { InitialBackoff = TimeSpan.FromMilliseconds(1) },
-        Sender = LaneSenderOptions.Default with { FirstCredit = 100, ResendAfter = TimeSpan.FromMilliseconds(50), MergeFrom = 0 },
+        Sender = LaneSenderOptions.Default with { FirstCredit = 100, AskAfter = TimeSpan.FromMilliseconds(50), MergeFrom = 0 },
     };
 
     readonly Source source = new();
@@ -59,11 +59,13 @@ public sealed class ReplicationReaderActorTests(ITestOutputHelper output) : Acto
     }
 
     [Fact]
-    public void A_silent_lane_should_get_its_oldest_batch_again()
+    public void A_silent_lane_should_be_asked_and_get_what_it_lacks_again()
     {
         source.Read = (lanes, stop) => lanes.SendAsync(1, Rows.Batch((1, "a")), stop).AsTask();
-        Start();
+        var reader = Start();
         var first = Expect(1, 1);
+        Expect(1, 0).Rows.Count.ShouldBe(0);
+        reader.Tell(new LaneAck(1, first.Epoch, 1, 0, 1, Position.None, 100, IsAnswer: true));
         Expect(1, 1).Rows.ShouldBe(first.Rows);
     }
 

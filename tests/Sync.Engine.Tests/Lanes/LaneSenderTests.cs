@@ -18,7 +18,7 @@ public class LaneSenderTests
         for (int i = 0; i < count; i++) sender.Add(Positions(i + 1));
     }
 
-    /// <summary>The numbers sent now, each with what it says is the oldest unacknowledged.</summary>
+    /// <summary>The numbers sent now, 0 for a question, each with what it says is the oldest unacknowledged.</summary>
     string Sent()
     {
         var sent = new List<string>();
@@ -27,8 +27,10 @@ public class LaneSenderTests
         return string.Join(' ', sent);
     }
 
-    LaneSettled Ack(long seq, long expected, long claim = 5, long credit = 100, long epoch = 3) =>
-        sender.Acknowledged(new LaneAck(7, epoch, claim, seq, expected, Position.None, credit), now);
+    LaneSettled Ack(long seq, long expected, long claim = 5, long credit = 100, long epoch = 3, bool isAnswer = false) =>
+        sender.Acknowledged(new LaneAck(7, epoch, claim, seq, expected, Position.None, credit, isAnswer), now);
+
+    LaneSettled Answer(long seq, long expected, long claim = 5) => Ack(seq, expected, claim, isAnswer: true);
 
     void Resume(long expected, long claim = 5, long epoch = 3) => sender.Resumed(new LaneResume(7, epoch, claim, expected, 100), now);
 
@@ -96,21 +98,25 @@ public class LaneSenderTests
     }
 
     [Fact]
-    public void Into_silence_should_go_the_oldest_batch_only_at_growing_intervals()
+    public void Into_silence_should_go_a_question_only_at_growing_intervals()
     {
         Add(3);
         Sent();
         sender.WakesAt.ShouldBe(now + TimeSpan.FromSeconds(1));
         Wait(1);
-        Sent().ShouldBe("1(1)");
+        var question = sender.Next(now)!;
+        question.ShouldBe(new LaneBatch(7, 3, 0, 1, LaneRows.None));
+        question.IsQuestion.ShouldBeTrue();
         Wait(1.9);
         Sent().ShouldBe("");
         Wait(0.1);
-        Sent().ShouldBe("1(1)");
+        Sent().ShouldBe("0(1)");
         Wait(4);
-        Sent().ShouldBe("1(1)");
+        Sent().ShouldBe("0(1)");
         Wait(4);
-        Sent().ShouldBe("1(1)", "never longer than ResendAtMost");
+        Sent().ShouldBe("0(1)", "never longer than AskAtMost");
+        Add(1);
+        Sent().ShouldBe("", "who is asked gets nothing before the answer");
     }
 
     [Fact]
@@ -119,9 +125,90 @@ public class LaneSenderTests
         Add(3);
         Sent();
         Wait(1);
-        Sent().ShouldBe("1(1)");
-        Ack(0, 4);
+        Sent().ShouldBe("0(1)");
+        Answer(0, 4);
         Sent().ShouldBe("");
+        Add(1);
+        Sent().ShouldBe("4(1)");
+    }
+
+    [Fact]
+    public void What_was_on_its_way_before_the_question_should_not_be_taken_for_its_answer()
+    {
+        Add(4);
+        Sent();
+        Ack(0, 3);
+        Wait(1);
+        Sent().ShouldBe("0(1)");
+        // Said when the lane had two batches; it has all four by now.
+        Ack(1, 3);
+        Sent().ShouldBe("");
+        sender.WakesAt.ShouldBe(now + TimeSpan.FromSeconds(1), "the lane lives");
+        Answer(2, 5);
+        Sent().ShouldBe("");
+        Add(1);
+        Sent().ShouldBe("5(3)");
+    }
+
+    [Fact]
+    public void An_answer_that_was_lost_should_be_asked_for_again()
+    {
+        Add(2);
+        Sent();
+        Wait(1);
+        Sent().ShouldBe("0(1)");
+        Ack(1, 2);
+        Wait(1);
+        Sent().ShouldBe("0(2)");
+        Answer(1, 2);
+        Sent().ShouldBe("2(2)");
+        Answer(1, 2);
+        Sent().ShouldBe("", "a late copy of the answer");
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(4)]
+    public void Another_owner_should_end_the_asking_whatever_it_says(long before)
+    {
+        Add(3);
+        Sent();
+        if (before > 0) Ack(0, 4, before);
+        Wait(1);
+        Sent().ShouldBe("0(1)");
+        Ack(1, 2, claim: 5);
+        Sent().ShouldBe("2(2) 3(2)");
+    }
+
+    [Fact]
+    public void An_earlier_owner_that_answers_should_be_made_to_write()
+    {
+        // Only then does it find out that it was replaced. Who was asked after it is another one.
+        Add(2);
+        Sent();
+        Ack(0, 3, claim: 6);
+        Wait(1);
+        Sent().ShouldBe("0(1)");
+        Answer(0, 1, claim: 5);
+        Sent().ShouldBe("1(1)", "once");
+        Ack(0, 2, claim: 5);
+        Sent().ShouldBe("");
+        Wait(4);
+        Sent().ShouldBe("0(1)");
+        Answer(0, 1, claim: 7);
+        Sent().ShouldBe("1(1) 2(1)");
+    }
+
+    [Fact]
+    public void A_lane_that_misses_something_should_get_it_though_it_was_asked()
+    {
+        Add(3);
+        Sent();
+        Ack(0, 4);
+        Wait(1);
+        Sent().ShouldBe("0(1)");
+        Resume(2);
+        Sent().ShouldBe("2(1) 3(1)");
     }
 
     [Fact]
@@ -130,8 +217,8 @@ public class LaneSenderTests
         Add(4);
         Sent();
         Wait(1);
-        Sent().ShouldBe("1(1)");
-        Ack(1, 3);
+        Sent().ShouldBe("0(1)");
+        Answer(1, 3);
         Sent().ShouldBe("3(2) 4(2)");
     }
 
@@ -192,7 +279,7 @@ public class LaneSenderTests
         Sent();
         Ack(0, 2, claim: 6);
         Wait(1);
-        Sent().ShouldBe("1(1)");
+        Sent().ShouldBe("0(1)");
         Ack(1, 2, claim: 5);
         Add(1);
         Sent().ShouldBe("2(2)");
@@ -204,6 +291,8 @@ public class LaneSenderTests
         Add(3);
         Sent();
         sender.Drained(new LaneDrained(7, 3, 5, 2, At(2)), now).Batches.ShouldBe(2);
+        Sent().ShouldBe("0(3)");
+        Answer(2, 3, claim: 6);
         Sent().ShouldBe("3(3)");
         Ack(3, 4, claim: 6);
         sender.IsSettled.ShouldBeTrue();

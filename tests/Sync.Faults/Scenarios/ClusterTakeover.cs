@@ -25,8 +25,8 @@ sealed class ClusterTakeover(FaultOptions options, string folder)
         writers.Start();
         await using var probe = new LagProbe(site);
         bool good = true;
-        Console.WriteLine("| what | to | changes flow again after, s | longest lag, s | the node ended after, s | rows that came again | wanted |");
-        Console.WriteLine("|---|---|---:|---:|---:|---:|---|");
+        Console.WriteLine("| what | to | changes flow again after, s | longest lag, s | the node ended after, s | rows that came again | CPU it wanted and others got, % | wanted |");
+        Console.WriteLine("|---|---|---:|---:|---:|---:|---:|---|");
         (FaultKind Kind, string What, TimeSpan? Wanted, Action<NodeProcess> Act)[] all =
         [
             (FaultKind.NodeKill, "kill -9", killed, node => node.End(Posix.Sigkill, TimeSpan.FromSeconds(1))),
@@ -59,6 +59,7 @@ sealed class ClusterTakeover(FaultOptions options, string folder)
         int ends = node.Ends.Count, downed = node.Downed;
         probe.TakeMost();
         await site.NoteAsync($"{what} to node {node.Name}, {(toReader ? "which reads" : "which does not read")}");
+        var stolen = new StolenTime();
         var since = DateTimeOffset.UtcNow;
         act(node);
         var flows = await probe.FlowsAsync(since, deadline);
@@ -71,11 +72,12 @@ sealed class ClusterTakeover(FaultOptions options, string folder)
         else if (wanted is null) ended = await WakeAsync(site, node, downed, cancellationToken);
         await Task.Delay(TimeSpan.FromSeconds(2), cancellationToken);
         var lag = probe.TakeMost();
+        string taken = stolen.TakePercent();
         repeated = what == "SIGTERM" ? await RepeatedAsync(site.Nodes) - repeated : -1;
         // Changes flow while a node leaves, but those of a lane that moves wait for it.
         bool good = flows < (wanted ?? deadline) && (what != "SIGTERM" || lag < wanted) && ended != "never" && repeated <= 0;
         string want = wanted is { } limit ? $"{limit.TotalSeconds:0} s{(repeated >= 0 ? ", none again" : "")}" : "ends with 60 when it wakes up";
-        Console.WriteLine($"| {what} | {(toReader ? "the reader" : "another")} | {Seconds(flows)} | {Seconds(lag)} | {ended} | {(repeated >= 0 ? repeated : "")} | {want}{(good ? "" : " **not met**")} |");
+        Console.WriteLine($"| {what} | {(toReader ? "the reader" : "another")} | {Seconds(flows)} | {Seconds(lag)} | {ended} | {(repeated >= 0 ? repeated : "")} | {taken} | {want}{(good ? "" : " **not met**")} |");
         return good;
     }
 
@@ -85,13 +87,14 @@ sealed class ClusterTakeover(FaultOptions options, string folder)
         await site.UntilAsync(site.IsCompleteAsync, "all nodes should be members");
         int[] ends = [.. site.Nodes.Select(n => n.Ends.Count)];
         await site.NoteAsync("SIGTERM to all nodes");
+        var stolen = new StolenTime();
         var since = DateTimeOffset.UtcNow;
         foreach (var node in site.Nodes) node.End(Posix.Sigterm, TimeSpan.FromSeconds(1));
         while (site.Nodes.Where((n, i) => n.Ends.Count == ends[i]).Any() && DateTimeOffset.UtcNow - since < deadline) await Task.Delay(20, cancellationToken);
         var ended = DateTimeOffset.UtcNow - since;
         var flows = await probe.FlowsAsync(DateTimeOffset.UtcNow, deadline);
         bool good = flows < deadline && ended < allStopped;
-        Console.WriteLine($"| SIGTERM | all at once | {Seconds(ended + flows)} | {Seconds(probe.TakeMost())} | {Seconds(ended)} | | ends within {allStopped.TotalSeconds:0} s{(good ? "" : " **not met**")} |");
+        Console.WriteLine($"| SIGTERM | all at once | {Seconds(ended + flows)} | {Seconds(probe.TakeMost())} | {Seconds(ended)} | | {stolen.TakePercent()} | ends within {allStopped.TotalSeconds:0} s{(good ? "" : " **not met**")} |");
         return good;
     }
 

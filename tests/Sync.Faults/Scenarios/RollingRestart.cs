@@ -20,6 +20,7 @@ sealed class RollingRestart(FaultOptions options, string folder)
         await using var probe = new LagProbe(site);
         await Task.Delay(between, cancellationToken);
         var usual = probe.TakeMost();
+        var stolen = new StolenTime();
         var lags = new List<TimeSpan>();
         var ends = new List<TimeSpan>();
         for (int i = 0; i < rounds; i++)
@@ -35,12 +36,13 @@ sealed class RollingRestart(FaultOptions options, string folder)
                 lags.Add(probe.TakeMost());
                 ends.AddRange(node.Ends.Skip(before));
             }
+        string taken = stolen.TakePercent();
         await writers.PauseAsync();
         await probe.DisposeAsync();
         bool settled = await site.SettleAsync();
         using var redis = await site.Redis.ClientAsync();
         var tally = Comparison.Run(await Expectation.ReadAsync(site.Postgres, site.Database), await Content.ReadAsync(redis));
-        Console.WriteLine($"rolling restart of {site.Nodes.Count} nodes, {rounds} times: lag at rest at most {Seconds([usual])} s, then {Seconds(lags)} s, at most {limit.TotalSeconds:0} s wanted; the nodes ended after {Seconds(ends)} s");
+        Console.WriteLine($"rolling restart of {site.Nodes.Count} nodes, {rounds} times: lag at rest at most {Seconds([usual])} s, then {Seconds(lags)} s, at most {limit.TotalSeconds:0} s wanted; the nodes ended after {Seconds(ends)} s; others got {taken} % of the CPU that was wanted");
         Console.WriteLine($"  {tally.Changes} changes, lost {tally.Lost}, duplicated {tally.Duplicated}, reordered {tally.Reordered}, foreign {tally.Foreign}");
         foreach (string line in tally.Examples.Concat(site.Problems)) Console.WriteLine($"  {line}");
         return settled && tally.IsClean && site.Problems.Count == 0 && lags.TrueForAll(l => l <= limit);
