@@ -45,6 +45,7 @@ public sealed class LaneActor(int lane, LaneContext context) : UntypedActor, IWi
     readonly CancellationTokenSource ending = new();
     readonly Queue<(LaneBatch Batch, IActorRef Reader)> early = new();
     readonly LaneOrders orders = new(lane);
+    (LaneBatch Batch, IActorRef Reader)? question;
     IActorRef reader = ActorRefs.Nobody;
     LaneStay? stay;
     long readerEpoch, earlyBytes;
@@ -122,6 +123,8 @@ public sealed class LaneActor(int lane, LaneContext context) : UntypedActor, IWi
         }
         while (early.TryDequeue(out var first)) Receive(first.Batch, first.Reader);
         earlyBytes = 0;
+        if (question is { } last) Receive(last.Batch, last.Reader);
+        question = null;
         GoOn();
     }
 
@@ -157,8 +160,13 @@ public sealed class LaneActor(int lane, LaneContext context) : UntypedActor, IWi
             Receive(batch, Sender);
             return;
         }
-        // One question does for all that come while Redis is away.
-        if (early.Count > 0 && (batch.Rows.Count == 0 || earlyBytes + batch.Rows.Bytes > context.Options.Credit)) return;
+        if (batch.IsQuestion)
+        {
+            // The last one does for all that come while Redis is away.
+            if (!(question?.Batch.Epoch > batch.Epoch)) question = (batch, Sender);
+            return;
+        }
+        if (early.Count > 0 && earlyBytes + batch.Rows.Bytes > context.Options.Credit) return;
         early.Enqueue((batch, Sender));
         earlyBytes += batch.Rows.Bytes;
     }
@@ -258,8 +266,10 @@ public sealed class LaneActor(int lane, LaneContext context) : UntypedActor, IWi
     void EndDrained()
     {
         if (hasEnded) return;
-        reader.Tell(stay!.Receiver.Drained());
+        var drained = stay!.Receiver.Drained();
         End("it has drained and was given up");
+        // Behind the end, so that the shard keeps for the next owner what the reader sends on hearing this.
+        reader.Tell(drained);
     }
 
     void End(string why)

@@ -15,7 +15,7 @@ public sealed record LaneOptions
     /// <summary>Bytes that the reader may have unacknowledged in a lane, 0 or more. Default 1 MiB.</summary>
     public long Credit { get; init; } = 1024 * 1024;
 
-    /// <summary>A lane gives no answer twice within this time, 0 or more. Default 100 ms.</summary>
+    /// <summary>A lane tells of the same gap or duplicate once within this time, 0 or more. Default 100 ms.</summary>
     public TimeSpan AnswerPause { get; init; } = TimeSpan.FromMilliseconds(100);
 
     /// <summary>How long a lane that moves elsewhere waits for its flights, above 0 and below Akka's <c>handoff-timeout</c>. Default 10 s.</summary>

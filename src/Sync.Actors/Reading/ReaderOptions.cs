@@ -10,7 +10,7 @@ public sealed record ReaderOptions
     /// <summary>How many lanes there are in the cluster, 1 to 4096, the same on every node. Default 256.</summary>
     public int Lanes { get; init; } = 256;
 
-    /// <summary>When what was sent is sent again, and how much may be under way before a lane has said so.</summary>
+    /// <summary>When a lane is asked whether it has what was sent, and how much may be under way before a lane has said so.</summary>
     public LaneSenderOptions Sender { get; init; } = LaneSenderOptions.Default;
 
     /// <summary>Bytes that may be unacknowledged in all lanes together, 1 or more. Default 12 MiB; nodes hold three to four times that in all.</summary>

@@ -72,7 +72,7 @@ sealed class ReaderSession
         }
     }
 
-    /// <summary>Sends what lanes have been silent about for too long.</summary>
+    /// <summary>Asks the lanes that have been silent for too long.</summary>
     public void Look(DateTimeOffset now)
     {
         foreach (var sender in senders)

@@ -5,16 +5,20 @@ namespace Sync.Contracts.Cluster;
 /// </summary>
 /// <param name="Lane">Which lane, from 0.</param>
 /// <param name="Epoch">The reader's start, 1 or more; a later start has a higher one.</param>
-/// <param name="Seq">Number of the batch in this lane and epoch, from 1, without gaps; 0 for a question.</param>
+/// <param name="Seq">Number of the batch in this lane and epoch, from 1, without gaps. For a question its own number, from 1, below zero.</param>
 /// <param name="OldestUnacked">The lowest number not acknowledged when this was sent; at most <paramref name="Seq"/>, but for a question. All before it is in Redis.</param>
 /// <param name="Rows">The rows; the same whenever a number is sent again. None for a question.</param>
 public sealed record LaneBatch(int Lane, long Epoch, long Seq, long OldestUnacked, LaneRows Rows) : ILaneMessage
 {
     /// <summary>Whether it asks only.</summary>
-    public bool IsQuestion => Seq == 0;
+    public bool IsQuestion => Seq < 1;
 
     /// <summary>Asks how far the lane is.</summary>
-    public static LaneBatch Question(int lane, long epoch, long oldestUnacked) => new(lane, epoch, 0, oldestUnacked, LaneRows.None);
+    /// <param name="lane">Which lane.</param>
+    /// <param name="epoch">The reader's start.</param>
+    /// <param name="number">Which question of this lane and epoch, from 1.</param>
+    /// <param name="oldestUnacked">The lowest number not acknowledged.</param>
+    public static LaneBatch Question(int lane, long epoch, long number, long oldestUnacked) => new(lane, epoch, -number, oldestUnacked, LaneRows.None);
 }
 
 /// <summary>Lane to reader: all batches up to one are in Redis, or parked there.</summary>
@@ -25,8 +29,8 @@ public sealed record LaneBatch(int Lane, long Epoch, long Seq, long OldestUnacke
 /// <param name="Expected">The batch the lane waits for; what lies between <paramref name="Seq"/> and this one it holds in memory.</param>
 /// <param name="Position">The lane's position in Redis.</param>
 /// <param name="Credit">Bytes the reader may have unacknowledged in this lane, 0 or more; one batch it may always have.</param>
-/// <param name="IsAnswer">Whether it answers a question (<see cref="LaneBatch.Question"/>): then all that was sent before the question, and that it does not speak of, was lost.</param>
-public sealed record LaneAck(int Lane, long Epoch, long Claim, long Seq, long Expected, Position Position, long Credit, bool IsAnswer = false) : IClusterMessage;
+/// <param name="Answers">Number of the question that it answers; 0 when it was not asked. What was sent before the question and is not spoken of has not come, or not yet.</param>
+public sealed record LaneAck(int Lane, long Epoch, long Claim, long Seq, long Expected, Position Position, long Credit, long Answers = 0) : IClusterMessage;
 
 /// <summary>Lane to reader: something is missing, send again. With an epoch higher than the reader's it says that a later reader has started.</summary>
 /// <param name="Lane">Which lane.</param>

@@ -33,14 +33,14 @@ public readonly record struct LaneReceipt(LaneVerdict Verdict, int Skip, ICluste
 /// <item>Rows that stand at or before the last one taken, in this epoch or an earlier one, or at or before the position of the takeover, are left
 /// out: they are in Redis or on their way.</item>
 /// <item>A batch is acknowledged when all rows taken until then, by itself and before it, are home.</item>
-/// <item>A question is always answered, whatever was said before it.</item>
+/// <item>A question of the present reader is always answered, whatever was said just before.</item>
 /// </list>
 /// </summary>
 /// <param name="lane">Which lane, from 0.</param>
 /// <param name="claim">The number of the takeover.</param>
 /// <param name="position">The lane's position in Redis, as the takeover read it.</param>
 /// <param name="credit">Bytes the reader may have unacknowledged.</param>
-/// <param name="answerPause">The same question is not asked, and the same answer not given, twice within this time.</param>
+/// <param name="answerPause">The reader is not told of the same gap or duplicate twice within this time, 0 or more.</param>
 public sealed class LaneReceiver(int lane, long claim, Position position, long credit, TimeSpan answerPause)
 {
     readonly Queue<(long Seq, long Row)> unacked = new();
@@ -81,7 +81,7 @@ public sealed class LaneReceiver(int lane, long claim, Position position, long c
         Hello(batch.Epoch);
         Expected = Math.Max(Expected, batch.OldestUnacked);
         acked = Math.Max(acked, batch.OldestUnacked - 1);
-        if (batch.IsQuestion) return new LaneReceipt(LaneVerdict.Duplicate, 0, Ack() with { IsAnswer = true });
+        if (batch.IsQuestion) return new LaneReceipt(LaneVerdict.Duplicate, 0, Ack() with { Answers = -batch.Seq });
         if (batch.Seq < Expected) return new LaneReceipt(LaneVerdict.Duplicate, 0, MayAnswer(ref answersAt, now) ? Ack() : null);
         if (batch.Seq > Expected) return new LaneReceipt(LaneVerdict.Gap, 0, MayAnswer(ref asksAt, now) ? Resume() : null);
         return Take(batch.Seq, batch.Rows);

@@ -32,11 +32,11 @@ public readonly record struct LaneSettled(int Batches, long Bytes);
 /// <list type="number">
 /// <item>A number means the same rows whenever it is sent, and says what was unacknowledged when it was sent.</item>
 /// <item>What is acknowledged counts whoever says it: every owner of the lane, past or present, speaks of what Redis holds, and that does not go back.</item>
-/// <item>What a lane holds in memory counts only from the latest owner heard of. Another owner, and an end of a silence, mean: send again from what
-/// it waits for.</item>
+/// <item>What a lane holds in memory counts only from the latest owner heard of. Another owner is asked what it has.</item>
 /// <item>While several are under way, what comes is put together: the lane can't write it before they are home, and a message costs as much as many rows.</item>
-/// <item>Into silence goes a question only, and nothing more until it is answered. The answer tells whether the lane lost anything, so one that is merely slow gets
-/// nothing twice, nor one whose acknowledgements are. Only an owner that was replaced before, and answers all the same, gets the oldest batch: Redis refuses it, and so it ends.</item>
+/// <item>Into silence goes a question only, and nothing more before the answer, which tells whether the lane lost anything. So one that is merely slow gets nothing
+/// twice, nor one whose acknowledgements are. Only an owner that was replaced before, and answers all the same, gets the oldest batch, once for a question: Redis
+/// refuses it, and so it ends.</item>
 /// </list>
 /// </summary>
 public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)
@@ -55,7 +55,10 @@ public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)
     DateTimeOffset? silentAt;
     DateTimeOffset listensAt;
     int silences;
-    bool isAsking, tellsOldest;
+
+    // Numbers of questions: the last one, the first that nobody has answered, and the last before the oldest batch went in place of one.
+    long asked, askedSince, told;
+    bool tellsOldest;
 
     /// <summary>Which lane.</summary>
     public int Lane => lane;
@@ -92,7 +95,10 @@ public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)
     }
 
     /// <summary>Whether <see cref="Next"/> has something.</summary>
-    public bool CanSend(DateTimeOffset now) => now >= silentAt || (!isAsking && (cursor != next || (waiting.Count > 0 && !HasToWait)));
+    public bool CanSend(DateTimeOffset now) => now >= silentAt || (!IsAsking && (cursor != next || (waiting.Count > 0 && !HasToWait)));
+
+    /// <summary>Whether an answer is waited for, and nothing sent before it comes.</summary>
+    bool IsAsking => askedSince != 0;
 
     /// <summary>Whether enough is under way for what comes to be put together.</summary>
     bool HasToWait => options.MergeFrom > 0 && next - oldest >= options.MergeFrom;
@@ -103,11 +109,15 @@ public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)
         if (!CanSend(now)) return null;
         if (now >= silentAt)
         {
-            isAsking = true;
             silentAt = now + Patience(++silences);
-            if (!tellsOldest) return LaneBatch.Question(lane, epoch, oldest);
-            tellsOldest = false;
-            return Message(oldest);
+            if (tellsOldest)
+            {
+                tellsOldest = false;
+                return Message(oldest);
+            }
+            asked++;
+            if (!IsAsking) askedSince = asked;
+            return LaneBatch.Question(lane, epoch, asked, oldest);
         }
         silentAt ??= now + options.AskAfter;
         if (cursor == next) Number();
@@ -122,14 +132,14 @@ public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)
         if (ack.Seq >= next)
             throw new InvalidOperationException($"Lane {lane} acknowledges batch {ack.Seq} of epoch {epoch}, of which only {next - 1} were sent.");
         var settled = Settle(ack.Seq);
-        Heard(ack.Claim, ack.Expected, ack.Credit, isGap: false, ack.IsAnswer, now);
+        Heard(ack.Claim, ack.Expected, ack.Credit, isGap: false, ack.Answers, now);
         return settled;
     }
 
     /// <summary>The lane misses something.</summary>
     public void Resumed(LaneResume resume, DateTimeOffset now)
     {
-        if (IsOurs(resume.Epoch)) Heard(resume.Claim, resume.Expected, resume.Credit, isGap: true, isAnswer: false, now);
+        if (IsOurs(resume.Epoch)) Heard(resume.Claim, resume.Expected, resume.Credit, isGap: true, answers: 0, now);
     }
 
     /// <summary>The lane has drained and was given up, so the next owner is looked for at once.</summary>
@@ -163,7 +173,8 @@ public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)
         if (oldest == next)
         {
             silentAt = null;
-            isAsking = tellsOldest = false;
+            askedSince = 0;
+            tellsOldest = false;
         }
         return new LaneSettled(batches, bytes);
     }
@@ -177,28 +188,33 @@ public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)
         (waitingBytes, waitingBatches) = (0, 0);
     }
 
-    void Heard(long claim, long expected, long credit, bool isGap, bool isAnswer, DateTimeOffset now)
+    void Heard(long claim, long expected, long credit, bool isGap, long answers, DateTimeOffset now)
     {
+        bool isAnswer = IsAsking && answers >= askedSince;
         if (claim < heardClaim)
         {
             // Whoever answers in its place was replaced and does not know it. It learns so when it writes.
-            if (isAnswer && isAsking) (tellsOldest, silentAt) = (true, now);
+            if (isAnswer && answers > told) (told, tellsOldest, silentAt) = (asked, true, now);
             return;
         }
-        bool isAnother = claim > heardClaim && (heardClaim != 0 || isAsking);
+        bool isAnother = heardClaim != 0 && claim > heardClaim;
         heardClaim = claim;
         Credit = credit;
         silences = 0;
-        if (silentAt is not null) silentAt = now + options.AskAfter;
         long wanted = Math.Clamp(expected, oldest, next);
-        // What the same owner said before it was asked may have been on its way for as long as the silence lasted, and it has more by now.
-        if (isAnother || (isAsking && (isAnswer || isGap)) || (isGap && now >= listensAt))
+        // What was said before the question may have been held up for as long as the silence lasted, and the owner has more by now.
+        bool sendsFromThere = isAnswer || (isGap && (isAnother || (!IsAsking && now >= listensAt)));
+        if (sendsFromThere)
         {
             cursor = wanted;
             listensAt = now + options.ResumePause;
-            isAsking = tellsOldest = false;
+            askedSince = 0;
+            tellsOldest = false;
         }
         else cursor = Math.Max(cursor, wanted);
+        if (silentAt is null || IsAsking) return;
+        // Another owner has what it says it has, and perhaps what is on its way to it.
+        silentAt = isAnother && !sendsFromThere ? now : now + options.AskAfter;
     }
 
     LaneBatch Message(long seq) => new(lane, epoch, seq, oldest, ring[seq & (ring.Length - 1)].Rows);

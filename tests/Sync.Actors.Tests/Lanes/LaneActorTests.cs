@@ -49,19 +49,20 @@ public sealed class LaneActorTests(ITestOutputHelper output) : ActorTest(output)
     }
 
     [Fact]
-    public void Questions_that_come_before_a_lane_is_taken_over_should_be_answered_once()
+    public void Questions_that_come_before_a_lane_is_taken_over_should_be_answered_once_to_the_latest_reader()
     {
         var away = new TaskCompletionSource();
         Redis.BeforeTake = _ => away.Task;
         var (lane, _) = StartLane(2, options);
-        for (int i = 0; i < 3; i++) lane.Tell(LaneBatch.Question(2, 1, 4), TestActor);
+        for (int number = 1; number <= 3; number++) lane.Tell(LaneBatch.Question(2, 2, number, 4), TestActor);
+        lane.Tell(LaneBatch.Question(2, 1, 9, 6), TestActor);
         lane.Tell(new LaneStatusRequest(2, "early"), TestActor);
         ExpectMsg<LaneStatus>().Request.ShouldBe("early");
         away.SetResult();
-        ExpectMsg<LaneAck>().ShouldSatisfyAllConditions(a => a.IsAnswer.ShouldBeTrue(), a => a.Seq.ShouldBe(3), a => a.Expected.ShouldBe(4));
+        ExpectMsg<LaneAck>().ShouldSatisfyAllConditions(a => (a.Epoch, a.Answers).ShouldBe((2, 3)), a => a.Seq.ShouldBe(3), a => a.Expected.ShouldBe(4));
         lane.Tell(new LaneStatusRequest(2, "late"), TestActor);
         ExpectMsg<LaneStatus>().Request.ShouldBe("late");
-        lane.Tell(Rows.Message(2, 1, 4, 4, (1, "a")), TestActor);
+        lane.Tell(Rows.Message(2, 2, 4, 4, (1, "a")), TestActor);
         ExpectFlight((1, "a"));
     }
 

@@ -64,8 +64,8 @@ public sealed class ReplicationReaderActorTests(ITestOutputHelper output) : Acto
         source.Read = (lanes, stop) => lanes.SendAsync(1, Rows.Batch((1, "a")), stop).AsTask();
         var reader = Start();
         var first = Expect(1, 1);
-        Expect(1, 0).Rows.Count.ShouldBe(0);
-        reader.Tell(new LaneAck(1, first.Epoch, 1, 0, 1, Position.None, 100, IsAnswer: true));
+        Expect(1, -1).Rows.Count.ShouldBe(0);
+        reader.Tell(new LaneAck(1, first.Epoch, 1, 0, 1, Position.None, 100, Answers: 1));
         Expect(1, 1).Rows.ShouldBe(first.Rows);
     }
 

@@ -12,7 +12,7 @@ public class LaneReceiverTests
     LaneReceipt Receive(long seq, long oldest, long epoch = 1, params long[] commits) =>
         receiver.Receive(new LaneBatch(7, epoch, seq, oldest, Positions(commits.Length == 0 ? [10 + seq] : commits)), now);
 
-    LaneReceipt Ask(long oldest, long epoch = 1) => receiver.Receive(LaneBatch.Question(7, epoch, oldest), now);
+    LaneReceipt Ask(long oldest, long epoch = 1) => receiver.Receive(LaneBatch.Question(7, epoch, 9, oldest), now);
 
     LaneAck Ack(long seq, long expected, long position, long epoch = 1) => new(7, epoch, 5, seq, expected, At(position), 1000);
 
@@ -79,17 +79,17 @@ public class LaneReceiverTests
         Receive(1, 1);
         Receive(2, 1);
         receiver.Home(1, At(11));
-        for (int i = 0; i < 2; i++) Ask(1).ShouldBe(new LaneReceipt(LaneVerdict.Duplicate, 0, Ack(1, 3, 11) with { IsAnswer = true }));
+        for (int i = 0; i < 2; i++) Ask(1).ShouldBe(new LaneReceipt(LaneVerdict.Duplicate, 0, Ack(1, 3, 11) with { Answers = 9 }));
         Receive(1, 1).Answer.ShouldBe(Ack(1, 3, 11), "what is no question is answered without saying so");
     }
 
     [Fact]
     public void A_new_owner_that_is_asked_should_begin_at_the_oldest_that_is_unacknowledged()
     {
-        Ask(5).Answer.ShouldBe(Ack(4, 5, 10) with { IsAnswer = true });
+        Ask(5).Answer.ShouldBe(Ack(4, 5, 10) with { Answers = 9 });
         Receive(6, 5).Verdict.ShouldBe(LaneVerdict.Gap);
         Receive(5, 5).Verdict.ShouldBe(LaneVerdict.Taken);
-        Ask(1, epoch: 2).Answer.ShouldBe(Ack(0, 1, 10, epoch: 2) with { IsAnswer = true });
+        Ask(1, epoch: 2).Answer.ShouldBe(Ack(0, 1, 10, epoch: 2) with { Answers = 9 });
         Ask(5).Answer.ShouldBe(new LaneResume(7, 2, 5, 1, 1000), "of a reader that was replaced");
     }
 

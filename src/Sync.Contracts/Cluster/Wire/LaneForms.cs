@@ -25,10 +25,10 @@ static class LaneForms
         Expected = message.Expected,
         Position = Write(message.Position),
         Credit = message.Credit,
-        IsAnswer = message.IsAnswer,
+        Answers = message.Answers,
     };
 
-    public static LaneAck Read(LaneAckProto form) => new(form.Lane, form.Epoch, form.Claim, form.Seq, form.Expected, Read(form.Position), form.Credit, form.IsAnswer);
+    public static LaneAck Read(LaneAckProto form) => new(form.Lane, form.Epoch, form.Claim, form.Seq, form.Expected, Read(form.Position), form.Credit, form.Answers);
 
     public static LaneResumeProto Write(LaneResume message) =>
         new() { Lane = message.Lane, Epoch = message.Epoch, Claim = message.Claim, Expected = message.Expected, Credit = message.Credit };

@@ -52,6 +52,10 @@ enum LaneMutation
     MovesWithoutWaiting,
     /// <summary>What is lost on the way is not sent again.</summary>
     NeverResends,
+    /// <summary>A lane does not say that it answers a question.</summary>
+    NeverAnswers,
+    /// <summary>An owner that was replaced and answers is asked again, and never made to write.</summary>
+    OnlyAsks,
     /// <summary>The bound over all lanes is not kept.</summary>
     NoBudget,
 }

@@ -29,6 +29,7 @@ sealed class SimulatedReader
     readonly CreditBudget budget;
     readonly Queue<(int Lane, LaneRows Rows)> handing = new();
     readonly HashSet<(int Lane, long Seq)> sent = [];
+    readonly long[] claims = new long[LaneScenario.Lanes];
     int transaction, row, part, drains = -1, largest;
 
     public SimulatedReader(LaneWorld world)
@@ -163,6 +164,9 @@ sealed class SimulatedReader
         switch (message)
         {
             case LaneAck ack:
+                bool isReplaced = ack.Claim < claims[ack.Lane];
+                claims[ack.Lane] = Math.Max(claims[ack.Lane], ack.Claim);
+                if (world.Mutation == LaneMutation.NeverAnswers || (isReplaced && world.Mutation == LaneMutation.OnlyAsks)) ack = ack with { Answers = 0 };
                 Settle(ack.Lane, senders[ack.Lane].Acknowledged(ack, world.Now));
                 break;
             case LaneResume resume:
