@@ -10,7 +10,8 @@ namespace Sync.Node.Commands;
 /// <summary>Asks a running node over its HTTP endpoint.</summary>
 sealed class NodeClient : IDisposable
 {
-    static readonly TimeSpan patience = TimeSpan.FromSeconds(5);
+    /// <summary>A node that is not there refuses at once; one on a busy machine may take long for its first answer.</summary>
+    static readonly TimeSpan connectPatience = TimeSpan.FromSeconds(5), patience = TimeSpan.FromSeconds(15);
 
     readonly HttpClient http;
 
@@ -19,7 +20,7 @@ sealed class NodeClient : IDisposable
     {
         Url = url;
         // A proxy of the environment is for the world outside; no time-out, because a retry of many dead letters may take long.
-        http = new HttpClient(new SocketsHttpHandler { UseProxy = false, ConnectTimeout = patience }) { BaseAddress = url, Timeout = Timeout.InfiniteTimeSpan };
+        http = new HttpClient(new SocketsHttpHandler { UseProxy = false, ConnectTimeout = connectPatience }) { BaseAddress = url, Timeout = Timeout.InfiniteTimeSpan };
         http.DefaultRequestHeaders.Add(RequestGuard.Header, "1");
     }
 
