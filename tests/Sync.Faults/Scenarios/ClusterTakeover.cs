@@ -68,6 +68,8 @@ sealed class ClusterTakeover(FaultOptions options, string folder)
         {
             while (node.Ends.Count == ends && DateTimeOffset.UtcNow - since < deadline) await Task.Delay(20, cancellationToken);
             ended = Seconds(node.Ends.Count > ends ? node.Ends[^1] : deadline);
+            // The node that reads goes on until it has left, so the next one may begin behind its end only.
+            await probe.FlowsAsync(DateTimeOffset.UtcNow, deadline);
         }
         else if (wanted is null) ended = await WakeAsync(site, node, downed, cancellationToken);
         await Task.Delay(TimeSpan.FromSeconds(2), cancellationToken);
