@@ -15,7 +15,7 @@ namespace Sync.Node.Cluster;
 /// <item>All lanes are asked how they are, which gives each that has moved its new place at once, and tells the reader's proxy where. The coordinator of a later moment is another one, and
 /// does not talk to nodes that leave.</item>
 /// <item>The node asks to leave. As soon as the others know, the singleton of the reader asks the source to stop: it brings home what it has read, over lanes that are all elsewhere by then, and
-/// confirms it. The next reader begins there.</item>
+/// confirms it. The next reader begins there. Until it does, this node can be heard: what tells the next one that it may begin is lost if the connection ends before it was read.</item>
 /// <item>Then the rest of the system ends. What did not come to its end in time comes again from PostgreSQL, and is known.</item>
 /// </list>
 /// Where no other node would take the lanes, reading ends first, while they are still here. Where all leave at once, nobody takes what the reader still brings: it is given up.
@@ -23,7 +23,7 @@ namespace Sync.Node.Cluster;
 sealed class ClusterLeaving(ActorSystem system, IActorRef? lanes, IActorRef? proxy, IActorRef status, PostgresLaneSourceFactory sources, TimeSpan shutdownTimeout, Func<bool> isLeftBehind)
 {
     /// <summary>How long the others take to hear of it: some rounds of gossip. When a node can't be reached, they don't before it is gone.</summary>
-    static readonly TimeSpan heard = TimeSpan.FromSeconds(3), alone = TimeSpan.FromSeconds(1), poll = TimeSpan.FromMilliseconds(20);
+    static readonly TimeSpan heard = TimeSpan.FromSeconds(3), begun = TimeSpan.FromSeconds(2), alone = TimeSpan.FromSeconds(1), poll = TimeSpan.FromMilliseconds(20);
 
     readonly AkkaCluster cluster = AkkaCluster.Get(system);
 
@@ -38,7 +38,8 @@ sealed class ClusterLeaving(ActorSystem system, IActorRef? lanes, IActorRef? pro
     {
         // The others go on without it: nothing that it could hand over is still its own.
         if (isLeftBehind() || cluster.IsTerminated || cluster.SelfMember.Status is MemberStatus.Down or MemberStatus.Removed) return;
-        if (lanes is not null && HasSuccessor())
+        bool reads = !sources.IsIdle;
+        if (lanes is not null && HasOther(ActorSyncActors.WriterRole))
         {
             await MoveLanesAsync(lanes);
             if (!sources.IsIdle) await FindLanesAsync();
@@ -46,6 +47,7 @@ sealed class ClusterLeaving(ActorSystem system, IActorRef? lanes, IActorRef? pro
             await HandReaderOverAsync();
         }
         await sources.LeaveAsync();
+        if (reads && IsExiting() && HasOther(ActorSyncActors.ReaderRole)) await sources.IsSucceededAsync(begun);
         // What waits in it for lanes that nobody has would have it wait as well.
         if (proxy is not null) system.Stop(proxy);
     }
@@ -55,7 +57,7 @@ sealed class ClusterLeaving(ActorSystem system, IActorRef? lanes, IActorRef? pro
         var since = TimeSpan.Zero;
         for (var waited = TimeSpan.Zero; !sources.IsIdle && (waited < heard || IsExiting()); waited += poll)
         {
-            since = HasSuccessor() ? TimeSpan.Zero : since + poll;
+            since = HasOther(ActorSyncActors.WriterRole) ? TimeSpan.Zero : since + poll;
             if (since > alone)
             {
                 await sources.AbandonAsync();
@@ -65,8 +67,8 @@ sealed class ClusterLeaving(ActorSystem system, IActorRef? lanes, IActorRef? pro
         }
     }
 
-    bool HasSuccessor() => cluster.State.Members.Any(m =>
-        m.UniqueAddress != cluster.SelfUniqueAddress && m.Status == MemberStatus.Up && m.HasRole(ActorSyncActors.WriterRole) && !cluster.State.Unreachable.Contains(m));
+    bool HasOther(string role) => cluster.State.Members.Any(m =>
+        m.UniqueAddress != cluster.SelfUniqueAddress && m.Status == MemberStatus.Up && m.HasRole(role) && !cluster.State.Unreachable.Contains(m));
 
     bool IsExiting() => cluster.SelfMember.Status == MemberStatus.Exiting;
 

@@ -89,10 +89,13 @@ sealed class PostgresLaneSource(NodeParts parts, TableSet tables, StatusBoard bo
 /// <param name="store">Gives numbers.</param>
 sealed class PostgresLaneSourceFactory(NodeParts parts, TableSet tables, StatusBoard board, RedisLaneStore store) : ILaneSourceFactory
 {
+    static readonly TimeSpan succession = TimeSpan.FromMilliseconds(20);
+
     readonly Lock gate = new();
     readonly CancellationTokenSource leaving = new(), abandoned = new();
     readonly TaskCompletionSource idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
     int running;
+    long lastEpoch;
     volatile bool isProven;
 
     /// <summary>Whether PostgreSQL was found good once; losing it is then waited out.</summary>
@@ -159,5 +162,27 @@ sealed class PostgresLaneSourceFactory(NodeParts parts, TableSet tables, StatusB
 
     public ILaneSource Create(long epoch) => new PostgresLaneSource(parts, tables, board, this, epoch);
 
-    public ValueTask<long> NextEpochAsync(CancellationToken cancellationToken) => store.NextEpochAsync(cancellationToken);
+    public async ValueTask<long> NextEpochAsync(CancellationToken cancellationToken)
+    {
+        long epoch = await store.NextEpochAsync(cancellationToken);
+        Volatile.Write(ref lastEpoch, epoch);
+        return epoch;
+    }
+
+    /// <summary>Waits until a later reader than the last of this node is about to begin, on another one.</summary>
+    /// <param name="limit">For how long at most, above 0.</param>
+    /// <returns>Whether there is one; not when Redis does not say.</returns>
+    public async Task<bool> IsSucceededAsync(TimeSpan limit)
+    {
+        using var over = new CancellationTokenSource(limit, parts.Time);
+        try
+        {
+            for (; ; await Task.Delay(succession, parts.Time, over.Token))
+                if (await store.LastEpochAsync(over.Token) > Volatile.Read(ref lastEpoch)) return true;
+        }
+        catch (Exception e) when (e is OperationCanceledException or RedisTransientException)
+        {
+            return false;
+        }
+    }
 }

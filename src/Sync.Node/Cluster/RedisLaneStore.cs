@@ -97,6 +97,10 @@ sealed class RedisLaneStore(WriterContext context, LaneStore store, LaneClaimBoo
     public ValueTask<long> NextEpochAsync(CancellationToken cancellationToken) =>
         OnSessionAsync(current => store.NextEpochAsync(current.Connection, cancellationToken), cancellationToken);
 
+    /// <summary>The number that a reader has taken last, whether it has begun yet or not; 0 for none.</summary>
+    public ValueTask<long> LastEpochAsync(CancellationToken cancellationToken) =>
+        OnSessionAsync(current => store.LastEpochAsync(current.Connection, cancellationToken), cancellationToken);
+
     /// <summary>The reader that has begun last with this Redis; 0 for none.</summary>
     public ValueTask<long> BegunEpochAsync(CancellationToken cancellationToken) =>
         OnSessionAsync(current => store.BegunEpochAsync(current.Connection, cancellationToken), cancellationToken);

@@ -56,10 +56,15 @@ public sealed class LaneStore(RedisKeys keys, string incarnation, TimeProvider t
     public async ValueTask<long> NextEpochAsync(RespConnection connection, CancellationToken cancellationToken) =>
         Number(await RunAsync(connection, LaneScripts.NextEpoch, cancellationToken, LowestNumber));
 
+    /// <summary>The number that a reader has taken last, whether it has begun yet or not; 0 for none.</summary>
+    public ValueTask<long> LastEpochAsync(RespConnection connection, CancellationToken cancellationToken) => NumberAsync(connection, "epochs", cancellationToken);
+
     /// <summary>The reader that has begun last; 0 for none.</summary>
-    public async ValueTask<long> BegunEpochAsync(RespConnection connection, CancellationToken cancellationToken)
+    public ValueTask<long> BegunEpochAsync(RespConnection connection, CancellationToken cancellationToken) => NumberAsync(connection, "epoch", cancellationToken);
+
+    async ValueTask<long> NumberAsync(RespConnection connection, string field, CancellationToken cancellationToken)
     {
-        var reply = (await connection.ExecuteAsync(new RespCommands().Add("HGET", keys.LaneNumbers, "epoch"), cancellationToken)).OrThrow(connection.Endpoint, connection.User);
+        var reply = (await connection.ExecuteAsync(new RespCommands().Add("HGET", keys.LaneNumbers, field), cancellationToken)).OrThrow(connection.Endpoint, connection.User);
         return reply.IsNull ? 0 : Number(reply);
     }
 

@@ -83,6 +83,18 @@ public sealed class LaneSourceTests(Servers servers)
     }
 
     [Fact]
+    public async Task A_node_that_leaves_should_see_that_the_next_reader_has_taken_its_number()
+    {
+        await using var pipeline = await Pipeline.PrepareAsync(servers, schema);
+        await using LaneNode leaving = new(Config(pipeline)), next = new(Config(pipeline));
+        long own = await leaving.Sources.NextEpochAsync(default);
+        (await leaving.Sources.IsSucceededAsync(TimeSpan.FromMilliseconds(300))).ShouldBeFalse();
+        var succeeded = leaving.Sources.IsSucceededAsync(TimeSpan.FromSeconds(30));
+        (await next.Sources.NextEpochAsync(default)).ShouldBeGreaterThan(own);
+        (await succeeded).ShouldBeTrue();
+    }
+
+    [Fact]
     public async Task Content_should_be_what_a_single_host_makes_of_it()
     {
         string[] expected = await ExpectedAsync();

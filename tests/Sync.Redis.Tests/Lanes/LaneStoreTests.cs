@@ -92,9 +92,13 @@ public abstract class LaneStoreContract : IClassFixture<RedisFixture>, IAsyncLif
     {
         await using var a = await NodeAsync("a");
         await using var b = await NodeAsync("b");
+        (await a.Store.LastEpochAsync(a.Session.Connection, default)).ShouldBe(0);
         long first = await a.Store.NextEpochAsync(a.Session.Connection, default), second = await b.Store.NextEpochAsync(b.Session.Connection, default);
         second.ShouldBeGreaterThan(first);
+        (await a.Store.LastEpochAsync(a.Session.Connection, default)).ShouldBe(second);
+        (await a.Store.BegunEpochAsync(a.Session.Connection, default)).ShouldBe(0);
         await ReaderAsync(second);
+        (await a.Store.BegunEpochAsync(a.Session.Connection, default)).ShouldBe(second);
         long claim = (await a.TakeAsync(1)).Claim;
         (await b.TakeAsync(2)).Claim.ShouldBeGreaterThan(claim);
         await redis.EmptyAsync();
