@@ -26,6 +26,9 @@ public sealed record ControlSettings
 
     /// <summary>How long the actor stays away after its journal could not be reached; doubled each time, up to thirty times as long. Over 0; default 1 s.</summary>
     public TimeSpan MinBackoff { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long the actor waits for a first message before it reads its journal unasked, above 0. Default 5 s.</summary>
+    public TimeSpan Leisure { get; init; } = TimeSpan.FromSeconds(5);
 }
 
 /// <summary>Key of the control actor's proxy in the actor registry.</summary>
@@ -53,6 +56,7 @@ public static class ControlHosting
     {
         var executor = settings.Executor(system, registry);
         var actor = Akka.Actor.Props.Create(() => new ControlActor(settings.Slot, executor, TimeProvider.System));
-        return BackoffSupervisor.Props(Backoff.OnStop(actor, "actor", settings.MinBackoff, settings.MinBackoff * 30, randomFactor: 0.2, maxNrOfRetries: -1));
+        var supervised = BackoffSupervisor.Props(Backoff.OnStop(actor, "actor", settings.MinBackoff, settings.MinBackoff * 30, randomFactor: 0.2, maxNrOfRetries: -1));
+        return Akka.Actor.Props.Create(() => new LateActor(supervised, settings.Leisure));
     }
 }

@@ -130,6 +130,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var counting = CountAsync(ending.Token);
         var showing = presence.ShowAsync(() => system.IsUp, log.Warning, ending.Token);
+        var rehearsed = config.Cluster.Roles.HasFlag(ClusterRoles.Reader) ? new ReaderRehearsal(parts).RunAsync(token => IsReadElsewhereAsync(system, token), ending.Token) : Task.CompletedTask;
         var joined = joining?.RunAsync(ending.Token) ?? Task.CompletedTask;
         var asked = Task.Delay(Timeout.InfiniteTimeSpan, time, ending.Token);
         await Task.WhenAny(asked, fate.Task, system.Ended);
@@ -140,10 +141,25 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         else if (fate.Task is { IsCompletedSuccessfully: true, Result.Code: ExitCode.ClusterDowned }) await system.DissolveAsync();
         bool ownEnd = system.Ended.IsCompleted;
         await system.StopAsync();
-        await Task.WhenAll(counting, showing, joined);
+        await Task.WhenAll(counting, showing, rehearsed, joined);
         if (fate.Task.IsCompleted) throw await fate.Task;
         if (ownEnd && await system.Ended is var code and not ExitCode.Ok)
             throw new SyncException(code, $"The cluster goes on without node {config.Cluster.Address}: it was not reached for too long, or was taken out; started again it joins anew, and nothing is lost.");
+    }
+
+    /// <summary>Whether another node reads, as far as this one has heard; null while nobody is known to.</summary>
+    async Task<bool?> IsReadElsewhereAsync(ClusterSystem system, CancellationToken cancellationToken)
+    {
+        if (!sources.IsIdle) return false;
+        try
+        {
+            var heard = await system.Status.Ask<HeardReader>(HeardReaderQuery.Instance, patience, cancellationToken);
+            return heard.Epoch > 0 ? true : null;
+        }
+        catch (AskTimeoutException)
+        {
+            return null;
+        }
     }
 
     /// <summary>Keeps the rates going, and knows of the dead letters that other nodes have parked.</summary>

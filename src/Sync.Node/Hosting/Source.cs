@@ -103,12 +103,29 @@ sealed class Source : IAsyncDisposable
         }
     }
 
-    /// <summary>The table as the publication shows it.</summary>
-    public Contracts.Rows.Relation RelationOf(TableRuntime table)
+    /// <summary>Looks at what an opening looks at, and changes nothing. For a node that may open it later.</summary>
+    /// <exception cref="SyncException">Nothing can be reached, or what is found can't be used.</exception>
+    public static async Task RehearseAsync(SyncConfig config, TimeProvider time, CancellationToken cancellationToken)
     {
-        var published = PublishedOf(table);
-        return published.Facts.ToRelation([.. published.Columns]);
+        var repl = config.Postgres.Repl;
+        await using var primary = await new PostgresConnector(config.Postgres.Conn).FindPrimaryAsync(cancellationToken);
+        try
+        {
+            ServerChecks.Ensure(await primary.ReadFactsAsync(cancellationToken), repl);
+            var publication = await new PublicationManager(primary, new CatalogReader(primary.DataSource)).CheckAsync(repl, [.. config.Tables.Select(TableName.Of)], cancellationToken);
+            new TableSet(config).BindAll(table => RelationOf(publication.Tables[TableName.Of(table.Config)]));
+            await new SlotManager(primary, time).InspectAsync(repl.Slot, cancellationToken);
+        }
+        catch (NpgsqlException e)
+        {
+            throw primary.Describe(e);
+        }
     }
+
+    /// <summary>The table as the publication shows it.</summary>
+    public Contracts.Rows.Relation RelationOf(TableRuntime table) => RelationOf(PublishedOf(table));
+
+    static Contracts.Rows.Relation RelationOf(PublishedTable published) => published.Facts.ToRelation([.. published.Columns]);
 
     public PublishedTable PublishedOf(TableRuntime table) => Publication.Tables[TableName.Of(table.Config)];
 

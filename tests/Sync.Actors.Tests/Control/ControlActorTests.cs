@@ -43,6 +43,7 @@ public sealed class ControlActorTests : IAsyncLifetime
             ConnectionString = server.ConnectionString(),
             Executor = (_, _) => executor,
             MinBackoff = TimeSpan.FromMilliseconds(200),
+            Leisure = TimeSpan.FromMilliseconds(500),
         };
         var host = new HostBuilder().ConfigureServices(services => services.AddAkka("control", builder => builder
             .ConfigureLoggers(loggers => loggers.ClearLoggers())
