@@ -18,7 +18,8 @@ namespace Sync.Node.Cluster;
 /// confirms it. The next reader begins there. Until it does, this node can be heard: what tells the next one that it may begin is lost if the connection ends before it was read.</item>
 /// <item>Then the rest of the system ends. What did not come to its end in time comes again from PostgreSQL, and is known.</item>
 /// </list>
-/// Where no other node would take the lanes, reading ends first, while they are still here. Where all leave at once, nobody takes what the reader still brings: it is given up.
+/// Where no other node would take the lanes, reading ends first, while they are still here; where no other one may read, as soon as they are elsewhere. Where all leave at once, nobody takes what the
+/// reader still brings: it is given up.
 /// </summary>
 sealed class ClusterLeaving(ActorSystem system, IActorRef? lanes, IActorRef? proxy, IActorRef status, PostgresLaneSourceFactory sources, TimeSpan shutdownTimeout, Func<bool> isLeftBehind)
 {
@@ -38,18 +39,26 @@ sealed class ClusterLeaving(ActorSystem system, IActorRef? lanes, IActorRef? pro
     {
         // The others go on without it: nothing that it could hand over is still its own.
         if (isLeftBehind() || cluster.IsTerminated || cluster.SelfMember.Status is MemberStatus.Down or MemberStatus.Removed) return;
-        bool reads = !sources.IsIdle;
-        if (lanes is not null && HasOther(ActorSyncActors.WriterRole))
+        try
         {
-            await MoveLanesAsync(lanes);
-            if (!sources.IsIdle) await FindLanesAsync();
-            cluster.Leave(cluster.SelfAddress);
-            await HandReaderOverAsync();
+            if (lanes is null || HasOther(ActorSyncActors.WriterRole))
+            {
+                if (lanes is not null) await MoveLanesAsync(lanes);
+                if (!sources.IsIdle) await FindLanesAsync();
+                cluster.Leave(cluster.SelfAddress);
+                // Nobody would ask this reader to stop.
+                if (!HasOther(ActorSyncActors.ReaderRole)) _ = sources.LeaveAsync();
+                await HandReaderOverAsync();
+            }
+            bool isHandedOver = sources.IsIdle || IsExiting();
+            await sources.LeaveAsync();
+            if (isHandedOver && HasOther(ActorSyncActors.ReaderRole)) await sources.IsSucceededAsync(begun);
         }
-        await sources.LeaveAsync();
-        if (reads && IsExiting() && HasOther(ActorSyncActors.ReaderRole)) await sources.IsSucceededAsync(begun);
-        // What waits in it for lanes that nobody has would have it wait as well.
-        if (proxy is not null) system.Stop(proxy);
+        finally
+        {
+            // What waits in it for lanes that nobody has would have it wait as well.
+            if (proxy is not null) system.Stop(proxy);
+        }
     }
 
     async Task HandReaderOverAsync()

@@ -169,20 +169,28 @@ sealed class PostgresLaneSourceFactory(NodeParts parts, TableSet tables, StatusB
         return epoch;
     }
 
-    /// <summary>Waits until a later reader than the last of this node is about to begin, on another one.</summary>
+    /// <summary>Waits until a later reader than the last of this node is about to begin, on another one; not at all when this node had none.</summary>
     /// <param name="limit">For how long at most, above 0.</param>
     /// <returns>Whether there is one; not when Redis does not say.</returns>
     public async Task<bool> IsSucceededAsync(TimeSpan limit)
     {
+        long own = Volatile.Read(ref lastEpoch);
         using var over = new CancellationTokenSource(limit, parts.Time);
         try
         {
-            for (; ; await Task.Delay(succession, parts.Time, over.Token))
-                if (await store.LastEpochAsync(over.Token) > Volatile.Read(ref lastEpoch)) return true;
+            while (own > 0 && await LastEpochAsync(over.Token) <= own) await Task.Delay(succession, parts.Time, over.Token);
+            return own > 0;
         }
-        catch (Exception e) when (e is OperationCanceledException or RedisTransientException)
+        catch (Exception e) when (e is OperationCanceledException or SyncException or ObjectDisposedException)
         {
             return false;
         }
+    }
+
+    /// <summary>The number that a reader has taken last; 0 while Redis is away.</summary>
+    async Task<long> LastEpochAsync(CancellationToken cancellationToken)
+    {
+        try { return await store.LastEpochAsync(cancellationToken); }
+        catch (RedisTransientException) { return 0; }
     }
 }

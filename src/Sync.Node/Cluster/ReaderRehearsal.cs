@@ -7,7 +7,7 @@ using Sync.Redis.Sink;
 namespace Sync.Node.Cluster;
 
 /// <summary>
-/// A node that stands by looks once at all that the start of a reader looks at, and changes nothing. So a user hears of what would keep it from reading before it is needed, and what a start
+/// A node that stands by looks once at what the start of a reader looks at, as far as that can be seen beside another one, and changes nothing. So a user hears of what would keep it from reading before it is needed, and what a start
 /// runs is compiled by then, which is most of what a first start takes.
 /// </summary>
 /// <param name="parts">Configuration, log and clock.</param>
@@ -40,9 +40,16 @@ sealed class ReaderRehearsal(NodeParts parts)
         }
         catch (SyncException e)
         {
-            parts.Log.Warning($"This node could not read slot {parts.Config.Postgres.Repl.Slot} if it had to take over now: {e.Message}");
+            Warn(e.Message);
+        }
+        catch (Exception e)
+        {
+            // A look that goes wrong must not end the node.
+            Warn($"{e.GetType().Name}: {e.Message}");
         }
     }
+
+    void Warn(string cause) => parts.Log.Warning($"This node could not read slot {parts.Config.Postgres.Repl.Slot} if it had to take over now: {cause}");
 
     async Task RehearseAsync(CancellationToken cancellationToken)
     {

@@ -87,6 +87,7 @@ public sealed class LaneSourceTests(Servers servers)
     {
         await using var pipeline = await Pipeline.PrepareAsync(servers, schema);
         await using LaneNode leaving = new(Config(pipeline)), next = new(Config(pipeline));
+        (await leaving.Sources.IsSucceededAsync(TimeSpan.FromMinutes(5)).WaitAsync(TimeSpan.FromSeconds(30))).ShouldBeFalse("it had none");
         long own = await leaving.Sources.NextEpochAsync(default);
         (await leaving.Sources.IsSucceededAsync(TimeSpan.FromMilliseconds(300))).ShouldBeFalse();
         var succeeded = leaving.Sources.IsSucceededAsync(TimeSpan.FromSeconds(30));

@@ -37,9 +37,12 @@ sealed class NodeCluster : IDisposable
     public IReadOnlyList<Node> Nodes { get; }
 
     /// <summary>Starts them at once and waits until all are members.</summary>
-    public static async Task<NodeCluster> StartAsync(Workplace place, int count)
+    /// <param name="place">What they work for.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="roles">Of each; all of them have all where there is none.</param>
+    public static async Task<NodeCluster> StartAsync(Workplace place, int count, params string[] roles)
     {
-        var cluster = Start(place, count);
+        var cluster = Start(place, count, 0, roles);
         try
         {
             await cluster.UntilAsync(cluster.Nodes[0], view => view.LanesKnown && view.Members.Count(m => m.Status == "Up") == count, "all nodes should be members");
@@ -56,7 +59,8 @@ sealed class NodeCluster : IDisposable
     /// <param name="place">What they work for.</param>
     /// <param name="count">How many.</param>
     /// <param name="missing">How many more seeds they know of, which nobody starts.</param>
-    public static NodeCluster Start(Workplace place, int count, int missing = 0)
+    /// <param name="roles">Of each; all of them have all where there is none.</param>
+    public static NodeCluster Start(Workplace place, int count, int missing = 0, params string[] roles)
     {
         int[] ports = [.. Enumerable.Range(0, count + missing).Select(_ => Ports.Free())];
         var nodes = new List<Node>();
@@ -74,6 +78,7 @@ sealed class NodeCluster : IDisposable
                     ["ACTORSYNC_HTTP_PORT"] = $"{httpPort}",
                     ["ACTORSYNC_PETABRIDGE_ENABLED"] = "false",
                 };
+                if (roles.Length > 0) environment["ACTORSYNC_CLUSTER_ROLES"] = roles[nodes.Count];
                 nodes.Add(new Node($"127.0.0.1:{port}", $"http://127.0.0.1:{httpPort}", NodeProgram.Start(place.Folder, environment, "run", "--cluster")));
             }
             return cluster;

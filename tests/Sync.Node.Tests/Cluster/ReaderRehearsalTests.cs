@@ -39,6 +39,23 @@ public sealed class ReaderRehearsalTests(Servers servers)
         line.ShouldContain("column 'n' does not exist in public.a");
     }
 
+    [Theory]
+    [InlineData("progress", ":progress")]
+    [InlineData("snapshot", "WRONGTYPE")]
+    [InlineData("dlq", "WRONGTYPE")]
+    [InlineData("dlq:keys", "WRONGTYPE")]
+    [InlineData("resync", "WRONGTYPE")]
+    public async Task It_should_warn_of_keys_in_Redis_that_hold_something_else(string key, string cause)
+    {
+        await using var pipeline = await Pipeline.PrepareAsync(servers, "create table a(id int primary key, n int)");
+        await servers.Redis.ExecAsync("SET", $"actorsync:{{{pipeline.Slot}}}:{key}", "mine");
+        await using var node = new LaneNode(LaneNode.Configure(servers, pipeline, tables));
+        await new ReaderRehearsal(node.Parts).RunAsync(Elsewhere, default).WaitAsync(patience);
+        string line = node.Log.Lines.ShouldHaveSingleItem();
+        line.ShouldStartWith($"Warning: This node could not read slot {pipeline.Slot} if it had to take over now:");
+        line.ShouldContain(cause);
+    }
+
     [Fact]
     public async Task It_should_wait_until_another_node_reads_and_not_run_on_the_one_that_does()
     {
