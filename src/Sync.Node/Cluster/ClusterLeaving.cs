@@ -43,8 +43,11 @@ sealed class ClusterLeaving(ActorSystem system, IActorRef? lanes, IActorRef? pro
         {
             if (lanes is null || HasOther(ActorSyncActors.WriterRole))
             {
-                if (lanes is not null) await MoveLanesAsync(lanes);
-                if (!sources.IsIdle) await FindLanesAsync();
+                if (lanes is not null)
+                {
+                    await MoveLanesAsync(lanes);
+                    if (!sources.IsIdle) await FindLanesAsync();
+                }
                 cluster.Leave(cluster.SelfAddress);
                 // Nobody would ask this reader to stop.
                 if (!HasOther(ActorSyncActors.ReaderRole)) _ = sources.LeaveAsync();
