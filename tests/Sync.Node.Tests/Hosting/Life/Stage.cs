@@ -60,9 +60,10 @@ sealed class Stage : IAsyncDisposable
         """);
 
     /// <summary>Begins a node and does not wait for anything.</summary>
-    public TestNode Begin(int workers = 4, HostOptions? options = null)
+    public TestNode Begin(int workers = 4, HostOptions? options = null, bool redisIsAway = false)
     {
         Wire postgres = new(Postgres.Port), redis = new(Redis.Port);
+        if (redisIsAway) redis.Cut();
         var node = new TestNode(Pipeline.Load(Config(workers, postgres.Port, redis.Port)), options ?? new HostOptions(), postgres, redis);
         nodes.Add(node);
         return node;
