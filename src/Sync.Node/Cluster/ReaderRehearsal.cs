@@ -7,8 +7,8 @@ using Sync.Redis.Sink;
 namespace Sync.Node.Cluster;
 
 /// <summary>
-/// A node that stands by looks once at what the start of a reader looks at, as far as that can be seen beside another one, and changes nothing. So a user hears of what would keep it from reading before it is needed, and what a start
-/// runs is compiled by then, which is most of what a first start takes.
+/// A node that stands by looks once at what the start of a reader looks at, as far as that can be seen beside another one, and changes nothing. So a user hears of what would keep it from reading
+/// before it is needed, and what a start runs is compiled by then, which is most of what a first start takes.
 /// </summary>
 /// <param name="parts">Configuration, log and clock.</param>
 sealed class ReaderRehearsal(NodeParts parts)
@@ -26,7 +26,7 @@ sealed class ReaderRehearsal(NodeParts parts)
             while ((elsewhere = await isReadElsewhere(cancellationToken)) is null) await Task.Delay(look, parts.Time, cancellationToken);
             if (elsewhere is true) await RehearseAsync(cancellationToken);
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             // The node ends.
         }
