@@ -56,7 +56,6 @@ public class DemoCommandTests
         failure.Message.ShouldContain(option);
     }
 
-#if CLUSTER_HOST
     [Fact]
     public async Task Demo_of_a_cluster_should_find_every_key_right_after_a_node_joined_and_the_reader_was_killed()
     {
@@ -77,15 +76,6 @@ public class DemoCommandTests
         (await running.WaitAsync(TimeSpan.FromSeconds(30))).ShouldBe(0);
         Folders().Except(before).ShouldBeEmpty();
     }
-#else
-    [Fact]
-    public async Task Demo_of_a_cluster_should_say_what_it_needs_where_that_is_not_there()
-    {
-        var failure = await Should.ThrowAsync<SyncException>(() => DemoCommand.RunAsync(new DemoOptions { Nodes = 3 }, CancellationToken.None));
-        failure.Code.ShouldBe(ExitCode.Configuration);
-        failure.Message.ShouldContain("Akka.NET");
-    }
-#endif
 
     static HashSet<string> Folders() => [.. Directory.GetDirectories(Path.GetTempPath(), "actorsync-demo-*")];
 }

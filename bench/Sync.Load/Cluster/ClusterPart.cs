@@ -10,20 +10,8 @@ static class ClusterPart
     static readonly Dictionary<string, string> defaults = [];
     static readonly int[] laneCounts = [1, 16, 256, 4096];
 
-    static bool IsBuilt =>
-#if CLUSTER_HOST
-        true;
-#else
-        false;
-#endif
-
     public static async Task MeasureAsync(Stage stage, LoadOptions options, LoadReport report)
     {
-        if (!IsBuilt)
-        {
-            Console.WriteLine("\nThe cluster is left out: this build has no cluster host, because Akka.NET could not be restored.");
-            return;
-        }
         foreach (string run in options.ClusterRuns)
             await (run switch
             {

@@ -1,9 +1,7 @@
 using System.CommandLine;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
-#if CLUSTER_HOST
 using Sync.Node.Cluster;
-#endif
 using Sync.Node.Hosting;
 using Sync.Node.Http;
 using Sync.Node.Telemetry;
@@ -67,9 +65,6 @@ static class RunCommand
     static async Task<int> RunNodeAsync(
         SyncConfig config, IReadOnlyList<ConfigIssue> warnings, HostOptions options, CommandSession session, CancellationToken stop)
     {
-#if !CLUSTER_HOST
-        RefuseCluster(config);
-#endif
         var log = new LineLogger(session.Out, config.Debug ? LogLevel.Debug : LogLevel.Information, Terminal.HasColours, session.Time)
         {
             // On a terminal the copy is shown by a bar.
@@ -78,7 +73,6 @@ static class RunCommand
         log.LogInformation("actorsync {Version}, configuration {Source}", VersionCommand.Version, config.Source);
         foreach (var warning in warnings) log.LogWarning("{Warning}", warning.ToString());
         using var telemetry = OtlpExport.Start(config.Telemetry, VersionCommand.Version);
-#if CLUSTER_HOST
         if (config.Cluster.Enabled)
         {
             await using var node = new ClusterHost(config, log, session.Time);
@@ -86,7 +80,6 @@ static class RunCommand
             await node.RunAsync(stop);
             return (int)ExitCode.Ok;
         }
-#endif
         await using var host = new SingleHost(config, options, log, session.Time);
         await using var http = await ListenAsync(config, options, host, log, session.Time, stop);
         await using var bar = Terminal.IsInteractive ? new SnapshotBar(() => host.Status, log, session.Time) : null;
@@ -94,15 +87,6 @@ static class RunCommand
         return (int)ExitCode.Ok;
     }
 
-#if !CLUSTER_HOST
-    /// <summary>Who asks for a cluster must not get a node that works alone, without a word.</summary>
-    static void RefuseCluster(SyncConfig config)
-    {
-        if (config.Cluster.Enabled)
-            throw new SyncException(ExitCode.Configuration,
-                $"{config.Source}: 'cluster.enabled' is true, but this build has no cluster host, because Akka.NET could not be restored (delete Directory.Local.props and build again where it can); set it to false to run a single node.");
-    }
-#endif
 
     /// <summary>A snapshot beside a node that runs goes on without an endpoint of its own: nobody has to configure a second address for it.</summary>
     static async Task<StatusServer?> ListenAsync(

@@ -17,11 +17,6 @@ public static class DemoCommand
         if (options.Rate is <= 0 or > 200) throw new SyncException(ExitCode.Usage, "--rate takes more than 0 and at most 200 changes a second.");
         if (options.Nodes is < 2 or > 5) throw new SyncException(ExitCode.Usage, "--cluster takes 2 to 5 nodes.");
         if (options is { Nodes: not null, Seconds: < 10 }) throw new SyncException(ExitCode.Usage, "--seconds takes 10 or more with --cluster.");
-#if !CLUSTER_HOST
-        if (options.Nodes is not null)
-            throw new SyncException(ExitCode.Configuration,
-                "This build has no cluster host, because Akka.NET could not be restored: leave --cluster out to see one node, or delete Directory.Local.props and build again where it can be.");
-#endif
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
         // Handled here for as long as the demo runs: the default would end this process and leave its children.
         void Stop(PosixSignalContext signal)

@@ -69,12 +69,7 @@ public sealed class RespConnection : IAsyncDisposable
         RedisConnectionOptions options, string endpoint, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
     {
         if (options.Client == RedisClient.Resp) return await SocketTransport.ConnectAsync(options, endpoint, timeout, time, cancellationToken);
-#if STACK_EXCHANGE_REDIS
         return await Multiplexer.MultiplexerTransport.ConnectAsync(options, endpoint, timeout, time, cancellationToken);
-#else
-        throw new SyncException(ExitCode.Configuration,
-            "'redis.client' is stackexchange, but this build has no StackExchange.Redis, because it could not be restored (delete Directory.Local.props and build again where it can); leave the key out to use the built-in client.");
-#endif
     }
 
     /// <summary>Runs one command. An error reply is a value, not an exception; see <see cref="RedisErrors.OrThrow"/>.</summary>

@@ -23,7 +23,7 @@ sealed record SplitLane(int Lane);
 sealed record SetLoss(Loss Loss);
 
 /// <summary>A shard region that loses, doubles, delays and so reorders what passes it in both directions, and starts lanes as shards do.</summary>
-sealed class LossyRegion(LaneContext context, int seed, Loss initial) : UntypedActor
+sealed class LossyRegion(LaneContext context, int seed, Loss initial) : UntypedActor, IWithTimers
 {
     sealed record Deliver(object Message, IActorRef From);
 
@@ -33,6 +33,8 @@ sealed class LossyRegion(LaneContext context, int seed, Loss initial) : UntypedA
     readonly Dictionary<IActorRef, int> lanesMoving = [];
     readonly Dictionary<IActorRef, IActorRef> returns = [];
     Loss loss = initial;
+
+    public ITimerScheduler Timers { get; set; } = null!;
 
     // A lane that crashes starts again, as in a shard.
     protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(_ => Directive.Restart);
@@ -60,7 +62,8 @@ sealed class LossyRegion(LaneContext context, int seed, Loss initial) : UntypedA
         else Hand(deliver);
     }
 
-    void Delay(Deliver deliver) => Context.System.Scheduler.ScheduleTellOnce(TimeSpan.FromMilliseconds(random.Next(1, 30)), Self, deliver, Self);
+    // Each delayed message has a timer of its own: a new timer of the same key would take the place of the last.
+    void Delay(Deliver deliver) => Timers.StartSingleTimer(new object(), deliver, TimeSpan.FromMilliseconds(random.Next(1, 30)));
 
     void Hand(Deliver deliver)
     {

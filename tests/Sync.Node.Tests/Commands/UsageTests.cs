@@ -59,21 +59,6 @@ public sealed class UsageTests : IDisposable
         ended.Out.ShouldMatch(@"^actorsync \d+\.\d+\.\d+ \(\.NET 10\.");
     }
 
-#if !CLUSTER_HOST
-    [Fact]
-    public async Task Cluster_should_be_accepted_by_validate_and_refused_by_a_build_without_its_host()
-    {
-        File.WriteAllText(folder.File("config.yaml"), """
-            postgres: { conn: { port: 1 }, repl: { pub: p, slot: s } }
-            cluster: { enabled: true, seeds: 127.0.0.1 }
-            http: { enabled: false }
-            tables: [orders]
-            """);
-        (await Program.RunAsync(folder, "validate", "--strict")).Code.ShouldBe(0);
-        (await Program.RunAsync(folder, "run")).ShouldSay(ExitCode.Configuration, "config.yaml: 'cluster.enabled' is true, but this build has no cluster host", "set it to false");
-    }
-#endif
-
     [Theory]
     [InlineData("dlq drop", "exactly one")]
     [InlineData("dlq drop 1-0 --all --yes", "exactly one")]

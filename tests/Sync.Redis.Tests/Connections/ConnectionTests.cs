@@ -202,6 +202,4 @@ public abstract class ConnectionContract : IClassFixture<RedisFixture>
 
 public sealed class ConnectionTests(RedisFixture redis) : ConnectionContract(redis, RedisClient.Resp);
 
-#if STACK_EXCHANGE_REDIS
 public sealed class ConnectionOnStackExchangeTests(RedisFixture redis) : ConnectionContract(redis, RedisClient.StackExchange);
-#endif

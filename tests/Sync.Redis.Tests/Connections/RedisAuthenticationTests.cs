@@ -138,6 +138,4 @@ public abstract class RedisAuthenticationContract(RedisClient client) : IAsyncLi
 
 public sealed class RedisAuthenticationTests() : RedisAuthenticationContract(RedisClient.Resp);
 
-#if STACK_EXCHANGE_REDIS
 public sealed class RedisAuthenticationOnStackExchangeTests() : RedisAuthenticationContract(RedisClient.StackExchange);
-#endif

@@ -129,6 +129,4 @@ public abstract class RedisTlsContract : IDisposable
 
 public sealed class RedisTlsTests() : RedisTlsContract(RedisClient.Resp);
 
-#if STACK_EXCHANGE_REDIS
 public sealed class RedisTlsOnStackExchangeTests() : RedisTlsContract(RedisClient.StackExchange);
-#endif

@@ -231,6 +231,4 @@ public abstract class DeadLetterStoreContract : IClassFixture<RedisFixture>, IAs
 
 public sealed class DeadLetterStoreTests(RedisFixture redis) : DeadLetterStoreContract(redis, RedisClient.Resp);
 
-#if STACK_EXCHANGE_REDIS
 public sealed class DeadLetterStoreOnStackExchangeTests(RedisFixture redis) : DeadLetterStoreContract(redis, RedisClient.StackExchange);
-#endif

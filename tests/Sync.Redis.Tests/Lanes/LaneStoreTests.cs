@@ -293,6 +293,4 @@ public abstract class LaneStoreContract : IClassFixture<RedisFixture>, IAsyncLif
 
 public sealed class LaneStoreTests(RedisFixture redis) : LaneStoreContract(redis, RedisClient.Resp);
 
-#if STACK_EXCHANGE_REDIS
 public sealed class LaneStoreOnStackExchangeTests(RedisFixture redis) : LaneStoreContract(redis, RedisClient.StackExchange);
-#endif

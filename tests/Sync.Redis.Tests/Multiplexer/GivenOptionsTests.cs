@@ -1,4 +1,3 @@
-#if STACK_EXCHANGE_REDIS
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Engine.Batching;
@@ -84,4 +83,3 @@ public sealed class GivenOptionsTests : IClassFixture<RedisFixture>, IAsyncLifet
         error.Message.ShouldNotContain("s3cret");
     }
 }
-#endif

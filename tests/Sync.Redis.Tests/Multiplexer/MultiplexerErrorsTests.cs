@@ -1,4 +1,3 @@
-#if STACK_EXCHANGE_REDIS
 using System.Net.Sockets;
 using Sync.Contracts.Configuration;
 using Sync.Redis.Multiplexer;
@@ -18,4 +17,3 @@ public sealed class MultiplexerErrorsTests
         MultiplexerErrors.OfConnecting(error, null, options, "redis:6379", TimeSpan.FromMilliseconds(500)).Message.ShouldBe($"Redis at redis:6379 {expected}");
     }
 }
-#endif

@@ -1,4 +1,3 @@
-#if STACK_EXCHANGE_REDIS
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Engine.Batching;
@@ -147,4 +146,3 @@ public sealed class ScriptedTransactionTests : IClassFixture<RedisFixture>, IAsy
         return long.Parse(stats.Split("total_connections_received:")[1].Split('\r')[0]);
     }
 }
-#endif

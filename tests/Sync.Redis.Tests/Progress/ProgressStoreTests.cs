@@ -173,6 +173,4 @@ public abstract class ProgressStoreContract : IClassFixture<RedisFixture>, IAsyn
 
 public sealed class ProgressStoreTests(RedisFixture redis) : ProgressStoreContract(redis, RedisClient.Resp);
 
-#if STACK_EXCHANGE_REDIS
 public sealed class ProgressStoreOnStackExchangeTests(RedisFixture redis) : ProgressStoreContract(redis, RedisClient.StackExchange);
-#endif

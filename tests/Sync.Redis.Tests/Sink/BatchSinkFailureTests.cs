@@ -236,6 +236,4 @@ public abstract class BatchSinkFailureContract : IClassFixture<RedisFixture>, IA
 
 public sealed class BatchSinkFailureTests(RedisFixture redis) : BatchSinkFailureContract(redis, RedisClient.Resp);
 
-#if STACK_EXCHANGE_REDIS
 public sealed class BatchSinkFailureOnStackExchangeTests(RedisFixture redis) : BatchSinkFailureContract(redis, RedisClient.StackExchange);
-#endif

@@ -169,6 +169,4 @@ public abstract class BatchSinkContract : IClassFixture<RedisFixture>, IAsyncLif
 
 public sealed class BatchSinkTests(RedisFixture redis) : BatchSinkContract(redis, RedisClient.Resp);
 
-#if STACK_EXCHANGE_REDIS
 public sealed class BatchSinkOnStackExchangeTests(RedisFixture redis) : BatchSinkContract(redis, RedisClient.StackExchange);
-#endif

@@ -174,6 +174,4 @@ public abstract class OwnerFenceContract : IClassFixture<RedisFixture>, IAsyncLi
 
 public sealed class OwnerFenceTests(RedisFixture redis) : OwnerFenceContract(redis, RedisClient.Resp);
 
-#if STACK_EXCHANGE_REDIS
 public sealed class OwnerFenceOnStackExchangeTests(RedisFixture redis) : OwnerFenceContract(redis, RedisClient.StackExchange);
-#endif

@@ -1,8 +1,4 @@
-#if STACK_EXCHANGE_REDIS
 using Sync.Node.Hosting;
-#else
-using Sync.Contracts;
-#endif
 
 namespace Sync.Node.Tests.Hosting.Life;
 
@@ -13,7 +9,6 @@ public class SecondClientTests(BreakableServers servers)
     /// <summary>Chooses the second client.</summary>
     public static string WithSecond(string yaml) => yaml.Replace("redis:\n", "redis:\n  client: stackexchange\n", StringComparison.Ordinal);
 
-#if STACK_EXCHANGE_REDIS
     async Task<Stage> StageAsync(string extra = "")
     {
         var stage = await Stage.OpenAsync(servers, Bookings.Schema, Bookings.Tables, extra);
@@ -115,16 +110,4 @@ public class SecondClientTests(BreakableServers servers)
         (await stage.ItemsAsync("LRANGE", "list:a", "0", "-1")).ShouldBe(["1", "3"]);
         (await stage.NumberAsync("rows")).ShouldBe(3, "the neighbour of the refused command stands and is not repeated");
     }
-#else
-    [Fact]
-    public async Task A_build_without_it_should_say_so()
-    {
-        await using var stage = await Stage.OpenAsync(servers, Bookings.Schema, Bookings.Tables);
-        stage.Edit = WithSecond;
-        var node = stage.Begin();
-        var error = await node.FailureAsync();
-        error.Code.ShouldBe(ExitCode.Configuration);
-        error.Message.ShouldContain("this build has no StackExchange.Redis");
-    }
-#endif
 }

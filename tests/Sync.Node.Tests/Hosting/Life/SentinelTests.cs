@@ -5,11 +5,7 @@ namespace Sync.Node.Tests.Hosting.Life;
 /// <summary>Failovers under a load whose every change counts.</summary>
 public sealed class SentinelTests
 {
-#if STACK_EXCHANGE_REDIS
     public static TheoryData<string> Clients => ["resp", "stackexchange"];
-#else
-    public static TheoryData<string> Clients => ["resp"];
-#endif
 
     [Theory]
     [MemberData(nameof(Clients))]
