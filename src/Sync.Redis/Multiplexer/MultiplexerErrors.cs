@@ -12,8 +12,8 @@ namespace Sync.Redis.Multiplexer;
 /// <summary>What StackExchange.Redis throws, in our words. Its own texts are long, and may hold keys.</summary>
 static class MultiplexerErrors
 {
-    /// <summary>What StackExchange.Redis puts before an error that Redis answered AUTH with.</summary>
-    const string AuthPrefix = "Error: ";
+    /// <summary>What StackExchange.Redis puts before an error that Redis answered AUTH with: the name of the reply's type in RESP2.</summary>
+    const string AuthPrefix = "SimpleError: ";
 
     /// <summary>Why no connection came about.</summary>
     /// <param name="error">What was thrown.</param>
@@ -36,7 +36,7 @@ static class MultiplexerErrors
             return new RedisTransientException(
                 $"Redis at {endpoint} can't be reached: {Innermost(lost)}{(options.Tls is null || lost.GetBaseException() is SocketException ? "." : "; does that port speak TLS?")}", outcomeUnknown: false, error);
         return new RedisTransientException(
-            $"Redis at {endpoint} did not let StackExchange.Redis connect within {taken.TotalSeconds:0.###} s{(options.Tls is null ? "." : "; does that port speak TLS?")}",
+            $"Redis at {endpoint} did not let StackExchange.Redis connect within {taken.TotalSeconds:0.##} s{(options.Tls is null ? "." : "; does that port speak TLS?")}",
             outcomeUnknown: false, error);
     }
 
