@@ -3,7 +3,7 @@ using Sync.Node.Tests.Hosting;
 namespace Sync.Node.Tests.Cluster;
 
 /// <summary>Dead letters that are retried while their lanes move.</summary>
-[Collection(ServersCollection.Name)]
+[Collection(NodesCollection.Name)]
 public sealed class ClusterLettersTests(Servers servers)
 {
     const int keys = 40;

@@ -7,7 +7,7 @@ using Sync.Postgres.Slots;
 namespace Sync.Node.Tests.Cluster;
 
 /// <summary>A node alone, which knows of the others by what PostgreSQL tells only.</summary>
-[Collection(CommandCollection.Name)]
+[Collection(ClusterCommandCollection.Name)]
 public sealed class ClusterPresenceTests(CommandServers servers)
 {
     [Fact]

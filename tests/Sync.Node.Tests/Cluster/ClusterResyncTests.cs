@@ -6,7 +6,7 @@ using Sync.Node.Tests.Resync;
 namespace Sync.Node.Tests.Cluster;
 
 /// <summary>Any node takes an order; whoever reads carries it out, and whoever reads next goes on.</summary>
-[Collection(ServersCollection.Name)]
+[Collection(NodesCollection.Name)]
 public sealed class ClusterResyncTests(Servers servers)
 {
     [Fact]

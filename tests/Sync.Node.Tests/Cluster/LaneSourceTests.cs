@@ -9,7 +9,7 @@ using Sync.Redis.Errors;
 namespace Sync.Node.Tests.Cluster;
 
 /// <summary>The reader of a cluster from PostgreSQL to Redis, with lanes and writers but without actors.</summary>
-[Collection(ServersCollection.Name)]
+[Collection(NodesCollection.Name)]
 public sealed class LaneSourceTests(Servers servers)
 {
     const string schema = """

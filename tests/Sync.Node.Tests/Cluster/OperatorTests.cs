@@ -7,7 +7,7 @@ using Sync.Node.Tests.Commands;
 namespace Sync.Node.Tests.Cluster;
 
 /// <summary>What operators do with a cluster, on real processes, with the commands they have.</summary>
-[Collection(CommandCollection.Name)]
+[Collection(ClusterCommandCollection.Name)]
 public sealed class OperatorTests(CommandServers servers)
 {
     async Task<Workplace> PlaceAsync()

@@ -5,7 +5,7 @@ using Sync.Node.Tests.Hosting;
 namespace Sync.Node.Tests.Cluster;
 
 /// <summary>What a node that stands by tries before it has to read.</summary>
-[Collection(ServersCollection.Name)]
+[Collection(NodesCollection.Name)]
 public sealed class ReaderRehearsalTests(Servers servers)
 {
     const string tables = "  - a: { commands: [[SET, 'a:{id}', '{n}']] }";

@@ -23,10 +23,25 @@ public sealed class CommandServers : IAsyncLifetime
     }
 }
 
+/// <summary>Commands that look at files and servers. Like every collection it has servers of its own, see <see cref="Hosting.ServersCollection"/>.</summary>
 [CollectionDefinition(Name)]
 public sealed class CommandCollection : ICollectionFixture<CommandServers>
 {
     public const string Name = "command line";
+}
+
+/// <summary>Commands that run a node, or ask one that runs.</summary>
+[CollectionDefinition(Name)]
+public sealed class NodeCommandCollection : ICollectionFixture<CommandServers>
+{
+    public const string Name = "command line with a node";
+}
+
+/// <summary>Clusters whose nodes are operated from the command line.</summary>
+[CollectionDefinition(Name)]
+public sealed class ClusterCommandCollection : ICollectionFixture<CommandServers>
+{
+    public const string Name = "command line with a cluster";
 }
 
 /// <summary>A database with a schema, a folder with a configuration, and the program to run there.</summary>

@@ -11,7 +11,7 @@ using Sync.Redis.DeadLetters;
 namespace Sync.Node.Tests.Commands;
 
 /// <summary>Dead letters by the command line, straight in Redis: no node runs.</summary>
-[Collection(CommandCollection.Name)]
+[Collection(NodeCommandCollection.Name)]
 public sealed class DeadLetterCommandTests(CommandServers servers) : IAsyncLifetime
 {
     Workplace place = null!;

@@ -4,7 +4,7 @@ using Sync.Testing;
 namespace Sync.Node.Tests.Commands;
 
 /// <summary><c>actorsync resync</c> as a program.</summary>
-[Collection(CommandCollection.Name)]
+[Collection(NodeCommandCollection.Name)]
 public sealed class ResyncTests(CommandServers servers)
 {
     [Fact]

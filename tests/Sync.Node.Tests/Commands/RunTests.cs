@@ -7,7 +7,7 @@ using Sync.Testing;
 namespace Sync.Node.Tests.Commands;
 
 /// <summary>The node as a process: starting, being looked at, stopping.</summary>
-[Collection(CommandCollection.Name)]
+[Collection(NodeCommandCollection.Name)]
 public sealed class RunTests(CommandServers servers)
 {
     [Theory]

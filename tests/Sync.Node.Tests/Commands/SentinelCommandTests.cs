@@ -4,7 +4,7 @@ using Sync.Testing;
 namespace Sync.Node.Tests.Commands;
 
 /// <summary>What a user is told when Redis stands behind Sentinels.</summary>
-[Collection(CommandCollection.Name)]
+[Collection(NodeCommandCollection.Name)]
 public sealed class SentinelCommandTests(CommandServers servers)
 {
     const string Name = "orders";

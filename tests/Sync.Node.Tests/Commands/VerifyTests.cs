@@ -4,7 +4,7 @@ using Sync.Contracts;
 namespace Sync.Node.Tests.Commands;
 
 /// <summary><c>actorsync verify</c> as a program: what it prints and how it ends.</summary>
-[Collection(CommandCollection.Name)]
+[Collection(NodeCommandCollection.Name)]
 public sealed class VerifyTests(CommandServers servers)
 {
     [Fact]

@@ -21,8 +21,47 @@ public sealed class Servers : IAsyncLifetime
     }
 }
 
+/// <summary>
+/// The tests of one collection run one after the other on servers of their own; collections run side by side. A collection lasts about two minutes at most, so that
+/// the whole assembly does not wait for one of them. This one is about what the rows of a stream become, and how a node starts and restarts.
+/// </summary>
 [CollectionDefinition(Name)]
 public sealed class ServersCollection : ICollectionFixture<Servers>
 {
     public const string Name = "servers";
+}
+
+/// <summary>Copies of tables, re-syncs and large transactions.</summary>
+[CollectionDefinition(Name)]
+public sealed class CopyCollection : ICollectionFixture<Servers>
+{
+    public const string Name = "copies";
+}
+
+/// <summary>Comparing Redis with the rows, and repairing it.</summary>
+[CollectionDefinition(Name)]
+public sealed class VerificationCollection : ICollectionFixture<Servers>
+{
+    public const string Name = "verification";
+}
+
+/// <summary>What measures the memory of this process runs when nothing else does.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class MemoryCollection : ICollectionFixture<Servers>
+{
+    public const string Name = "memory";
+}
+
+/// <summary>A single host that writes to a Redis Cluster.</summary>
+[CollectionDefinition(Name)]
+public sealed class ShardsCollection : ICollectionFixture<Servers>
+{
+    public const string Name = "Redis Cluster";
+}
+
+/// <summary>Lanes, and nodes of a cluster as processes.</summary>
+[CollectionDefinition(Name)]
+public sealed class NodesCollection : ICollectionFixture<Servers>
+{
+    public const string Name = "cluster nodes";
 }

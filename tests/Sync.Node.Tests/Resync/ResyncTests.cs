@@ -5,7 +5,7 @@ using Sync.Node.Tests.Verification;
 
 namespace Sync.Node.Tests.Resync;
 
-[Collection(ServersCollection.Name)]
+[Collection(CopyCollection.Name)]
 public class ResyncTests(Servers servers)
 {
     internal const string Schema = """

@@ -3,7 +3,7 @@ using Sync.Node.Tests.Hosting;
 namespace Sync.Node.Tests.Verification;
 
 /// <summary>Each kind of drift, planted by hand for each command that keeps state, beside rows that are as they should be.</summary>
-[Collection(ServersCollection.Name)]
+[Collection(VerificationCollection.Name)]
 public class DriftTests(Servers servers)
 {
     const string Schema = """

@@ -5,7 +5,7 @@ using Sync.Node.Tests.Hosting;
 namespace Sync.Node.Tests.Verification;
 
 /// <summary>A writer changes rows all the time: no false alarm, and what is really wrong is found all the same.</summary>
-[Collection(ServersCollection.Name)]
+[Collection(VerificationCollection.Name)]
 public class LoadTests(Servers servers)
 {
     const string Schema = """

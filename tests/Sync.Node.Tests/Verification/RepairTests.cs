@@ -13,7 +13,7 @@ using Sync.Node.Verification;
 namespace Sync.Node.Tests.Verification;
 
 /// <summary><c>verify --repair</c> and the node it asks, over HTTP.</summary>
-[Collection(ServersCollection.Name)]
+[Collection(VerificationCollection.Name)]
 public class RepairTests(Servers servers)
 {
     static readonly VerifyOptions repairing = Comparison.Options with { Repair = true };

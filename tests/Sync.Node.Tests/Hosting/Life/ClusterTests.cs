@@ -6,7 +6,7 @@ using Sync.Testing;
 namespace Sync.Node.Tests.Hosting.Life;
 
 /// <summary>A Redis Cluster under a load whose every change counts; the three keys of each row are in different hash slots.</summary>
-[Collection(ServersCollection.Name)]
+[Collection(ShardsCollection.Name)]
 public sealed class ClusterTests(Servers servers)
 {
     [Fact]

@@ -33,7 +33,8 @@ public class DeadLetterTests(Servers servers)
         node.Status.DeadLetters.ShouldBe(3);
         node.Status.Tables.Single().DeadLetters.ShouldBe(3);
         node.Status.LastError.ShouldContain("WRONGTYPE");
-        node.Log.Count(l => l.StartsWith("Error", StringComparison.Ordinal) && l.Contains("dead letters")).ShouldBe(2, "one only waits");
+        // Row 3 is refused by Redis when it travels with row 1, and only waits when it travels behind it.
+        node.Log.Count(l => l.StartsWith("Error", StringComparison.Ordinal) && l.Contains("dead letters")).ShouldBeInRange(1, 2, "the update only waits");
 
         await node.StopAsync();
         node = await stage.StartAsync(7);

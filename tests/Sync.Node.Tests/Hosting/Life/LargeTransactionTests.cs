@@ -7,7 +7,7 @@ using ActorSync = Sync.Node.Tests.Commands.Program;
 namespace Sync.Node.Tests.Hosting.Life;
 
 /// <summary>Transactions that are larger than what may be in memory.</summary>
-[Collection(ServersCollection.Name)]
+[Collection(CopyCollection.Name)]
 public class LargeTransactionTests(Servers servers)
 {
     const string Schema = "create table t(id int primary key, bucket int, n int)";

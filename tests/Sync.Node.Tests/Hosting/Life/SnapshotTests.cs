@@ -5,7 +5,7 @@ using Sync.Node.Hosting;
 namespace Sync.Node.Tests.Hosting.Life;
 
 /// <summary>Copies of whole tables, and the switch to the stream.</summary>
-[Collection(ServersCollection.Name)]
+[Collection(CopyCollection.Name)]
 public class SnapshotTests(Servers servers)
 {
     const string Two = """
