@@ -5,8 +5,8 @@
 FROM mcr.microsoft.com/dotnet/sdk:10.0 AS build
 WORKDIR /source
 
-# --build-arg ClusterHost=false leaves the cluster host out, where a registry lacks Akka.NET.
-ARG ClusterHost
+# Petabridge.Cmd, by which pbm inspects a node of a cluster; --build-arg PetabridgeCmd=false leaves it out, where a registry lacks its packages.
+ARG PetabridgeCmd=true
 
 # Projects first, so that packages are fetched again only when these change.
 COPY Directory.Build.props Directory.Packages.props ./
@@ -15,14 +15,15 @@ COPY src/Sync.Engine/Sync.Engine.csproj src/Sync.Engine/
 COPY src/Sync.Postgres/Sync.Postgres.csproj src/Sync.Postgres/
 COPY src/Sync.Redis/Sync.Redis.csproj src/Sync.Redis/
 COPY src/Sync.Actors/Sync.Actors.csproj src/Sync.Actors/
+COPY src/Sync.Petabridge/Sync.Petabridge.csproj src/Sync.Petabridge/
 COPY src/Sync.Node/Sync.Node.csproj src/Sync.Node/
-RUN dotnet restore src/Sync.Node/Sync.Node.csproj
+RUN dotnet restore src/Sync.Node/Sync.Node.csproj -p:PetabridgeCmd=$PetabridgeCmd
 
 # The node carries the shop of its demo.
 COPY .editorconfig LICENSE ./
 COPY examples/shop/ examples/shop/
 COPY src/ src/
-RUN dotnet publish src/Sync.Node/Sync.Node.csproj -c Release --no-restore -o /app && cp LICENSE /app/
+RUN dotnet publish src/Sync.Node/Sync.Node.csproj -c Release --no-restore -p:PetabridgeCmd=$PetabridgeCmd -o /app && cp LICENSE /app/
 
 FROM mcr.microsoft.com/dotnet/aspnet:10.0
 WORKDIR /app

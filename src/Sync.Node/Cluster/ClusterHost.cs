@@ -1,6 +1,5 @@
 using Akka.Actor;
 using Sync.Actors.Hosting;
-using Sync.Actors.Inspection;
 using Sync.Actors.Ports;
 using Sync.Actors.Status;
 using Sync.Contracts;
@@ -110,7 +109,6 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
             new ClusterLeaving(system.System, system.Lanes, system.Proxy, system.Status, sources, config.ShutdownTimeout, () => isLeftBehind).Register();
             cluster = system;
             logger.LogInformation("node {Node} of cluster {Cluster}, incarnation {Incarnation}, {Lanes} lanes", config.Cluster.Address, config.Cluster.Name, lanes.Incarnation, config.Cluster.Lanes);
-            if (config.Petabridge.Enabled && !PetabridgeHosting.IsBuiltIn) logger.LogInformation("this build has no Petabridge.Cmd, so pbm finds nobody at port {Port}", config.Petabridge.Port);
             await LiveAsync(system, settings.OnlyJoins ? new ClusterJoining(system.System, config.Cluster, seeds, presence.IsAnybodyThereAsync) : null, stop);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)

@@ -79,7 +79,12 @@ sealed class ClusterSystem : IAsyncDisposable
         builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(o => o.ShutdownTimeout = 2 * config.ShutdownTimeout);
         builder.Services.AddSingleton<ILoggerFactory>(new OneLoggerFactory(logger));
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
-        builder.Services.AddAkka(config.Cluster.Name, akka => Add(akka, config, settings, lanes, sources, desk, fate).AddActorSyncPetabridge(config.Petabridge, text));
+        var petabridge = PetabridgeLoader.Load(config.Petabridge, logger);
+        builder.Services.AddAkka(config.Cluster.Name, akka =>
+        {
+            Add(akka, config, settings, lanes, sources, desk, fate);
+            petabridge?.AddTo(akka, config.Petabridge, text);
+        });
         var host = builder.Build();
         try
         {
@@ -93,7 +98,7 @@ sealed class ClusterSystem : IAsyncDisposable
         }
     }
 
-    static AkkaConfigurationBuilder Add(AkkaConfigurationBuilder akka, SyncConfig config, ClusterHostSettings settings, NodeLanes lanes, ILaneSourceFactory sources, IReaderDesk desk, INodeFate fate)
+    static void Add(AkkaConfigurationBuilder akka, SyncConfig config, ClusterHostSettings settings, NodeLanes lanes, ILaneSourceFactory sources, IReaderDesk desk, INodeFate fate)
     {
         int count = config.Cluster.Lanes;
         string node = config.Cluster.Address.ToString();
@@ -124,7 +129,6 @@ sealed class ClusterSystem : IAsyncDisposable
             akka.AddActorSyncReader(
                 node, isWriter, sources, fate,
                 new ReaderOptions { Lanes = count, Sender = LaneSenderOptions.Default, Shutdown = config.ShutdownTimeout, Restart = config.RetryPolicy });
-        return akka;
     }
 
     /// <summary>A transaction has no more rows than may wait for a writer, as with a single host.</summary>

@@ -76,7 +76,7 @@ sealed class NodeCluster : IDisposable
                     ["ACTORSYNC_CLUSTER_SEEDS"] = string.Join(',', ports.Select(seed => $"127.0.0.1:{seed}")),
                     ["ACTORSYNC_CLUSTER_LANES"] = "32",
                     ["ACTORSYNC_HTTP_PORT"] = $"{httpPort}",
-                    ["ACTORSYNC_PETABRIDGE_ENABLED"] = "false",
+                    ["ACTORSYNC_PETABRIDGE_PORT"] = $"{Ports.Free()}",
                 };
                 if (roles.Length > 0) environment["ACTORSYNC_CLUSTER_ROLES"] = roles[nodes.Count];
                 nodes.Add(new Node($"127.0.0.1:{port}", $"http://127.0.0.1:{httpPort}", NodeProgram.Start(place.Folder, environment, "run", "--cluster")));

@@ -54,6 +54,7 @@ public sealed class OperatorTests(CommandServers servers)
         lanes.Lanes.ShouldAllBe(l => l.Claim > 0 && (l.Epoch == 0 || l.Epoch == view.ReaderEpoch));
         lanes.Lanes.ShouldContain(l => l.Position != "");
         (await cluster.AskAsync(first, "cluster", "leave", "127.0.0.1:1")).ShouldSay(ExitCode.Usage, "'127.0.0.1:1' is no member", first.Address);
+        foreach (var node in cluster.Nodes) node.Process.Out.ShouldContain("Petabridge.Cmd is not part of this program (build with -p:PetabridgeCmd=true), so pbm finds no host at port ");
 
         // One that hangs is taken out; when it can be heard again it finds itself in the smaller part, and ends.
         var hanging = cluster.Nodes.First(n => n.Address != view.Control && n.Address != view.Reader);

@@ -36,12 +36,25 @@ public sealed class ContainerTests
         foreach (string project in projects) image.ShouldContain($"\nCOPY {project} {Path.GetDirectoryName(project)}/\n");
         foreach (Match source in Regex.Matches(image, "^COPY (?!--from)(.*) [^ ]+$", RegexOptions.Multiline))
             foreach (string path in source.Groups[1].Value.Split(' ')) Path.Exists(Repository.PathOf(path)).ShouldBeTrue(path);
-        image.ShouldNotContain("Local.props");
         string[] ignored = Repository.Read(".dockerignore").Split('\n');
         ignored.ShouldContain("*");
-        ignored.ShouldContain("Directory.Local.props");
         ignored.ShouldContain("**/bin");
         ignored.ShouldContain("**/obj");
+    }
+
+    [Fact]
+    public void Image_should_have_what_pbm_connects_to_unless_one_build_argument_leaves_it_out()
+    {
+        Projects("src/Sync.Node/Sync.Node.csproj").ShouldContain("src/Sync.Petabridge/Sync.Petabridge.csproj");
+        image.ShouldContain("\nARG PetabridgeCmd=true\n");
+        foreach (string step in (string[])["restore", "publish"])
+            Regex.Match(image, $"^RUN dotnet {step} .*$", RegexOptions.Multiline).Value.ShouldContain(" -p:PetabridgeCmd=$PetabridgeCmd");
+        foreach (string name in (string[])["node1", "node2", "node3"])
+        {
+            var build = compose.At($"services/{name}/build");
+            build.TextAt("context").ShouldBe(".");
+            ((YamlMappingNode)build["args"]).Children.ShouldHaveSingleItem().ToString().ShouldBe("[PetabridgeCmd, ${PetabridgeCmd:-true}]");
+        }
     }
 
     [Fact]
