@@ -6,6 +6,7 @@ namespace Sync.Shop.Tests;
 /// <summary>Counts the demos' folders, so no other test may start servers of a demo meanwhile.</summary>
 [CollectionDefinition(nameof(DemoCommandTests), DisableParallelization = true)]
 [Collection(nameof(DemoCommandTests))]
+[Trait("Speed", "Slow")]
 public class DemoCommandTests
 {
     [Fact]

@@ -8,6 +8,7 @@ using Sync.Node.Verification;
 namespace Sync.Shop.Tests;
 
 /// <summary><c>actorsync verify</c> on the shop, whose mapping has a bit of everything: what it may compare and what it must not.</summary>
+[Trait("Speed", "Slow")]
 public class VerifyCommandTests(ShopServers shop) : IClassFixture<ShopServers>
 {
     static readonly VerifyOptions options = new(Table: null, RowsPerSecond: 1_000_000, Repair: false, Examples: 100);

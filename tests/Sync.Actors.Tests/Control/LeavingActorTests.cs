@@ -9,6 +9,7 @@ using Sync.Contracts.Configuration;
 namespace Sync.Actors.Tests.Control;
 
 [Collection("clusters")]
+[Trait("Speed", "Slow")]
 public class LeavingActorTests
 {
     /// <summary>What a node that was asked to leave was to the others when it began to hand over.</summary>

@@ -11,6 +11,7 @@ using Sync.Testing;
 namespace Sync.Actors.Tests.Coordination;
 
 /// <summary>Two owners and their lease, once in memory and once in PostgreSQL. Times are short: held for 1.5 s, renewed every 150 ms.</summary>
+[Trait("Speed", "Slow")]
 public sealed class PostgresLeaseTests : IAsyncDisposable
 {
     static readonly TimeSpan duration = TimeSpan.FromSeconds(1.5), interval = TimeSpan.FromMilliseconds(150);

@@ -13,6 +13,7 @@ namespace Sync.Actors.Tests.Delivery;
 /// Real readers, lanes, keys and writers around a region that loses, doubles and delays, while lanes are killed, moved and owned twice, writers crash before
 /// and behind their transactions, and the reader is replaced. Threads make each run its own; the seed tells what was asked of it.
 /// </summary>
+[Trait("Speed", "Slow")]
 public sealed class LossyDeliveryTests(ITestOutputHelper output) : ActorTest(output)
 {
     const int lanes = 6, keysPerLane = 3, rows = 3000;

@@ -10,6 +10,7 @@ namespace Sync.Actors.Tests.Hosting;
 
 /// <summary>Real clusters on loopback with the default times: how they form, lose nodes, and are cut.</summary>
 [Collection("clusters")]
+[Trait("Speed", "Slow")]
 public sealed class ClusterLifeTests(ITestOutputHelper output)
 {
     static ClusterOptions Lease(int port, string host = "127.0.0.1", string? publicHost = null) => TestNode.Options(port, host, publicHost, DowningStrategy.LeaseMajority);

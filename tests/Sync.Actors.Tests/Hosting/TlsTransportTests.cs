@@ -13,6 +13,7 @@ namespace Sync.Actors.Tests.Hosting;
 
 /// <summary>Two actor systems, or one and somebody who is none, over real sockets.</summary>
 [Collection("clusters")]
+[Trait("Speed", "Slow")]
 public sealed class TlsTransportTests : IDisposable
 {
     readonly Sandbox folder = new();

@@ -9,6 +9,7 @@ namespace Sync.Engine.Tests.Simulation;
 /// <c>ACTORSYNC_SIMULATION_SEED=n</c> runs the schedule of one seed and prints all it did; <c>ACTORSYNC_SIMULATION_FROM=n</c> begins with another seed than 1;
 /// <c>ACTORSYNC_SIMULATION_RUNS=n</c> runs another number of schedules than 10,000.
 /// </summary>
+[Trait("Speed", "Slow")]
 public class SimulationTests(ITestOutputHelper output)
 {
     internal static int Number(string name, int otherwise) =>

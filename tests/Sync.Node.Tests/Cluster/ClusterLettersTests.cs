@@ -4,6 +4,7 @@ namespace Sync.Node.Tests.Cluster;
 
 /// <summary>Dead letters that are retried while their lanes move.</summary>
 [Collection(NodesCollection.Name)]
+[Trait("Speed", "Slow")]
 public sealed class ClusterLettersTests(Servers servers)
 {
     const int keys = 40;

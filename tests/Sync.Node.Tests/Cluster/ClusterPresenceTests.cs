@@ -8,6 +8,7 @@ namespace Sync.Node.Tests.Cluster;
 
 /// <summary>A node alone, which knows of the others by what PostgreSQL tells only.</summary>
 [Collection(ClusterCommandCollection.Name)]
+[Trait("Speed", "Slow")]
 public sealed class ClusterPresenceTests(CommandServers servers)
 {
     [Fact]

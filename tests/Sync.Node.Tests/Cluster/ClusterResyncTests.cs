@@ -7,6 +7,7 @@ namespace Sync.Node.Tests.Cluster;
 
 /// <summary>Any node takes an order; whoever reads carries it out, and whoever reads next goes on.</summary>
 [Collection(NodesCollection.Name)]
+[Trait("Speed", "Slow")]
 public sealed class ClusterResyncTests(Servers servers)
 {
     [Fact]

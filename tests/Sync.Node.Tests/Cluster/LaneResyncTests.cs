@@ -11,6 +11,7 @@ namespace Sync.Node.Tests.Cluster;
 
 /// <summary>Re-syncs through lanes, without actors: the reader sends what is to be compared, the writers of the lanes compare and mend.</summary>
 [Collection(NodesCollection.Name)]
+[Trait("Speed", "Slow")]
 public sealed class LaneResyncTests(Servers servers)
 {
     SyncConfig Config(Pipeline pipeline, string tables = ResyncTests.Tables) => LaneNode.Configure(servers, pipeline, tables);

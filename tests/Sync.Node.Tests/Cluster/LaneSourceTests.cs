@@ -10,6 +10,7 @@ namespace Sync.Node.Tests.Cluster;
 
 /// <summary>The reader of a cluster from PostgreSQL to Redis, with lanes and writers but without actors.</summary>
 [Collection(NodesCollection.Name)]
+[Trait("Speed", "Slow")]
 public sealed class LaneSourceTests(Servers servers)
 {
     const string schema = """

@@ -6,6 +6,7 @@ namespace Sync.Node.Tests.Cluster;
 
 /// <summary>What a node that stands by tries before it has to read.</summary>
 [Collection(NodesCollection.Name)]
+[Trait("Speed", "Slow")]
 public sealed class ReaderRehearsalTests(Servers servers)
 {
     const string tables = "  - a: { commands: [[SET, 'a:{id}', '{n}']] }";

@@ -6,6 +6,7 @@ namespace Sync.Node.Tests.Cluster;
 
 /// <summary>Nodes that do not all have both roles, as processes of their own.</summary>
 [Collection(ClusterCommandCollection.Name)]
+[Trait("Speed", "Slow")]
 public sealed class RolesTests(CommandServers servers)
 {
     /// <summary>A node that waits in vain for one that could take over gives up after three tenths of its shutdownTimeout, 24 s here.</summary>

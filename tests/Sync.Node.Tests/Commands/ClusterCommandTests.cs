@@ -5,6 +5,7 @@ namespace Sync.Node.Tests.Commands;
 
 /// <summary>What a user of a Redis Cluster is told.</summary>
 [Collection(CommandCollection.Name)]
+[Trait("Speed", "Slow")]
 public sealed class ClusterCommandTests(CommandServers servers)
 {
     const string Tables = """

@@ -12,6 +12,7 @@ namespace Sync.Node.Tests.Commands;
 
 /// <summary>Dead letters by the command line, straight in Redis: no node runs.</summary>
 [Collection(NodeCommandCollection.Name)]
+[Trait("Speed", "Slow")]
 public sealed class DeadLetterCommandTests(CommandServers servers) : IAsyncLifetime
 {
     Workplace place = null!;

@@ -4,6 +4,7 @@ using Sync.Contracts.Configuration;
 namespace Sync.Node.Tests.Commands;
 
 [Collection(CommandCollection.Name)]
+[Trait("Speed", "Slow")]
 public sealed class InitTests(CommandServers servers)
 {
     const string Schema = """"

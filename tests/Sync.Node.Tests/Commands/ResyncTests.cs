@@ -5,6 +5,7 @@ namespace Sync.Node.Tests.Commands;
 
 /// <summary><c>actorsync resync</c> as a program.</summary>
 [Collection(NodeCommandCollection.Name)]
+[Trait("Speed", "Slow")]
 public sealed class ResyncTests(CommandServers servers)
 {
     [Fact]

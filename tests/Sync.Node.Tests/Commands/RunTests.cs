@@ -8,6 +8,7 @@ namespace Sync.Node.Tests.Commands;
 
 /// <summary>The node as a process: starting, being looked at, stopping.</summary>
 [Collection(NodeCommandCollection.Name)]
+[Trait("Speed", "Slow")]
 public sealed class RunTests(CommandServers servers)
 {
     [Theory]

@@ -5,6 +5,7 @@ namespace Sync.Node.Tests.Commands;
 
 /// <summary>What a user is told when Redis stands behind Sentinels.</summary>
 [Collection(NodeCommandCollection.Name)]
+[Trait("Speed", "Slow")]
 public sealed class SentinelCommandTests(CommandServers servers)
 {
     const string Name = "orders";

@@ -5,6 +5,7 @@ namespace Sync.Node.Tests.Commands;
 
 /// <summary>Servers that are set up in a way that can't work, or may lose data.</summary>
 [Collection(CommandCollection.Name)]
+[Trait("Speed", "Slow")]
 public sealed class UnsuitableServerTests(CommandServers servers)
 {
     [Theory]

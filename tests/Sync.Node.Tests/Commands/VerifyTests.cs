@@ -5,6 +5,7 @@ namespace Sync.Node.Tests.Commands;
 
 /// <summary><c>actorsync verify</c> as a program: what it prints and how it ends.</summary>
 [Collection(NodeCommandCollection.Name)]
+[Trait("Speed", "Slow")]
 public sealed class VerifyTests(CommandServers servers)
 {
     [Fact]

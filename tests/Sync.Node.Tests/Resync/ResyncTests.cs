@@ -6,6 +6,7 @@ using Sync.Node.Tests.Verification;
 namespace Sync.Node.Tests.Resync;
 
 [Collection(CopyCollection.Name)]
+[Trait("Speed", "Slow")]
 public class ResyncTests(Servers servers)
 {
     internal const string Schema = """

@@ -4,6 +4,7 @@ namespace Sync.Node.Tests.Verification;
 
 /// <summary>Each kind of drift, planted by hand for each command that keeps state, beside rows that are as they should be.</summary>
 [Collection(VerificationCollection.Name)]
+[Trait("Speed", "Slow")]
 public class DriftTests(Servers servers)
 {
     const string Schema = """

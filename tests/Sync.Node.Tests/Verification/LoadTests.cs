@@ -6,6 +6,7 @@ namespace Sync.Node.Tests.Verification;
 
 /// <summary>A writer changes rows all the time: no false alarm, and what is really wrong is found all the same.</summary>
 [Collection(VerificationCollection.Name)]
+[Trait("Speed", "Slow")]
 public class LoadTests(Servers servers)
 {
     const string Schema = """

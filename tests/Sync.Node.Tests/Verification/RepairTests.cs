@@ -14,6 +14,7 @@ namespace Sync.Node.Tests.Verification;
 
 /// <summary><c>verify --repair</c> and the node it asks, over HTTP.</summary>
 [Collection(VerificationCollection.Name)]
+[Trait("Speed", "Slow")]
 public class RepairTests(Servers servers)
 {
     static readonly VerifyOptions repairing = Comparison.Options with { Repair = true };

@@ -5,6 +5,7 @@ namespace Sync.Node.Tests.Verification;
 
 /// <summary>A comparison holds a chunk of rows, however large the table is.</summary>
 [Collection(MemoryCollection.Name)]
+[Trait("Speed", "Slow")]
 public class VerifierMemoryTests(Servers servers)
 {
     [Fact]

@@ -4,6 +4,7 @@ namespace Sync.Node.Tests.Verification;
 
 /// <summary>Tables, keys and values of all kinds, and what can't be compared.</summary>
 [Collection(VerificationCollection.Name)]
+[Trait("Speed", "Slow")]
 public class VerifierTests(Servers servers)
 {
     [Fact]

@@ -7,6 +7,7 @@ using Sync.Testing;
 namespace Sync.Postgres.Tests.Connections;
 
 [Collection(PostgresCollection.Name)]
+[Trait("Speed", "Slow")]
 public class PostgresConnectorTests(PostgresFixture fixture)
 {
     static PostgresConnectionOptions To(params PostgresServer[] servers) => new()

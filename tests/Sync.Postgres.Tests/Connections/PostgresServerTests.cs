@@ -3,6 +3,7 @@ using Sync.Testing;
 
 namespace Sync.Postgres.Tests.Connections;
 
+[Trait("Speed", "Slow")]
 public class PostgresServerTests
 {
     [Fact]

@@ -5,6 +5,7 @@ using Sync.Testing;
 
 namespace Sync.Postgres.Tests.Connections;
 
+[Trait("Speed", "Slow")]
 public class ServerFactsTests
 {
     static readonly ServerFacts good = new(150004, "15.4", 1, 1, "logical", 10, 0, 10, new Lsn(1));

@@ -6,6 +6,7 @@ using Sync.Testing;
 
 namespace Sync.Postgres.Tests.Connections;
 
+[Trait("Speed", "Slow")]
 public sealed class TlsTests : IDisposable
 {
     readonly Sandbox sandbox = new();

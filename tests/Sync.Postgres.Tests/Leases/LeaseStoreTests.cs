@@ -7,6 +7,7 @@ using Sync.Testing;
 namespace Sync.Postgres.Tests.Leases;
 
 [Collection(PostgresCollection.Name)]
+[Trait("Speed", "Slow")]
 public sealed class LeaseStoreTests(PostgresFixture fixture)
 {
     static readonly TimeSpan second = TimeSpan.FromSeconds(1), minute = TimeSpan.FromMinutes(1);

@@ -6,6 +6,7 @@ using Sync.Testing;
 namespace Sync.Postgres.Tests.Slots;
 
 /// <summary>What needs a server of its own settings.</summary>
+[Trait("Speed", "Slow")]
 public class SlotLimitTests
 {
     static readonly ReplicationOptions options = new() { Pub = "pub", Slot = "slot" };

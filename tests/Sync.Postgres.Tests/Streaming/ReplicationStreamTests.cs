@@ -10,6 +10,7 @@ namespace Sync.Postgres.Tests.Streaming;
 
 /// <summary>The life of the connection: ends, resumptions, positions, memory.</summary>
 [Collection(PostgresCollection.Name)]
+[Trait("Speed", "Slow")]
 public class ReplicationStreamTests(PostgresFixture postgres)
 {
     static readonly TimeSpan patience = TimeSpan.FromSeconds(30);

@@ -13,6 +13,7 @@ using Sync.Testing;
 namespace Sync.Postgres.Tests.Wire;
 
 /// <summary>The stream's own connection logs in wherever the driver's does.</summary>
+[Trait("Speed", "Slow")]
 public sealed class WireConnectionTests : IDisposable
 {
     static readonly TimeSpan patience = TimeSpan.FromSeconds(30);

@@ -10,6 +10,7 @@ using Sync.Testing;
 namespace Sync.Redis.Tests.Connections;
 
 /// <summary>What a connection has to do, whichever client it is made with.</summary>
+[Trait("Speed", "Slow")]
 public abstract class ConnectionContract : IClassFixture<RedisFixture>
 {
     readonly RedisFixture redis;

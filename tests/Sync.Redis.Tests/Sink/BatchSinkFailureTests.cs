@@ -10,6 +10,7 @@ using Sync.Testing;
 
 namespace Sync.Redis.Tests.Sink;
 
+[Trait("Speed", "Slow")]
 public abstract class BatchSinkFailureContract : IClassFixture<RedisFixture>, IAsyncLifetime
 {
     readonly RedisFixture redis;

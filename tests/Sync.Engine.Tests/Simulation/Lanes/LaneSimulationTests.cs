@@ -8,6 +8,7 @@ namespace Sync.Engine.Tests.Simulation.Lanes;
 /// The types between reader and lanes, in thousands of schedules drawn from seeds: a reader, several nodes, a Redis that fences, and a region that loses,
 /// doubles, delays and misroutes. The environment variables are those of <see cref="SimulationTests"/>.
 /// </summary>
+[Trait("Speed", "Slow")]
 public class LaneSimulationTests(ITestOutputHelper output)
 {
     [Fact]

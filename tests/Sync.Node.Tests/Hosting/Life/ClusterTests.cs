@@ -7,6 +7,7 @@ namespace Sync.Node.Tests.Hosting.Life;
 
 /// <summary>A Redis Cluster under a load whose every change counts; the three keys of each row are in different hash slots.</summary>
 [Collection(ShardsCollection.Name)]
+[Trait("Speed", "Slow")]
 public sealed class ClusterTests(Servers servers)
 {
     [Fact]

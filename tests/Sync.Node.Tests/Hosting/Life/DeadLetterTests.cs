@@ -6,6 +6,7 @@ namespace Sync.Node.Tests.Hosting.Life;
 
 /// <summary>Changes that Redis refuses for good, while everything else goes on.</summary>
 [Collection(ServersCollection.Name)]
+[Trait("Speed", "Slow")]
 public class DeadLetterTests(Servers servers)
 {
     const string Schema = "create table t(id int primary key, k text, n int)";

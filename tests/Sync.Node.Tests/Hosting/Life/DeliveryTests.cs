@@ -4,6 +4,7 @@ namespace Sync.Node.Tests.Hosting.Life;
 
 /// <summary><c>delivery: at-least-once</c>: no record of positions, no watch; changes may come twice, but none is lost and the last one wins.</summary>
 [Collection(BreakableCollection.Name)]
+[Trait("Speed", "Slow")]
 public class DeliveryTests(BreakableServers servers)
 {
     const string Rows = "create table t(id int primary key, n int); insert into t select i, 0 from generate_series(1, 200) i";

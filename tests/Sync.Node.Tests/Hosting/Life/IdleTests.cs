@@ -5,6 +5,7 @@ namespace Sync.Node.Tests.Hosting.Life;
 
 /// <summary>What PostgreSQL is told while there is nothing to apply, or while nothing can be applied.</summary>
 [Collection(BreakableCollection.Name)]
+[Trait("Speed", "Slow")]
 public class IdleTests(BreakableServers servers)
 {
     [Fact]

@@ -8,6 +8,7 @@ namespace Sync.Node.Tests.Hosting.Life;
 
 /// <summary>Transactions that are larger than what may be in memory.</summary>
 [Collection(CopyCollection.Name)]
+[Trait("Speed", "Slow")]
 public class LargeTransactionTests(Servers servers)
 {
     const string Schema = "create table t(id int primary key, bucket int, n int)";

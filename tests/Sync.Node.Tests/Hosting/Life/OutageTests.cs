@@ -5,6 +5,7 @@ namespace Sync.Node.Tests.Hosting.Life;
 
 /// <summary>Servers that stop, are killed and freeze under load; the node comes back by itself.</summary>
 [Collection(BreakableCollection.Name)]
+[Trait("Speed", "Slow")]
 public class OutageTests(BreakableServers servers)
 {
     async Task WithLoadAsync(Func<Stage, TestNode, Task> trouble, string extra = "")

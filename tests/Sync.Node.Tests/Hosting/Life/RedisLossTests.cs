@@ -6,6 +6,7 @@ namespace Sync.Node.Tests.Hosting.Life;
 
 /// <summary>A Redis that comes back with less than it had acknowledged, and what the policy makes of it.</summary>
 [Collection(BreakableCollection.Name)]
+[Trait("Speed", "Slow")]
 public sealed class RedisLossTests(BreakableServers servers) : IAsyncLifetime
 {
     const string Rows = "create table t(id int primary key, n int); insert into t select i, i from generate_series(1, 300) i";

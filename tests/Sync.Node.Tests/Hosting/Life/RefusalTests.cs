@@ -8,6 +8,7 @@ namespace Sync.Node.Tests.Hosting.Life;
 /// Redis is willing again nothing is lost or repeated. What does not pass by itself ends the node.
 /// </summary>
 [Collection(BreakableCollection.Name)]
+[Trait("Speed", "Slow")]
 public sealed class RefusalTests(BreakableServers servers) : IAsyncLifetime
 {
     RedisServer redis = null!;

@@ -6,6 +6,7 @@ namespace Sync.Node.Tests.Hosting.Life;
 
 /// <summary>Nodes that stop, crash and come back, under load.</summary>
 [Collection(ServersCollection.Name)]
+[Trait("Speed", "Slow")]
 public class RestartTests(Servers servers)
 {
     [Fact]

@@ -4,6 +4,7 @@ namespace Sync.Node.Tests.Hosting.Life;
 
 /// <summary>A node whose client is StackExchange.Redis, over the same troubles as one with our own.</summary>
 [Collection(BreakableCollection.Name)]
+[Trait("Speed", "Slow")]
 public class SecondClientTests(BreakableServers servers)
 {
     /// <summary>Chooses the second client.</summary>

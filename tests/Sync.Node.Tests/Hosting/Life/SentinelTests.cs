@@ -3,6 +3,7 @@ using Sync.Node.Hosting;
 namespace Sync.Node.Tests.Hosting.Life;
 
 /// <summary>Failovers under a load whose every change counts.</summary>
+[Trait("Speed", "Slow")]
 public sealed class SentinelTests
 {
     public static TheoryData<string> Clients => ["resp", "stackexchange"];

@@ -6,6 +6,7 @@ namespace Sync.Node.Tests.Hosting.Life;
 
 /// <summary>Copies of whole tables, and the switch to the stream.</summary>
 [Collection(CopyCollection.Name)]
+[Trait("Speed", "Slow")]
 public class SnapshotTests(Servers servers)
 {
     const string Two = """

@@ -4,6 +4,7 @@ namespace Sync.Node.Tests.Hosting.Life;
 
 /// <summary>Two nodes on one slot.</summary>
 [Collection(ServersCollection.Name)]
+[Trait("Speed", "Slow")]
 public class StandbyTests(Servers servers)
 {
     [Fact]

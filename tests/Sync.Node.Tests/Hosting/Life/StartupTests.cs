@@ -6,6 +6,7 @@ namespace Sync.Node.Tests.Hosting.Life;
 
 /// <summary>What a node finds at start, or later, that somebody has to mend. Bad input that needs no running node is tested with the command line.</summary>
 [Collection(ServersCollection.Name)]
+[Trait("Speed", "Slow")]
 public class StartupTests(Servers servers)
 {
     const string Schema = "create table t(id int primary key, s text)";
