@@ -1,5 +1,4 @@
 using System.Net;
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
 namespace Sync.Testing;
@@ -10,8 +9,6 @@ namespace Sync.Testing;
 /// </summary>
 public sealed class TestCertificates
 {
-    const string serverUsage = "1.3.6.1.5.5.7.3.1", clientUsage = "1.3.6.1.5.5.7.3.2";
-
     TestCertificates(string folder)
     {
         CaCert = Path.Combine(folder, "ca.crt");
@@ -38,12 +35,8 @@ public sealed class TestCertificates
     {
         Directory.CreateDirectory(folder);
         var files = new TestCertificates(folder);
-        using var caKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var caRequest = new CertificateRequest($"CN=ActorSync test CA {Guid.NewGuid():N}", caKey, HashAlgorithmName.SHA256);
-        caRequest.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
-        caRequest.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, true));
-        using var ca = caRequest.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
-        File.WriteAllText(files.CaCert, ca.ExportCertificatePem());
+        using var ca = TestAuthority.Root();
+        File.WriteAllText(files.CaCert, ca.Pem);
 
         var names = new SubjectAlternativeNameBuilder();
         names.AddDnsName(serverName);
@@ -52,23 +45,9 @@ public sealed class TestCertificates
             names.AddIpAddress(IPAddress.Loopback);
             names.AddIpAddress(IPAddress.IPv6Loopback);
         }
-        Issue(ca, $"CN={serverName}", [serverUsage], names, files.ServerCert, files.ServerKey);
-        Issue(ca, $"CN={clientName}", [clientUsage], null, files.ClientCert, files.ClientKey);
-        Issue(ca, "CN=node", [serverUsage, clientUsage], names, files.NodeCert, files.NodeKey);
+        ca.Issue($"CN={serverName}", [TestAuthority.ServerUsage], names, files.ServerCert, files.ServerKey);
+        ca.Issue($"CN={clientName}", [TestAuthority.ClientUsage], null, files.ClientCert, files.ClientKey);
+        ca.Issue("CN=node", [TestAuthority.ServerUsage, TestAuthority.ClientUsage], names, files.NodeCert, files.NodeKey);
         return files;
-    }
-
-    static void Issue(X509Certificate2 ca, string subject, string[] usages, SubjectAlternativeNameBuilder? names, string certFile, string keyFile)
-    {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest(subject, key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, true));
-        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, true));
-        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([.. usages.Select(u => new Oid(u))], false));
-        if (names is not null) request.CertificateExtensions.Add(names.Build());
-        using var certificate = request.Create(ca, ca.NotBefore.ToUniversalTime(), ca.NotAfter.ToUniversalTime(), RandomNumberGenerator.GetBytes(8));
-        File.WriteAllText(certFile, certificate.ExportCertificatePem());
-        File.WriteAllText(keyFile, key.ExportPkcs8PrivateKeyPem());
-        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(keyFile, UnixFileMode.UserRead | UnixFileMode.UserWrite);
     }
 }

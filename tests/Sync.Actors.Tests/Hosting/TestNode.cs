@@ -2,6 +2,7 @@ using Akka.Cluster;
 using Akka.Hosting;
 using Microsoft.Extensions.Hosting;
 using Sync.Actors.Hosting;
+using Sync.Actors.Tests.Hosting.Tls;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
 
@@ -51,6 +52,7 @@ sealed class TestNode : IAsyncDisposable
                 loggers.ClearLoggers();
                 loggers.LogLevel = Akka.Event.LogLevel.WarningLevel;
             });
+            if (options.Tls is not null && AkkaTls.Wanted) AkkaTls.Use(builder, options);
             more?.Invoke(builder);
             builder.WithActors((started, _) => system = started);
         })).Build();

@@ -14,7 +14,10 @@ namespace Sync.Actors.Hosting.Tls;
 /// </summary>
 sealed class TlsAssociation : AssociationHandle
 {
-    /// <summary>Bytes that may wait. Beyond it Akka.NET keeps messages itself and tries again, so a slow node does not fill the memory of this one.</summary>
+    /// <summary>
+    /// Bytes that may wait. Beyond it Akka.NET keeps the messages, as objects and without a bound, and tries again: until the other node reads or is downed.
+    /// How many those are is up to what sends them; the reader stops at its budget, and its rows are in memory anyway until they are acknowledged.
+    /// </summary>
     const int mostQueuedBytes = 16 * 1024 * 1024;
 
     /// <summary>Small payloads travel together up to this many bytes; each piece of its own would be a TLS record and a system call.</summary>

@@ -23,11 +23,13 @@ sealed class TlsIdentity
 
     readonly SslStreamCertificateContext certificate;
     readonly X509Certificate2Collection roots;
+    readonly string rootFile;
 
-    TlsIdentity(SslStreamCertificateContext certificate, X509Certificate2Collection roots)
+    TlsIdentity(SslStreamCertificateContext certificate, X509Certificate2Collection roots, string rootFile)
     {
         this.certificate = certificate;
         this.roots = roots;
+        this.rootFile = rootFile;
     }
 
     /// <summary>Reads the three files; a certificate file may hold intermediate certificates behind the node's own.</summary>
@@ -40,35 +42,45 @@ sealed class TlsIdentity
         _ = Read("key", key, static file => { using var opened = File.OpenRead(file); return 0; });
         var own = Read("cert", cert, file => X509Certificate2.CreateFromPemFile(file, key));
         var chain = Read("cert", cert, static file => ReadAll(file));
-        return new TlsIdentity(SslStreamCertificateContext.Create(own, chain, offline: true), roots);
+        return new TlsIdentity(SslStreamCertificateContext.Create(own, chain, offline: true), roots, rootCert);
     }
 
     /// <summary>To be called by another node.</summary>
-    public SslServerAuthenticationOptions ForServer() => new()
+    /// <param name="refused">Is told why a caller is refused, before the handshake fails.</param>
+    public SslServerAuthenticationOptions ForServer(Action<string> refused) => new()
     {
         ServerCertificateContext = certificate,
+        // Whether a client has to show a certificate is not up to the chain: without this one that shows none would get in on some platforms.
         ClientCertificateRequired = true,
         CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
-        CertificateChainPolicy = Policy(clientUsage),
-        // Whether a client has to show a certificate is not up to the chain: without this one that shows none would get in on some platforms.
-        RemoteCertificateValidationCallback = static (_, shown, _, errors) => shown is not null && errors == SslPolicyErrors.None,
+        CertificateChainPolicy = Policy(PeerRole.Client),
+        RemoteCertificateValidationCallback = (_, shown, chain, errors) => Accepts(shown, chain, errors, PeerRole.Client, null, refused),
     };
 
     /// <summary>To call another node.</summary>
     /// <param name="host">The name or address it is called by.</param>
-    public SslClientAuthenticationOptions ForClient(string host) => new()
+    /// <param name="refused">Is told why it is refused, before the handshake fails.</param>
+    public SslClientAuthenticationOptions ForClient(string host, Action<string> refused) => new()
     {
         TargetHost = host,
         ClientCertificateContext = certificate,
         CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
-        CertificateChainPolicy = Policy(serverUsage),
+        CertificateChainPolicy = Policy(PeerRole.Server),
+        RemoteCertificateValidationCallback = (_, shown, chain, errors) => Accepts(shown, chain, errors, PeerRole.Server, host, refused),
     };
 
-    X509ChainPolicy Policy(string usage)
+    bool Accepts(X509Certificate? shown, X509Chain? chain, SslPolicyErrors errors, PeerRole role, string? host, Action<string> refused)
+    {
+        if (CertificateFault.Describe(shown as X509Certificate2, chain, errors, role, host, rootFile) is not { } fault) return true;
+        refused(fault);
+        return false;
+    }
+
+    X509ChainPolicy Policy(PeerRole peer)
     {
         var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
         policy.CustomTrustStore.AddRange(roots);
-        policy.ApplicationPolicy.Add(new Oid(usage));
+        policy.ApplicationPolicy.Add(new Oid(peer == PeerRole.Client ? clientUsage : serverUsage));
         return policy;
     }
 

@@ -10,9 +10,9 @@ using Akka.Remote.Transport;
 namespace Sync.Actors.Hosting.Tls;
 
 /// <summary>
-/// Connections between nodes that prove who they are. Akka.NET's own transport can't be told to: until late in 1.5 it asks whoever calls for no certificate
-/// at all, and verifies those it calls against the roots of the system and its own name. This one is plain sockets and <see cref="SslStream"/>, with the same
-/// frames: a length of four bytes, little-endian, and the payload.
+/// Connections between nodes that prove who they are. Akka.NET's own transport sends no intermediate certificates, keeps what a slow node does not read
+/// without a bound, and ends the whole node when a handshake with one it calls fails (docs/adr/0023-akka-remote-tls.md). This one is plain sockets and <see
+/// cref="SslStream"/>, with the same frames, so that nodes on both understand each other: a length of four bytes, little-endian, and the payload.
 /// <para>Loaded by name from <see cref="ClusterHocon"/>; the certificates come by <see cref="TlsSetup"/>.</para>
 /// </summary>
 sealed class TlsTransport : Transport
@@ -76,19 +76,20 @@ sealed class TlsTransport : Transport
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(stopping.Token);
         limit.CancelAfter(connectTimeout);
         Socket? socket = null;
+        string? refusal = null;
         try
         {
             var endpoint = new IPEndPoint(await ResolveAsync(remoteAddress.Host, limit.Token), remoteAddress.Port!.Value);
             socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             await socket.ConnectAsync(endpoint, limit.Token);
             var stream = new SslStream(new NetworkStream(socket, ownsSocket: true));
-            await stream.AuthenticateAsClientAsync(identity.ForClient(remoteAddress.Host), limit.Token);
+            await stream.AuthenticateAsClientAsync(identity.ForClient(remoteAddress.Host, fault => refusal = fault), limit.Token);
             return Open(stream, remoteAddress);
         }
         catch (Exception e)
         {
             socket?.Dispose();
-            throw new InvalidAssociationException($"Node {remoteAddress} can't be reached: {Reason(e)}", e);
+            throw new InvalidAssociationException($"Node {remoteAddress} can't be reached: {refusal ?? Reason(e)}", e);
         }
     }
 
@@ -139,6 +140,7 @@ sealed class TlsTransport : Transport
     async Task WelcomeAsync(Socket socket, IAssociationEventListener receiver)
     {
         EndPoint? caller = null;
+        string? refusal = null;
         try
         {
             caller = socket.RemoteEndPoint;
@@ -146,14 +148,14 @@ sealed class TlsTransport : Transport
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(stopping.Token);
             limit.CancelAfter(connectTimeout);
             var stream = new SslStream(new NetworkStream(socket, ownsSocket: true));
-            await stream.AuthenticateAsServerAsync(identity.ForServer(), limit.Token);
+            await stream.AuthenticateAsServerAsync(identity.ForServer(fault => refusal = fault), limit.Token);
             var from = (IPEndPoint)caller!;
             receiver.Notify(new InboundAssociation(Open(stream, new Address(SchemeIdentifier, System.Name, from.Address.ToString(), from.Port))));
         }
         catch (Exception e)
         {
             socket.Dispose();
-            if (!stopping.IsCancellationRequested) log.Warning("A caller from {0} is no node of this cluster: {1}", caller, Reason(e));
+            if (!stopping.IsCancellationRequested) log.Warning("A caller from {0} is no node of this cluster: {1}", caller, refusal ?? Reason(e));
         }
         finally
         {

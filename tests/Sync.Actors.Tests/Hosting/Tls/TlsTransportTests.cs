@@ -9,7 +9,7 @@ using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Testing;
 
-namespace Sync.Actors.Tests.Hosting;
+namespace Sync.Actors.Tests.Hosting.Tls;
 
 /// <summary>Two actor systems, or one and somebody who is none, over real sockets.</summary>
 [Collection("clusters")]
@@ -45,6 +45,33 @@ public sealed class TlsTransportTests : IDisposable
             (await echo.Ask<string>(text, TimeSpan.FromSeconds(20))).ShouldBe(text);
         }
         nodes[0].Cluster.SelfAddress.Protocol.ShouldBe("akka.ssl.tcp");
+        foreach (var node in nodes) await node.DisposeAsync();
+    }
+
+    /// <summary>So nodes can be moved to Akka.NET's own TLS, or back, one after the other.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public async Task A_node_on_the_TLS_of_Akka_should_understand_one_on_ours(int onAkka)
+    {
+        ClusterOptions[] options = [Options(Files(ours, ours)), Options(Files(ours, ours))];
+        var settings = TestNode.Settings(options);
+        var nodes = new List<TestNode>();
+        for (int i = 0; i < options.Length; i++)
+        {
+            int number = i;
+            nodes.Add(await TestNode.StartAsync(options[i], settings, builder =>
+            {
+                if (number == onAkka) AkkaTls.Use(builder, options[number]);
+            }));
+        }
+        foreach (var node in nodes) await node.UntilAsync(s => s.Members.Count(m => m.Status == MemberStatus.Up) == 2 && s.Unreachable.IsEmpty, 30);
+        foreach (var (from, to) in new[] { (nodes[0], nodes[1]), (nodes[1], nodes[0]) })
+        {
+            to.System.ActorOf(Props.Create<Echo>(), "echo");
+            var echo = from.System.ActorSelection(new RootActorPath(to.Cluster.SelfAddress) / "user" / "echo");
+            foreach (int size in (int[])[1, 65_536, 5_000_000]) (await echo.Ask<string>(new string('x', size), TimeSpan.FromSeconds(20))).Length.ShouldBe(size);
+        }
         foreach (var node in nodes) await node.DisposeAsync();
     }
 
