@@ -9,7 +9,8 @@ using Sync.Testing;
 namespace Sync.Actors.Tests.Hosting.Tls;
 
 /// <summary>Which certificates a node accepts, and what it says of those that it refuses.</summary>
-[Collection("clusters")]
+[Collection("TLS")]
+[Trait("Speed", "Slow")]
 public sealed class TlsCertificateTests : IDisposable
 {
     static readonly string[] both = [TestAuthority.ServerUsage, TestAuthority.ClientUsage];

@@ -11,6 +11,7 @@ namespace Sync.Actors.Tests.Hosting.Tls;
 
 /// <summary>A peer that has proved who it is and then stops reading its socket.</summary>
 [Collection("clusters")]
+[Trait("Speed", "Slow")]
 public sealed class TlsStalledPeerTests(ITestOutputHelper output) : IDisposable
 {
     const int mebibyte = 1024 * 1024;

@@ -12,7 +12,7 @@ using Sync.Testing;
 namespace Sync.Actors.Tests.Hosting.Tls;
 
 /// <summary>Two actor systems, or one and somebody who is none, over real sockets.</summary>
-[Collection("clusters")]
+[Collection("TLS")]
 [Trait("Speed", "Slow")]
 public sealed class TlsTransportTests : IDisposable
 {
