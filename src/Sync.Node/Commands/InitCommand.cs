@@ -97,14 +97,9 @@ static class InitCommand
         return names;
     }
 
-    static HostPort Address(string text)
-    {
-        int colon = text.LastIndexOf(':');
-        string host = (colon < 0 ? text : text[..colon]).Trim('[', ']');
-        if (host.Length > 0 && colon < 0) return new HostPort(host, 6379);
-        return host.Length > 0 && int.TryParse(text.AsSpan(colon + 1), out int port) && port is > 0 and < 65536 ? new HostPort(host, port)
-            : throw new SyncException(ExitCode.Usage, $"'{text}' is no address of Redis: write --redis HOST:PORT.");
-    }
+    static HostPort Address(string text) => AddressText.TryParse(text, UnixSocket.File, out var address, out string problem)
+        ? address.At(6379)
+        : throw new SyncException(ExitCode.Usage, $"--redis {problem}.");
 
     static void Save(string path, string name, string text, bool overwrite)
     {

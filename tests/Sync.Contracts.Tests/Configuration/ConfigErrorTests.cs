@@ -50,7 +50,7 @@ public class ConfigErrorTests
     [InlineData("postgres: {repl: {pub: p, slot: s}, conn: {host: {a: b}}}", "config.yaml:1:50: 'postgres.conn.host' must be a list of texts, not a map")]
     [InlineData("postgres: {repl: {pub: p, slot: s}, conn: {tls: {cert: a}}}", "config.yaml:1:49: 'postgres.conn.tls' must name 'cert' and 'key' together, or neither")]
     [InlineData("postgres: {repl: {pub: p, slot: s}, conn: {tls: maybe}}", "config.yaml:1:49: 'postgres.conn.tls' must be a map of files, or true or false, not 'maybe'")]
-    [InlineData("postgres: {repl: {pub: p, slot: s}}\nredis: {nodes: 'a:b'}", "config.yaml:2:16: 'redis.nodes' must hold host:port, not 'a:b'; an IPv6 address stands in brackets")]
+    [InlineData("postgres: {repl: {pub: p, slot: s}}\nredis: {nodes: 'a:b'}", "config.yaml:2:16: 'redis.nodes' must be host, host:port, an IPv6 address or [IPv6 address]:port, not 'a:b': 'b' is no port from 1 to 65535")]
     [InlineData("postgres: {repl: {pub: p, slot: s}}\nredis: {nodes: a, conn: {database: 2}}", "config.yaml:2:36: 'redis.conn.database' must be 0 with 'redis.nodes': a Redis Cluster has no other")]
     [InlineData("postgres: {repl: {pub: p, slot: s}}\nredis: {nodes: a, client: stackexchange}", "config.yaml:2:27: 'redis.client' must be resp with 'redis.nodes': the positions per hash slot of a Redis Cluster need ActorSync's own client")]
     [InlineData("postgres: {repl: {pub: p, slot: s}}\nredis: {options: 'password=hidden'}", "config.yaml:2:18: 'redis.options' are those of StackExchange.Redis: they need 'redis.client: stackexchange'")]

@@ -19,9 +19,9 @@ static class ClusterBinder
         {
             Enabled = section.Flag("enabled", defaults.Enabled),
             Name = Name(section, defaults.Name, context),
-            Host = Host(section, "cluster.host", context) ?? defaults.Host,
+            Host = AddressBinder.HostOnly(section, "cluster.host", mayBeAny: false, context) ?? defaults.Host,
             Port = port,
-            PublicHost = Host(section, "cluster.publicHost", context),
+            PublicHost = AddressBinder.HostOnly(section, "cluster.publicHost", mayBeAny: false, context),
             Seeds = Seeds(section, port, context),
             Roles = Roles(section, defaults.Roles, context),
             Lanes = section.Integer("lanes", defaults.Lanes),
@@ -41,7 +41,7 @@ static class ClusterBinder
         return new PetabridgeOptions
         {
             Enabled = section.Flag("enabled", defaults.Enabled),
-            Host = Host(section, "petabridge.host", context) ?? defaults.Host,
+            Host = AddressBinder.HostOnly(section, "petabridge.host", mayBeAny: false, context) ?? defaults.Host,
             Port = section.Integer("port", defaults.Port),
         };
     }
@@ -56,16 +56,6 @@ static class ClusterBinder
         return name;
     }
 
-    static string? Host(SectionReader section, string path, BindContext context)
-    {
-        string name = ConfigKeys.At(path).Name;
-        if (section.Text(name) is not { } text) return null;
-        string host = text.Trim('[', ']');
-        if (Uri.CheckHostName(host) is UriHostNameType.Dns or UriHostNameType.IPv4 or UriHostNameType.IPv6) return host;
-        context.Issues.Error(section.PositionOf(name), $"'{path}' must be a host name or an IP address, not '{Shown.Short(text)}'");
-        return null;
-    }
-
     static List<ClusterSeed> Seeds(SectionReader section, int defaultPort, BindContext context)
     {
         var seeds = new List<ClusterSeed>();
@@ -73,14 +63,14 @@ static class ClusterBinder
         {
             bool isDnsName = text.Text!.StartsWith(DnsPrefix, StringComparison.Ordinal);
             string address = isDnsName ? text.Text[DnsPrefix.Length..].TrimStart() : text.Text;
-            if (ConnectionBinder.HostAndPort(address, defaultPort) is not { } pair || (isDnsName && IPAddress.TryParse(pair.Host, out _)))
-                context.Issues.Error(
-                    text.Position,
-                    $"'cluster.seeds' must hold host:port or dns:name:port, not '{Shown.Short(text.Text)}'; an IPv6 address stands in brackets");
-            else if (seeds.Contains(new ClusterSeed(pair, isDnsName)))
+            if (!AddressText.TryParse(address, UnixSocket.None, out var parsed, out string problem))
+                context.Issues.Error(text.Position, $"'cluster.seeds' {problem}");
+            else if (isDnsName && IPAddress.TryParse(parsed.Host, out _))
+                context.Issues.Error(text.Position, $"'cluster.seeds' must hold a name behind 'dns:', not '{Shown.Short(address)}'");
+            else if (new ClusterSeed(parsed.At(defaultPort), isDnsName) is var seed && seeds.Contains(seed))
                 context.Issues.Error(text.Position, $"'cluster.seeds' names {Shown.Short(text.Text)} twice");
             else
-                seeds.Add(new ClusterSeed(pair, isDnsName));
+                seeds.Add(seed);
         }
         return seeds;
     }

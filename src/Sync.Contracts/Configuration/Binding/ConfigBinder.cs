@@ -24,7 +24,7 @@ static class ConfigBinder
             RetryPolicy = Retry(top.Section("retryPolicy"), context),
             Cluster = ClusterBinder.Cluster(top.Section("cluster"), context),
             Petabridge = ClusterBinder.Petabridge(top.Section("petabridge"), context),
-            Http = Http(top.Section("http")),
+            Http = Http(top.Section("http"), context),
             Telemetry = new TelemetryOptions { OtlpEndpoint = Endpoint(top.Section("telemetry"), context) },
             Tables = tables,
             FlushInterval = top.Duration("flushInterval", defaults.FlushInterval),
@@ -65,13 +65,13 @@ static class ConfigBinder
         return retry;
     }
 
-    static HttpOptions Http(SectionReader section)
+    static HttpOptions Http(SectionReader section, BindContext context)
     {
         var defaults = new HttpOptions();
         return new HttpOptions
         {
             Enabled = section.Flag("enabled", defaults.Enabled),
-            Host = section.Text("host") ?? defaults.Host,
+            Host = AddressBinder.HostOnly(section, "http.host", mayBeAny: true, context) ?? defaults.Host,
             Port = section.Integer("port", defaults.Port),
         };
     }

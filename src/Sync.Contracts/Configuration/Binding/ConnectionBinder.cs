@@ -1,4 +1,3 @@
-using System.Globalization;
 using Sync.Contracts.Configuration.Nodes;
 
 namespace Sync.Contracts.Configuration.Binding;
@@ -6,7 +5,6 @@ namespace Sync.Contracts.Configuration.Binding;
 /// <summary>Reads what says where PostgreSQL and Redis are.</summary>
 static class ConnectionBinder
 {
-    const int PostgresPort = 5432;
     const int RedisPort = 6379;
     const int SentinelPort = 26379;
 
@@ -22,7 +20,7 @@ static class ConnectionBinder
         {
             Conn = new PostgresConnectionOptions
             {
-                Hosts = PostgresHosts(conn, context),
+                Hosts = AddressBinder.Postgres(conn, context),
                 Database = conn.Text("database") ?? defaults.Conn.Database,
                 User = conn.Text("user") ?? defaults.Conn.User,
                 Password = conn.Secret("password"),
@@ -45,12 +43,13 @@ static class ConnectionBinder
     {
         var defaults = new RedisConnectionOptions();
         var conn = section.Section("conn");
+        var address = AddressBinder.One(conn, "redis.conn", UnixSocket.File, new HostPort(defaults.Host, defaults.Port), context);
         var redis = new RedisOptions
         {
             Conn = new RedisConnectionOptions
             {
-                Host = conn.Text("host") ?? defaults.Host,
-                Port = conn.Integer("port", defaults.Port),
+                Host = address.Host,
+                Port = address.Port,
                 Database = conn.Integer("database", defaults.Database),
                 User = conn.Text("user"),
                 Password = conn.Secret("password"),
@@ -59,7 +58,7 @@ static class ConnectionBinder
                 Options = section.Secret("options"),
             },
             CommitTimeColumn = section.Text("commitTimeColumn"),
-            Nodes = HostPorts(section, "nodes", "redis.nodes", RedisPort, context),
+            Nodes = AddressBinder.List(section, "nodes", "redis.nodes", RedisPort, context),
             Sentinel = section.Has("sentinel") ? Sentinel(section.Section("sentinel"), context) : null,
         };
         if (redis.Nodes.Count > 0 && redis.Sentinel is not null)
@@ -80,7 +79,7 @@ static class ConnectionBinder
         if (!section.Has("hosts")) context.Issues.Error(section.PositionOf("hosts"), section.Missing("hosts"));
         return new SentinelOptions
         {
-            Hosts = HostPorts(section, "hosts", "redis.sentinel.hosts", SentinelPort, context),
+            Hosts = AddressBinder.List(section, "hosts", "redis.sentinel.hosts", SentinelPort, context),
             MasterName = section.Required("masterName"),
             User = section.Text("user"),
             Password = section.Secret("password"),
@@ -96,64 +95,6 @@ static class ConnectionBinder
                 $"'postgres.repl.slot' must be lower-case letters, digits and underscores, up to {LongestSlotName}, not '{Shown.Short(slot)}'");
         return slot;
     }
-
-    static IReadOnlyList<HostPort> PostgresHosts(SectionReader conn, BindContext context)
-    {
-        var hosts = conn.Texts("host");
-        var ports = new List<int>();
-        foreach (var text in conn.Texts("port"))
-            if (Port(text.Text!) is { } port) ports.Add(port);
-            else
-            {
-                context.Issues.Error(text.Position, $"'postgres.conn.port' must be whole numbers from 1 to 65535, not '{Shown.Short(text.Text!)}'");
-                return [];
-            }
-        foreach (var host in hosts.Where(h => h.Text!.Length == 0))
-            context.Issues.Error(host.Position, "'postgres.conn.host' names an empty host");
-        int count = Math.Max(1, hosts.Count);
-        if (ports.Count > 1 && ports.Count != count)
-        {
-            context.Issues.Error(conn.PositionOf("port"), $"'postgres.conn.port' must be one port or as many as hosts ({count}), not {ports.Count}");
-            return [];
-        }
-        return [.. Enumerable.Range(0, count).Select(i => new HostPort(
-            hosts.Count == 0 ? "localhost" : hosts[i].Text!,
-            ports.Count switch { 0 => PostgresPort, 1 => ports[0], _ => ports[i] }))];
-    }
-
-    static List<HostPort> HostPorts(SectionReader section, string name, string path, int defaultPort, BindContext context)
-    {
-        var found = new List<HostPort>();
-        foreach (var text in section.Texts(name))
-            if (HostAndPort(text.Text!, defaultPort) is { } pair) found.Add(pair);
-            else context.Issues.Error(text.Position, $"'{path}' must hold host:port, not '{Shown.Short(text.Text!)}'; an IPv6 address stands in brackets");
-        return found;
-    }
-
-    internal static HostPort? HostAndPort(string text, int defaultPort)
-    {
-        string host = text;
-        string? port = null;
-        if (text.StartsWith('['))
-        {
-            int end = text.IndexOf(']');
-            if (end < 0) return null;
-            host = text[1..end];
-            string rest = text[(end + 1)..];
-            if (rest.Length > 0 && rest[0] != ':') return null;
-            port = rest.Length > 0 ? rest[1..] : null;
-        }
-        else if (text.IndexOf(':') is >= 0 and var colon)
-        {
-            (host, port) = (text[..colon], text[(colon + 1)..]);
-        }
-        if (host.Length == 0 || host.Any(c => char.IsWhiteSpace(c) || c is '/' or '@')) return null;
-        if (port is null) return new HostPort(host, defaultPort);
-        return Port(port) is { } number ? new HostPort(host, number) : null;
-    }
-
-    static int? Port(string text) =>
-        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int port) && port is >= 1 and <= 65535 ? port : null;
 
     static TlsOptions? Tls(SectionReader conn, string path, BindContext context)
     {
