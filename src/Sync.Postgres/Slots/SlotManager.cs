@@ -174,7 +174,8 @@ public sealed class SlotManager(PostgresPrimary primary, TimeProvider? time = nu
         try
         {
             connection.CommandTimeout = Timeout.InfiniteTimeSpan;
-            var created = await connection.CreatePgOutputReplicationSlot(slot, temporary, LogicalSlotSnapshotInitMode.Export, cancellationToken: ct);
+            // The driver puts the name into the command as it is, and the replication grammar takes 2025_shop or temporary for something else than a name.
+            var created = await connection.CreatePgOutputReplicationSlot(Sql.Identifier(slot), temporary, LogicalSlotSnapshotInitMode.Export, cancellationToken: ct);
             return new ExportedSnapshot(connection, created.SnapshotName!, new Lsn((ulong)created.ConsistentPoint));
         }
         catch

@@ -58,6 +58,27 @@ public class SlotManagerTests(PostgresFixture fixture)
         (await slots.DropAsync(options.Slot)).ShouldBeFalse();
     }
 
+    [Theory]
+    [InlineData("2025_shop")]
+    [InlineData("temporary")]
+    [InlineData("logical")]
+    [InlineData("_")]
+    public async Task Any_name_of_a_slot_should_do(string name)
+    {
+        await using var database = await Database.CreateAsync(fixture.Server, "create table t (id int primary key); create publication pub for table t");
+        var slots = new SlotManager(database.Primary);
+        await using (var result = (await slots.EnsureAsync(options with { Slot = name })).Snapshot.ShouldNotBeNull()) result.Name.ShouldNotBeEmpty();
+        await using (var temporary = await slots.CreateTemporaryAsync(name)) temporary.ConsistentPoint.ShouldBeGreaterThan(Lsn.None);
+        await using (var stream = await ReplicationStream.OpenAsync(database.Primary, new ReplicationStreamOptions { Slot = name, Publications = ["pub"] }, CancellationToken.None))
+        {
+            await database.ExecuteAsync("insert into t values (1)");
+            (await stream.NextAsync().AsTask().WaitAsync(deadline)).Span[0].ShouldBe((byte)'B');
+        }
+        using var limit = new CancellationTokenSource(deadline);
+        (await slots.WaitUntilFreeAsync(name, _ => { }, limit.Token)).ShouldNotBeNull();
+        (await slots.DropAsync(name)).ShouldBeTrue();
+    }
+
     [Fact]
     public async Task User_should_be_told_how_to_create_the_slot()
     {
