@@ -22,6 +22,8 @@ public enum ExitCode
     Slot = 14,
     /// <summary>A table, column or privilege that the configuration needs is missing.</summary>
     Schema = 15,
+    /// <summary>A value or a statement that has no form in UTF-8, or is no text in the encoding of the database.</summary>
+    Encoding = 16,
     /// <summary>Redis can't be reached.</summary>
     RedisUnreachable = 20,
     /// <summary>Redis refuses user or password, or the user lacks a permission.</summary>

@@ -123,10 +123,11 @@ public sealed class PostgresServer : IAsyncDisposable
     }
 
     /// <summary>A new, empty database of its own for one test, so that tests can share a server; returns its name.</summary>
-    public async Task<string> CreateDatabaseAsync()
+    /// <param name="encoding">Of its texts.</param>
+    public async Task<string> CreateDatabaseAsync(string encoding = "UTF8")
     {
         string name = $"t{Guid.NewGuid():N}";
-        await ExecuteAsync($"create database {name} template template0");
+        await ExecuteAsync($"create database {name} template template0 encoding '{encoding}'");
         return name;
     }
 

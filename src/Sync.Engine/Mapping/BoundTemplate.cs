@@ -1,3 +1,4 @@
+using System.Text.Unicode;
 using Sync.Contracts.Configuration;
 using Sync.Contracts.Rows;
 using Sync.Engine.Resp;
@@ -17,6 +18,8 @@ enum Obstacles
     OldHole = 4,
     /// <summary>{diff:} of something that is no finite number.</summary>
     NotANumber = 8,
+    /// <summary>{json:} of bytes that are no UTF-8, as a database in SQL_ASCII may hold them.</summary>
+    NotText = 16,
 }
 
 /// <param name="Column">Index in the relation, or -1 for the commit time.</param>
@@ -169,7 +172,7 @@ sealed class BoundTemplate(Template template, Piece[] pieces, NumericMode numeri
                 case SegmentKind.PrimaryKey: WriteKey(output, row, piece.Key); break;
                 case SegmentKind.TransactionId: output.Number(row.TransactionId); break;
                 case SegmentKind.Diff: found |= WriteDifference(output, row, piece.Column); break;
-                case SegmentKind.Json: WriteJson(output, row, piece.List); break;
+                case SegmentKind.Json: found |= WriteJson(output, row, piece.List); break;
                 default: output.Raw(SimpleValue(piece, row)); break;
             }
         }
@@ -225,8 +228,9 @@ sealed class BoundTemplate(Template template, Piece[] pieces, NumericMode numeri
         return DecimalText.TrySubtract(now, before, output) ? Obstacles.None : Obstacles.NotANumber;
     }
 
-    void WriteJson(RespWriter output, in RowImage row, ListedColumn[] list)
+    Obstacles WriteJson(RespWriter output, in RowImage row, ListedColumn[] list)
     {
+        var found = Obstacles.None;
         output.Byte((byte)'{');
         bool first = true;
         foreach (ref readonly var listed in list.AsSpan())
@@ -243,9 +247,15 @@ sealed class BoundTemplate(Template template, Piece[] pieces, NumericMode numeri
                 JsonText.CommitTime(output, row.CommitTimeUtc);
                 output.Byte((byte)'"');
             }
-            else JsonText.Value(output, row.Value(listed.Column), row.Relation.Columns[listed.Column].Type, numericMode);
+            else
+            {
+                var value = row.Value(listed.Column);
+                if (!Utf8.IsValid(value)) found |= Obstacles.NotText;
+                JsonText.Value(output, value, row.Relation.Columns[listed.Column].Type, numericMode);
+            }
         }
         output.Byte((byte)'}');
+        return found;
     }
 
     static byte[] ConstantBulk(byte[] literal)

@@ -121,9 +121,11 @@ sealed class CommandPlan(string name, BoundTemplate[] arguments, bool[] isKey, H
         foreach (var argument in arguments)
         {
             if (argument.Expands) argument.WriteExpanded(output, target.Scratch, row);
-            else if ((argument.WriteBulk(output, target.Scratch, row) & Obstacles.NotANumber) != 0)
+            else if (argument.WriteBulk(output, target.Scratch, row) is var found && (found & (Obstacles.NotANumber | Obstacles.NotText)) != 0)
             {
-                target.Error = $"{name}: '{argument.Template.Source}' is no difference of two finite numbers";
+                target.Error = (found & Obstacles.NotANumber) != 0
+                    ? $"{name}: '{argument.Template.Source}' is no difference of two finite numbers"
+                    : $"{name}: a value in '{argument.Template.Source}' holds bytes that are no UTF-8, which JSON can't carry; {{pairs:…}} and {{column}} take bytes as they are";
                 return false;
             }
         }

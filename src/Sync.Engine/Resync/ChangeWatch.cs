@@ -1,5 +1,5 @@
-using System.Text;
 using Sync.Contracts.Rows;
+using Sync.Contracts;
 
 namespace Sync.Engine.Resync;
 
@@ -92,8 +92,8 @@ public sealed class ChangeWatch(int capacity = ChangeWatch.DefaultCapacity)
         for (int i = 0; i < values.Length; i++)
         {
             int column = relation.PrimaryKey[i];
-            if (row.State(column) == CellState.Text) values[i] = Encoding.UTF8.GetString(row.Value(column));
-            else if (other.IsPresent && other.State(column) == CellState.Text) values[i] = Encoding.UTF8.GetString(other.Value(column));
+            if (row.State(column) == CellState.Text) values[i] = LosslessText.GetString(row.Value(column));
+            else if (other.IsPresent && other.State(column) == CellState.Text) values[i] = LosslessText.GetString(other.Value(column));
             else return null;
         }
         return values.Length == 0 ? null : Join(values);

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
-using System.Text;
 using Sync.Contracts.Cluster;
+using Sync.Contracts;
 using Sync.Engine.Mapping;
 
 namespace Sync.Engine.Verification;
@@ -22,7 +22,7 @@ public static class RowStates
         if (row.IsPoison) return new RowState(true, []);
         var keys = new List<KeyState>();
         foreach (var key in row.Keys)
-            if (plan.RivalsIn(Encoding.UTF8.GetString(key.Key)) is { } rivals) keys.Add(Of(key, rivals));
+            if (plan.RivalsIn(LosslessText.GetString(key.Key)) is { } rivals) keys.Add(Of(key, rivals));
         return new RowState(false, keys);
     }
 
@@ -46,7 +46,7 @@ public static class RowStates
     {
         if (!state.IsShared) return false;
         if (difference.Part is null) return true;
-        string part = Encoding.UTF8.GetString(difference.Part);
+        string part = LosslessText.GetString(difference.Part);
         return state.ForeignParts.Any(shape => patterns.GetOrAdd(shape, KeyPattern.OfShape).Matches(part));
     }
 }

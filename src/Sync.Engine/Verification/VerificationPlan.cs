@@ -1,6 +1,6 @@
-using System.Text;
 using Sync.Contracts.Configuration.Commands;
 using Sync.Contracts.Rows;
+using Sync.Contracts;
 using Sync.Engine.Mapping;
 
 namespace Sync.Engine.Verification;
@@ -97,8 +97,8 @@ public sealed class VerificationPlan
     /// </summary>
     public bool IsContested(StateDifference difference)
     {
-        string key = Encoding.UTF8.GetString(difference.Key);
-        string? part = difference.Part is null ? null : Encoding.UTF8.GetString(difference.Part);
+        string key = LosslessText.GetString(difference.Key);
+        string? part = difference.Part is null ? null : LosslessText.GetString(difference.Part);
         return Array.Exists(rivals, r => r.Touches(key, part)) || IsAmbiguous(key);
     }
 

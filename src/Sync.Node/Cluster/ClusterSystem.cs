@@ -75,6 +75,7 @@ sealed class ClusterSystem : IAsyncDisposable
         SyncConfig config, ClusterHostSettings settings, NodeLanes lanes, ILaneSourceFactory sources, IReaderDesk desk, INodeFate fate, IPetabridgeText text, ILogger logger,
         CancellationToken cancellationToken)
     {
+        string journal = await new PostgresConnector(config.Postgres.Conn).ConnectionStringAsync(cancellationToken);
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(o => o.ShutdownTimeout = 2 * config.ShutdownTimeout);
         builder.Services.AddSingleton<ILoggerFactory>(new OneLoggerFactory(logger));
@@ -82,7 +83,7 @@ sealed class ClusterSystem : IAsyncDisposable
         var petabridge = PetabridgeLoader.Load(config.Petabridge, logger);
         builder.Services.AddAkka(config.Cluster.Name, akka =>
         {
-            Add(akka, config, settings, lanes, sources, desk, fate);
+            Add(akka, config, journal, settings, lanes, sources, desk, fate);
             petabridge?.AddTo(akka, config.Petabridge, text);
         });
         var host = builder.Build();
@@ -98,7 +99,8 @@ sealed class ClusterSystem : IAsyncDisposable
         }
     }
 
-    static void Add(AkkaConfigurationBuilder akka, SyncConfig config, ClusterHostSettings settings, NodeLanes lanes, ILaneSourceFactory sources, IReaderDesk desk, INodeFate fate)
+    static void Add(
+        AkkaConfigurationBuilder akka, SyncConfig config, string journal, ClusterHostSettings settings, NodeLanes lanes, ILaneSourceFactory sources, IReaderDesk desk, INodeFate fate)
     {
         int count = config.Cluster.Lanes;
         string node = config.Cluster.Address.ToString();
@@ -114,7 +116,7 @@ sealed class ClusterSystem : IAsyncDisposable
         akka.AddActorSyncControl(new ControlSettings
         {
             Slot = config.Postgres.Repl.Slot,
-            ConnectionString = new PostgresConnector(config.Postgres.Conn).ConnectionString(),
+            ConnectionString = journal,
             Schema = ClusterSchema.Name,
             Executor = (system, registry) => new ControlExecutor(Akka.Cluster.Cluster.Get(system), () => registry.Get<DeadLetterActor>(), new Dictionary<string, ControlVerb>()),
         });

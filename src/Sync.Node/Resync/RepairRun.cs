@@ -1,4 +1,4 @@
-using System.Text;
+using Sync.Contracts;
 using Sync.Node.Verification;
 
 namespace Sync.Node.Resync;
@@ -60,7 +60,7 @@ sealed class RepairRun(ResyncTable table, TimeProvider time)
         {
             if (probe.Part is null != named.Part is null || !probe.Key.Pattern.Matches(named.Key)) continue;
             if (table.Parts.Plan.Candidates(probe, named.Key, named.Part) is not { Count: > 0 } rows) continue;
-            yield return (new FoundPlace(probe, Encoding.UTF8.GetBytes(named.Key), named.Part is null ? null : Encoding.UTF8.GetBytes(named.Part)), rows);
+            yield return (new FoundPlace(probe, LosslessText.GetBytes(named.Key), named.Part is null ? null : LosslessText.GetBytes(named.Part)), rows);
             yield break;
         }
     }

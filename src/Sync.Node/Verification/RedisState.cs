@@ -1,4 +1,5 @@
 using System.Text;
+using Sync.Contracts;
 using Sync.Engine.DeadLetters;
 using Sync.Engine.Verification;
 using Sync.Redis;
@@ -15,8 +16,8 @@ namespace Sync.Node.Verification;
 /// <param name="Part">Field or member; null for the key itself.</param>
 sealed record FoundPlace(ExtraProbe Probe, byte[] Key, byte[]? Part)
 {
-    public string KeyText => Encoding.UTF8.GetString(Key);
-    public string? PartText => Part is null ? null : Encoding.UTF8.GetString(Part);
+    public string KeyText => LosslessText.GetString(Key);
+    public string? PartText => Part is null ? null : LosslessText.GetString(Part);
 }
 
 /// <summary>Asks Redis what it holds; changes nothing. Not thread-safe.</summary>
@@ -143,7 +144,7 @@ sealed class RedisState(RespConnection connection, RedisKeys keys, ClusterReader
 
     static bool Matches(ExtraProbe probe, byte[] key)
     {
-        string text = Encoding.UTF8.GetString(key);
+        string text = LosslessText.GetString(key);
         return probe.Key.Pattern.Matches(text) && !text.StartsWith(RedisKeys.Prefix, StringComparison.Ordinal);
     }
 

@@ -1,5 +1,6 @@
 using Sync.Contracts.Configuration;
 using Sync.Contracts.Rows;
+using Sync.Contracts;
 using Sync.Engine.Verification;
 using Sync.Postgres.Rows;
 
@@ -28,7 +29,7 @@ sealed class TableParts(TableConfig config, Relation relation, VerificationPlan 
     public byte[] OrderingKey(IReadOnlyList<string> key, ReadRow? row)
     {
         if (row is not null) return plan.OrderingKey(Change(ChangeKind.Insert, row.Tuple));
-        byte[][] values = [.. key.Select(System.Text.Encoding.UTF8.GetBytes)];
+        byte[][] values = [.. key.Select(LosslessText.GetBytes)];
         var cells = new Cell[relation.Columns.Count];
         int at = 0;
         for (int i = 0; i < values.Length; i++)

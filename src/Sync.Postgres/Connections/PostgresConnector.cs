@@ -1,6 +1,8 @@
 using Npgsql;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
+using Sync.Postgres.Wire;
+using Sync.Postgres.Wire.Passwords;
 
 namespace Sync.Postgres.Connections;
 
@@ -22,6 +24,14 @@ public sealed class PostgresConnector
         "-c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=1 -c timezone=UTC -c bytea_output=hex -c client_encoding=UTF8"
         + " -c statement_timeout=0 -c idle_in_transaction_session_timeout=0";
 
+    /// <summary>
+    /// The encoding of a database that does not know what its bytes mean. Asked for UTF-8 it refuses to send what is none, so its connections ask for no encoding and get the bytes as they are.
+    /// </summary>
+    internal const string BytesEncoding = "SQL_ASCII";
+
+    /// <summary>The settings for a database in that encoding.</summary>
+    internal static readonly string BytesSessionSettings = SessionSettings.Replace("client_encoding=UTF8", $"client_encoding={BytesEncoding}", StringComparison.Ordinal);
+
     readonly PostgresConnectionOptions options;
 
     /// <param name="options">Where and as whom.</param>
@@ -29,7 +39,7 @@ public sealed class PostgresConnector
     public PostgresConnector(PostgresConnectionOptions options)
     {
         this.options = options;
-        foreach (var host in options.Hosts) _ = Build(host, replication: false);
+        foreach (var host in options.Hosts) _ = Build(host, password: null, replication: false);
     }
 
     /// <summary>The first of the configured hosts, in their order, that is not in recovery. The caller disposes it.</summary>
@@ -43,11 +53,19 @@ public sealed class PostgresConnector
         var failures = new List<(HostPort Host, Exception Error)>();
         foreach (var host in options.Hosts)
         {
-            var candidate = Candidate(host);
+            string? password = await PasswordAsync(host, ct);
+            var candidate = Candidate(host, password, holdsBytes: false);
             try
             {
-                await using var command = candidate.DataSource.CreateCommand("select pg_is_in_recovery()");
-                if (await command.ExecuteScalarAsync(ct) is false) return candidate;
+                await using var command = candidate.DataSource.CreateCommand("select case when not pg_is_in_recovery() then current_setting('server_encoding') end");
+                switch (await command.ExecuteScalarAsync(ct))
+                {
+                    case BytesEncoding:
+                        await candidate.DisposeAsync();
+                        return Candidate(host, password, holdsBytes: true);
+                    case string:
+                        return candidate;
+                }
                 standbys.Add(host);
             }
             catch (Exception e) when (!ct.IsCancellationRequested)
@@ -69,9 +87,12 @@ public sealed class PostgresConnector
     /// <summary>
     /// The same for what opens connections of the driver by itself: those go to whichever of the hosts is the primary at that moment. Holds the password.
     /// </summary>
-    public string ConnectionString()
+    public async Task<string> ConnectionStringAsync(CancellationToken ct = default)
     {
-        var builder = Build(options.Hosts[0], replication: false);
+        var passwords = new HashSet<string?>();
+        foreach (var host in options.Hosts) passwords.Add(await PasswordAsync(host, ct));
+        // One text holds one password; where hosts have different ones, the driver looks into the password file by itself.
+        var builder = Build(options.Hosts[0], passwords.Count == 1 ? passwords.Single() : null, replication: false);
         builder.MaxPoolSize = 8;
         if (options.Hosts.Count == 1) return builder.ConnectionString;
         builder.Host = string.Join(',', options.Hosts);
@@ -95,10 +116,32 @@ public sealed class PostgresConnector
         return new SyncException(ExitCode.PostgresUnreachable, message, failures.FirstOrDefault().Error);
     }
 
-    PostgresPrimary Candidate(HostPort host) =>
-        new(host, options, NpgsqlDataSource.Create(Build(host, replication: false)), Build(host, replication: true).ConnectionString);
+    PostgresPrimary Candidate(HostPort host, string? password, bool holdsBytes) => new(
+        host, options, NpgsqlDataSource.Create(Build(host, password, replication: false, holdsBytes)), Build(host, password, replication: true, holdsBytes).ConnectionString, holdsBytes);
 
-    NpgsqlConnectionStringBuilder Build(HostPort host, bool replication)
+    /// <summary>
+    /// The password as the driver has to have it. For SCRAM it has to be prepared, which the driver leaves out; for every other way of asking it must not be. So the server is asked for its way
+    /// where that makes a difference.
+    /// </summary>
+    async Task<string?> PasswordAsync(HostPort host, CancellationToken ct)
+    {
+        if (GivenPassword.Of(options, host) is not { } given) return null;
+        string prepared = SaslPrep.Prepare(given);
+        if (prepared == given) return given;
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        limit.CancelAfter(TimeSpan.FromSeconds(ConnectTimeoutSeconds));
+        try
+        {
+            return await WireConnection.IsScramAsync(host, options, SessionSettings, limit.Token) ? prepared : given;
+        }
+        catch (Exception) when (!ct.IsCancellationRequested)
+        {
+            // The driver meets the same and says it.
+            return given;
+        }
+    }
+
+    NpgsqlConnectionStringBuilder Build(HostPort host, string? password, bool replication, bool holdsBytes = false)
     {
         var builder = new NpgsqlConnectionStringBuilder
         {
@@ -106,9 +149,10 @@ public sealed class PostgresConnector
             Port = host.Port,
             Database = options.Database,
             Username = options.User,
-            Password = options.Password.IsSet ? options.Password.Reveal() : null,
+            Password = password,
             ApplicationName = PostgresConnector.ApplicationName,
-            Options = SessionSettings,
+            Options = holdsBytes ? BytesSessionSettings : SessionSettings,
+            ClientEncoding = holdsBytes ? BytesEncoding : null,
             Timeout = ConnectTimeoutSeconds,
             CommandTimeout = 30,
             Pooling = !replication,

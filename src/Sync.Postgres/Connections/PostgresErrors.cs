@@ -20,6 +20,7 @@ public static class PostgresErrors
         SyncException sync => sync.Code == ExitCode.PostgresUnreachable ? FailureClass.Transient : FailureClass.Fatal,
         // "Recovery is in progress": the server is a standby now.
         PostgresException { SqlState: PostgresErrorCodes.ObjectNotInPrerequisiteState, File: "xlogfuncs.c" } => FailureClass.Transient,
+        PostgresException postgres when IsPooler(postgres) => FailureClass.Fatal,
         PostgresException postgres => Classify(postgres.SqlState),
         ReplicationStreamException stream => stream.Class,
         NpgsqlException when IsTls(error) || IsPasswordMissing(error) => FailureClass.Fatal,
@@ -61,9 +62,27 @@ public static class PostgresErrors
         return new SyncException(code, message, error);
     }
 
+    /// <summary>
+    /// Whether not PostgreSQL answers but a pooler in front of it that does not speak what we need: PgBouncer refuses settings of the session, or a replication connection, as a start-up
+    /// parameter; RDS Proxy has a sentence of its own; one that drops the parameter hands the replication command to an ordinary session, which can't read it. Poolers say it in English.
+    /// </summary>
+    static bool IsPooler(PostgresException error) => error.SqlState switch
+    {
+        PostgresErrorCodes.ProtocolViolation => error.MessageText.Contains("startup parameter", StringComparison.OrdinalIgnoreCase),
+        PostgresErrorCodes.FeatureNotSupported => error.MessageText.Contains("RDS Proxy", StringComparison.OrdinalIgnoreCase),
+        PostgresErrorCodes.SyntaxError => replicationCommands.Any(c => error.MessageText.Contains($"\"{c}\"", StringComparison.Ordinal)),
+        _ => false,
+    };
+
+    static readonly string[] replicationCommands = ["START_REPLICATION", "CREATE_REPLICATION_SLOT", "IDENTIFY_SYSTEM"];
+
     // Messages come in the server's language; the names of source files and routines that come with them don't.
     static (ExitCode, string) Describe(PostgresException error, HostPort address, PostgresConnectionOptions conn) => error.SqlState switch
     {
+        _ when IsPooler(error) => (ExitCode.PostgresUnsuitable,
+            $"Not PostgreSQL but a connection pooler answers at {address} ({error.MessageText.TrimEnd('.')}): connect directly, not through a pooler."
+                + " Name the address of PostgreSQL itself in postgres.conn.host and port."),
+        PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter => (ExitCode.Encoding, $"PostgreSQL at {address} can't send a value: {Sentence(error)} {EncodingWayOut}"),
         PostgresErrorCodes.InvalidPassword => (ExitCode.PostgresAuthentication,
             $"PostgreSQL at {address} refuses the password of user {conn.User}: correct postgres.conn.password."),
         PostgresErrorCodes.InvalidAuthorizationSpecification => (ExitCode.PostgresAuthentication,
@@ -85,6 +104,10 @@ public static class PostgresErrors
         _ => (error.SqlState.StartsWith("42", StringComparison.Ordinal) ? ExitCode.Schema : ExitCode.Internal,
             $"PostgreSQL at {address} refuses a statement ({error.SqlState}): {Sentence(error)}{Hint(error)}"),
     };
+
+    /// <summary>What to do about a value that has no form in UTF-8.</summary>
+    internal const string EncodingWayOut = "Correct the value in its table, or leave the column out of the publication. A change that the replication slot holds already is sent again with each start:"
+        + " drop the slot then and start anew with a full copy.";
 
     static (ExitCode, string) Unreachable(Exception error, HostPort address) =>
         (ExitCode.PostgresUnreachable, $"PostgreSQL at {address} can't be used now: {Cause(error)}.");

@@ -16,8 +16,9 @@ public sealed class PostgresPrimary : IAsyncDisposable
 {
     readonly string replicationConnectionString;
 
-    internal PostgresPrimary(HostPort address, PostgresConnectionOptions options, NpgsqlDataSource dataSource, string replicationConnectionString)
+    internal PostgresPrimary(HostPort address, PostgresConnectionOptions options, NpgsqlDataSource dataSource, string replicationConnectionString, bool holdsBytes = false)
     {
+        HoldsBytes = holdsBytes;
         Address = address;
         Options = options;
         DataSource = dataSource;
@@ -26,6 +27,9 @@ public sealed class PostgresPrimary : IAsyncDisposable
 
     public HostPort Address { get; }
     public PostgresConnectionOptions Options { get; }
+
+    /// <summary>Whether the database is in SQL_ASCII: its texts are bytes of any meaning.</summary>
+    public bool HoldsBytes { get; }
 
     /// <summary>Pooled ordinary connections; ended by <see cref="DisposeAsync"/>.</summary>
     public NpgsqlDataSource DataSource { get; }
@@ -76,7 +80,7 @@ public sealed class PostgresPrimary : IAsyncDisposable
         limit.CancelAfter(TimeSpan.FromSeconds(PostgresConnector.ConnectTimeoutSeconds));
         try
         {
-            return await WireConnection.OpenAsync(Address, Options, PostgresConnector.SessionSettings, limit.Token);
+            return await WireConnection.OpenAsync(Address, Options, HoldsBytes ? PostgresConnector.BytesSessionSettings : PostgresConnector.SessionSettings, limit.Token);
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {

@@ -186,7 +186,7 @@ public sealed class RowChunks(PostgresPrimary primary, Relation relation, bool i
         }
         var kept = new RowTuple(data, cells);
         string[] key = new string[relation.PrimaryKey.Count];
-        for (int i = 0; i < key.Length; i++) key[i] = Encoding.UTF8.GetString(kept.Value(relation.PrimaryKey[i]));
+        for (int i = 0; i < key.Length; i++) key[i] = LosslessText.GetString(kept.Value(relation.PrimaryKey[i]));
         return new ReadRow(Encoding.ASCII.GetString(row.Value(0)), key, data, cells);
     }
 

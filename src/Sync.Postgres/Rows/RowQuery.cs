@@ -1,5 +1,5 @@
+using System.Globalization;
 using System.Text;
-using System.Text.Unicode;
 using Sync.Contracts;
 using Sync.Contracts.Rows;
 using Sync.Postgres.Connections;
@@ -40,12 +40,20 @@ static class RowQuery
 
     /// <summary>
     /// A string constant. With a backslash in it the E form is used, which means the same whether or not
-    /// standard_conforming_strings is on (PostgreSQL docs, "String Constants with C-Style Escapes").
+    /// standard_conforming_strings is on (PostgreSQL docs, "String Constants with C-Style Escapes"). Bytes that are no UTF-8 have no other form.
     /// </summary>
     public static string Literal(string text)
     {
         string quoted = $"'{text.Replace("'", "''", StringComparison.Ordinal)}'";
-        return text.Contains('\\', StringComparison.Ordinal) ? "E" + quoted.Replace("\\", "\\\\", StringComparison.Ordinal) : quoted;
+        bool holdsBytes = LosslessText.MayHoldBytes(text);
+        if (!holdsBytes && !text.Contains('\\', StringComparison.Ordinal)) return quoted;
+        quoted = quoted.Replace("\\", "\\\\", StringComparison.Ordinal);
+        if (!holdsBytes) return "E" + quoted;
+        var escaped = new StringBuilder("E");
+        for (int i = 0; i < quoted.Length; i++)
+            if (LosslessText.IsByte(quoted, i, out byte value)) escaped.Append(CultureInfo.InvariantCulture, $"\\x{value:x2}");
+            else escaped.Append(quoted[i]);
+        return escaped.ToString();
     }
 
     /// <summary>The key's values out of <paramref name="row"/>, or out of <paramref name="old"/> where the row lacks one.</summary>
@@ -65,11 +73,7 @@ static class RowQuery
             if (state != CellState.Text && old.State(column) != CellState.Text)
                 throw new SyncException(ExitCode.Schema,
                     $"A row of {relation.FullName} can't be read again, because column {relation.Columns[column].Name} of its primary key was not sent.");
-            if (!Utf8.IsValid(value))
-                throw new SyncException(ExitCode.Schema,
-                    $"A row of {relation.FullName} can't be read again, because its key is not valid UTF-8:"
-                    + " the database needs an encoding other than SQL_ASCII.");
-            key[i] = Encoding.UTF8.GetString(value);
+            key[i] = LosslessText.GetString(value);
         }
         return key;
     }

@@ -24,6 +24,8 @@ static class SnapshotErrors
                     + $" Run GRANT SELECT ON {Sql.Identifier(target.Relation.Schema, target.Relation.Name)} TO {Sql.Identifier(primary.Options.User)}.", error),
             PostgresException { SqlState: PostgresErrorCodes.UndefinedTable } =>
                 new SyncException(ExitCode.Schema, $"Table {table} does not exist any more: remove it from the configuration.", error),
+            PostgresException { SqlState: PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter } unsendable =>
+                new SyncException(ExitCode.Encoding, $"Table {table} can't be copied: {unsendable.MessageText}. {PostgresErrors.EncodingWayOut}", error),
             PostgresException refused when target.Query is { } query && refused.SqlState[..2] is "42" or "22" or "21" =>
                 new SyncException(ExitCode.Configuration,
                     $"PostgreSQL refuses the snapshot query of {table}: {refused.MessageText}. The query is: {query}", error),

@@ -24,27 +24,31 @@ static class PasswordFile
 
     internal static string? Find(IEnumerable<string> lines, HostPort address, string database, string user)
     {
-        string[] wanted = [address.Host.StartsWith('/') ? "localhost" : address.Host, address.Port.ToString(CultureInfo.InvariantCulture), database, user];
+        string port = address.Port.ToString(CultureInfo.InvariantCulture);
+        // A Unix socket goes by localhost, or by its folder.
+        string[][] wanted = [address.Host.StartsWith('/') ? ["localhost", address.Host] : [address.Host], [port], [database], [user]];
         foreach (string line in lines)
         {
             if (line.StartsWith('#')) continue;
             var fields = Fields(line);
-            if (fields.Count == 5 && wanted.Index().All(w => fields[w.Index] == "*" || fields[w.Index] == w.Item)) return fields[4];
+            if (fields.Count == 5 && wanted.Index().All(w => fields[w.Index].IsAny || w.Item.Contains(fields[w.Index].Text))) return fields[4].Text;
         }
         return null;
     }
 
-    /// <summary>Colons separate; a backslash takes the next character as it is.</summary>
-    static List<string> Fields(string line)
+    /// <summary>Colons separate; a backslash takes the next character as it is; an asterisk alone stands for anything. Blanks count, also at the end.</summary>
+    static List<(string Text, bool IsAny)> Fields(string line)
     {
-        var fields = new List<string>();
+        var fields = new List<(string, bool)>();
         var field = new StringBuilder();
+        int begin = 0;
         for (int i = 0; i < line.Length; i++)
         {
             if (line[i] == ':' && fields.Count < 4)
             {
-                fields.Add(field.ToString());
+                fields.Add((field.ToString(), line[begin..i] == "*"));
                 field.Clear();
+                begin = i + 1;
             }
             else
             {
@@ -52,7 +56,7 @@ static class PasswordFile
                 field.Append(line[i]);
             }
         }
-        fields.Add(field.ToString());
+        fields.Add((field.ToString(), false));
         return fields;
     }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Sync.Postgres.Wire.Passwords;
 
 namespace Sync.Postgres.Wire;
 
@@ -19,13 +20,13 @@ sealed class ScramSha256
     readonly byte[] bindingData, password;
     byte[] expected = [];
 
-    /// <param name="password">In any Unicode form.</param>
+    /// <param name="password">As it was given; it is prepared here.</param>
     /// <param name="bindingData">Hash of the server's certificate (RFC 5929, tls-server-end-point) for <see cref="MechanismPlus"/>; null for <see cref="Mechanism"/>.</param>
     /// <param name="nonce">Random text without commas; null for a fresh one.</param>
     /// <param name="user">PostgreSQL takes the user of the startup message and ignores this one.</param>
     public ScramSha256(string password, byte[]? bindingData = null, string? nonce = null, string user = "")
     {
-        this.password = Encoding.UTF8.GetBytes(password.Normalize(NormalizationForm.FormKC));
+        this.password = Encoding.UTF8.GetBytes(SaslPrep.Prepare(password));
         this.bindingData = bindingData ?? [];
         this.nonce = nonce ?? Convert.ToBase64String(RandomNumberGenerator.GetBytes(18));
         header = bindingData is null ? "n,," : "p=tls-server-end-point,,";

@@ -58,17 +58,30 @@ sealed class WireConnection : IAsyncDisposable
     /// <param name="cancellationToken">Ends the attempt.</param>
     /// <exception cref="PostgresException">The server refuses.</exception>
     /// <exception cref="SyncException">The server wants to know who we are in a way that is not spoken here.</exception>
-    public static async Task<WireConnection> OpenAsync(HostPort address, PostgresConnectionOptions options, string settings, CancellationToken cancellationToken)
+    public static Task<WireConnection> OpenAsync(HostPort address, PostgresConnectionOptions options, string settings, CancellationToken cancellationToken) =>
+        OpenAsync(address, options, connection => connection.LogInAsync(settings, cancellationToken), cancellationToken);
+
+    /// <summary>Whether the server asks this user for a password by SCRAM; it is told none. PostgreSQL's own clients leave before they answer as well, when they have to ask for the password first.</summary>
+    /// <inheritdoc cref="OpenAsync(HostPort, PostgresConnectionOptions, string, CancellationToken)"/>
+    public static async Task<bool> IsScramAsync(HostPort address, PostgresConnectionOptions options, string settings, CancellationToken cancellationToken)
+    {
+        bool isScram = false;
+        await using var connection = await OpenAsync(address, options, async c => isScram = await c.IsAskedForScramAsync(settings, cancellationToken).ConfigureAwait(false), cancellationToken)
+            .ConfigureAwait(false);
+        return isScram;
+    }
+
+    static async Task<WireConnection> OpenAsync(HostPort address, PostgresConnectionOptions options, Func<WireConnection, Task> begin, CancellationToken cancellationToken)
     {
         // Without tls, encryption is taken where it is offered and given up where only the plain connection is let in, as libpq does by default.
         bool mayBePlain = options.Tls is null;
         try
         {
-            return await OpenAsync(address, options, settings, mayEncrypt: !address.Host.StartsWith('/'), cancellationToken).ConfigureAwait(false);
+            return await OpenAsync(address, options, begin, mayEncrypt: !address.Host.StartsWith('/'), cancellationToken).ConfigureAwait(false);
         }
         catch (RefusedEncryptedException e) when (mayBePlain)
         {
-            try { return await OpenAsync(address, options, settings, mayEncrypt: false, cancellationToken).ConfigureAwait(false); }
+            try { return await OpenAsync(address, options, begin, mayEncrypt: false, cancellationToken).ConfigureAwait(false); }
             catch (PostgresException) { throw e.InnerException!; }
         }
         catch (RefusedEncryptedException e)
@@ -77,13 +90,13 @@ sealed class WireConnection : IAsyncDisposable
         }
     }
 
-    static async Task<WireConnection> OpenAsync(HostPort address, PostgresConnectionOptions options, string settings, bool mayEncrypt, CancellationToken cancellationToken)
+    static async Task<WireConnection> OpenAsync(HostPort address, PostgresConnectionOptions options, Func<WireConnection, Task> begin, bool mayEncrypt, CancellationToken cancellationToken)
     {
         var connection = new WireConnection(await ConnectAsync(address, cancellationToken).ConfigureAwait(false), address, options);
         try
         {
             if (mayEncrypt) await connection.EncryptAsync(cancellationToken).ConfigureAwait(false);
-            await connection.LogInAsync(settings, cancellationToken).ConfigureAwait(false);
+            await begin(connection).ConfigureAwait(false);
             return connection;
         }
         catch (Exception e)
@@ -168,11 +181,22 @@ sealed class WireConnection : IAsyncDisposable
         }
     }
 
+    async Task<bool> IsAskedForScramAsync(string settings, CancellationToken cancellationToken)
+    {
+        await SendAsync(Startup(settings), cancellationToken).ConfigureAwait(false);
+        while (true)
+        {
+            var (type, body) = await NextAsync(cancellationToken).ConfigureAwait(false);
+            if (type == ServerMessageType.ErrorResponse) throw ServerMessages.Error(body.Span);
+            if (type == ServerMessageType.Authentication) return WireLogin.IsScram(body.Span);
+        }
+    }
+
     byte[] Startup(string settings)
     {
         var message = new MemoryStream();
         message.Write(new byte[8]);
-        foreach (string text in (string[])["user", options.User, "database", options.Database, "replication", "database", "application_name", PostgresConnector.ApplicationName, "client_encoding", "UTF8", "options", settings])
+        foreach (string text in (string[])["user", options.User, "database", options.Database, "replication", "database", "application_name", PostgresConnector.ApplicationName, "options", settings])
         {
             message.Write(Encoding.UTF8.GetBytes(text));
             message.WriteByte(0);

@@ -5,6 +5,7 @@ using System.Text;
 using Npgsql;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
+using Sync.Postgres.Wire.Passwords;
 
 namespace Sync.Postgres.Wire;
 
@@ -15,6 +16,9 @@ sealed class WireLogin(HostPort address, PostgresConnectionOptions options, X509
 
     ScramSha256? scram;
     bool isProven;
+
+    /// <summary>Whether the server asks for SCRAM, by the first question of a login.</summary>
+    public static bool IsScram(ReadOnlySpan<byte> question) => BinaryPrimitives.ReadInt32BigEndian(question) == sasl;
 
     /// <summary>What to send; null when there is nothing to say.</summary>
     /// <exception cref="SyncException">The server asks for something that is not spoken here, or can't prove that it knows the password.</exception>
@@ -92,9 +96,5 @@ sealed class WireLogin(HostPort address, PostgresConnectionOptions options, X509
 
     static byte[] Password(ReadOnlySpan<byte> bytes) => WireConnection.Message('p', [.. bytes, 0]);
 
-    /// <summary>The configured password, else the one that the driver would take for the other connections.</summary>
-    string Secret() => options.Password.IsSet ? options.Password.Reveal()
-        : Environment.GetEnvironmentVariable("PGPASSWORD") is { Length: > 0 } password ? password
-        : PasswordFile.Find(address, options.Database, options.User)
-        ?? throw new NpgsqlException("No password has been provided but the server requires one.");
+    string Secret() => GivenPassword.Of(options, address) ?? throw new NpgsqlException("No password has been provided but the server requires one.");
 }

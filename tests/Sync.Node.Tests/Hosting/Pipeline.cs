@@ -35,11 +35,11 @@ sealed class Pipeline : IAsyncDisposable
     public string Config { get; private set; } = "";
 
     /// <summary>Opens both ends and runs the schema; no node yet.</summary>
-    public static async Task<Pipeline> PrepareAsync(Servers servers, string schema)
+    public static async Task<Pipeline> PrepareAsync(Servers servers, string schema, string encoding = "UTF8")
     {
         var redis = await servers.Redis.ClientAsync();
         await redis.CommandAsync("FLUSHALL");
-        string database = await servers.Postgres.CreateDatabaseAsync();
+        string database = await servers.Postgres.CreateDatabaseAsync(encoding);
         var sql = await servers.Postgres.OpenAsync(database);
         var pipeline = new Pipeline(servers, database, sql, redis);
         await pipeline.SqlAsync(schema);

@@ -10,8 +10,12 @@ public sealed class Servers : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        Postgres = await PostgresServer.StartAsync("max_replication_slots=30", "max_wal_senders=30", "wal_sender_timeout=10s");
-        Redis = await RedisServer.StartAsync("--enable-debug-command", "yes");
+        Postgres = await PostgresServer.StartAsync(new PostgresServerOptions
+        {
+            Settings = ["max_replication_slots=30", "max_wal_senders=30", "wal_sender_timeout=10s", "listen_addresses = '127.0.0.1,::1'"],
+            Hba = ["host all all ::1/128 trust"],
+        });
+        Redis = await RedisServer.StartAsync("--enable-debug-command", "yes", "--bind", "127.0.0.1", "-::1");
     }
 
     public async Task DisposeAsync()

@@ -31,6 +31,8 @@ public class PostgresErrorsTests(PostgresFixture fixture)
     [InlineData("28P01", FailureClass.Fatal)] // invalid_password
     [InlineData("42501", FailureClass.Fatal)] // insufficient_privilege
     [InlineData("58P01", FailureClass.Fatal)] // undefined_file
+    [InlineData("22021", FailureClass.Fatal)] // character_not_in_repertoire
+    [InlineData("22P05", FailureClass.Fatal)] // untranslatable_character
     [InlineData("XX000", FailureClass.Transient)] // internal_error
     [InlineData("XX001", FailureClass.Fatal)] // data_corrupted
     public void Sql_states_should_be_judged(string sqlState, FailureClass expected)
