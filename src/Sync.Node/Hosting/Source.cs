@@ -70,6 +70,12 @@ sealed class Source : IAsyncDisposable
     {
         var (config, log, time) = (parts.Config, parts.Log, parts.Time);
         var repl = config.Postgres.Repl;
+        if (!Primary.IsDirect)
+        {
+            log.Warning(Primary.ProxyWarning);
+            // A pooler may refuse a replication connection: before anything was made for one.
+            await using var replication = await Primary.OpenReplicationAsync(cancellationToken);
+        }
         Publication = await new PublicationManager(Primary, Catalog).EnsureAsync(repl, [.. config.Tables.Select(TableName.Of)], cancellationToken);
         foreach (string change in Publication.Changes) log.Changed(change);
         foreach (string warning in Publication.Warnings) log.Warning(warning);

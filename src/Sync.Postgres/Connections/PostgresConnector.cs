@@ -57,14 +57,16 @@ public sealed class PostgresConnector
             var candidate = Candidate(host, password, holdsBytes: false);
             try
             {
-                await using var command = candidate.DataSource.CreateCommand("select case when not pg_is_in_recovery() then current_setting('server_encoding') end");
-                switch (await command.ExecuteScalarAsync(ct))
+                var (encoding, isDirect) = await AskAsync(candidate, ct);
+                if (encoding is not null && encoding != BytesEncoding)
                 {
-                    case BytesEncoding:
-                        await candidate.DisposeAsync();
-                        return Candidate(host, password, holdsBytes: true);
-                    case string:
-                        return candidate;
+                    candidate.IsDirect = isDirect;
+                    return candidate;
+                }
+                if (encoding == BytesEncoding)
+                {
+                    await candidate.DisposeAsync();
+                    return Candidate(host, password, holdsBytes: true, isDirect);
                 }
                 standbys.Add(host);
             }
@@ -100,6 +102,19 @@ public sealed class PostgresConnector
         return builder.ConnectionString;
     }
 
+    /// <summary>
+    /// The encoding of the database, or null on a standby; and whether the connection ends at PostgreSQL itself: a pooler makes up the process's number that it gives at login
+    /// (PostgreSQL docs, "Message Formats", BackendKeyData).
+    /// </summary>
+    static async Task<(string? Encoding, bool IsDirect)> AskAsync(PostgresPrimary candidate, CancellationToken ct)
+    {
+        await using var connection = await candidate.DataSource.OpenConnectionAsync(ct);
+        await using var command = new NpgsqlCommand("select case when not pg_is_in_recovery() then current_setting('server_encoding') end, pg_backend_pid()", connection);
+        await using var row = await command.ExecuteReaderAsync(ct);
+        await row.ReadAsync(ct);
+        return (row.IsDBNull(0) ? null : row.GetString(0), row.GetInt32(1) == connection.ProcessID);
+    }
+
     SyncException NoPrimary(List<HostPort> standbys, List<(HostPort Host, Exception Error)> failures)
     {
         foreach (var (host, error) in failures)
@@ -116,8 +131,11 @@ public sealed class PostgresConnector
         return new SyncException(ExitCode.PostgresUnreachable, message, failures.FirstOrDefault().Error);
     }
 
-    PostgresPrimary Candidate(HostPort host, string? password, bool holdsBytes) => new(
-        host, options, NpgsqlDataSource.Create(Build(host, password, replication: false, holdsBytes)), Build(host, password, replication: true, holdsBytes).ConnectionString, holdsBytes);
+    PostgresPrimary Candidate(HostPort host, string? password, bool holdsBytes, bool isDirect = true) => new(
+        host, options, NpgsqlDataSource.Create(Build(host, password, replication: false, holdsBytes)), Build(host, password, replication: true, holdsBytes).ConnectionString, holdsBytes)
+    {
+        IsDirect = isDirect,
+    };
 
     /// <summary>
     /// The password as the driver has to have it. For SCRAM it has to be prepared, which the driver leaves out; for every other way of asking it must not be. So the server is asked for its way

@@ -31,6 +31,14 @@ public sealed class PostgresPrimary : IAsyncDisposable
     /// <summary>Whether the database is in SQL_ASCII: its texts are bytes of any meaning.</summary>
     public bool HoldsBytes { get; }
 
+    /// <summary>Whether connections end at PostgreSQL itself, and not at a pooler or proxy in front of it.</summary>
+    public bool IsDirect { get; internal set; } = true;
+
+    /// <summary>What to know of connections that are not <see cref="IsDirect"/>.</summary>
+    public string ProxyWarning =>
+        $"Not PostgreSQL itself answers at {Address}, but a pooler or a proxy in front of it (the process's number that it gives is not the server's)."
+        + " One that shares server sessions between clients breaks locks and settings: connect directly, or make sure that it keeps a session of the server for each of ours.";
+
     /// <summary>Pooled ordinary connections; ended by <see cref="DisposeAsync"/>.</summary>
     public NpgsqlDataSource DataSource { get; }
 

@@ -60,9 +60,9 @@ sealed class Workplace : IDisposable
     public Sandbox Folder { get; } = new();
     public Dictionary<string, string> Environment { get; } = new() { ["ACTORSYNC_POSTGRES_CONN_PASSWORD"] = CommandServers.Password };
 
-    public static async Task<Workplace> CreateAsync(CommandServers servers, string schema = "create table orders (id int primary key, note text)")
+    public static async Task<Workplace> CreateAsync(CommandServers servers, string schema = "create table orders (id int primary key, note text)", string encoding = "UTF8")
     {
-        var place = new Workplace(servers, await servers.Postgres.CreateDatabaseAsync());
+        var place = new Workplace(servers, await servers.Postgres.CreateDatabaseAsync(encoding));
         await place.SqlAsync(schema);
         return place;
     }

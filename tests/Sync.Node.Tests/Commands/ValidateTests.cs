@@ -118,6 +118,30 @@ public sealed class ValidateTests(CommandServers servers)
     }
 
     [Fact]
+    public async Task Database_that_does_not_know_its_encoding_should_be_noted()
+    {
+        using var place = await Workplace.CreateAsync(servers, encoding: "SQL_ASCII");
+        var ended = await place.Configure().RunAsync("validate", "--connect", "--strict");
+        ended.Code.ShouldBe(0, ended.Error);
+        ended.Out.ShouldContain($"note: database {place.Database} is in SQL_ASCII");
+    }
+
+    [Fact]
+    public async Task Port_behind_the_host_should_be_used_and_one_that_is_contradicted_named_with_its_place()
+    {
+        using var place = await Workplace.CreateAsync(servers);
+        place.Configure();
+        string file = place.Folder.File("config.yaml");
+        string text = File.ReadAllText(file), behind = $"host: \"127.0.0.1:{servers.Postgres.Port}\"";
+        File.WriteAllText(file, text.Replace($"host: 127.0.0.1, port: {servers.Postgres.Port}", behind, StringComparison.Ordinal));
+        var ended = await place.RunAsync("validate", "--connect");
+        ended.Code.ShouldBe(0, ended.Error);
+        ended.Out.ShouldContain($"at 127.0.0.1:{servers.Postgres.Port}");
+        File.WriteAllText(file, text.Replace($"host: 127.0.0.1, port: {servers.Postgres.Port}", behind + ", port: 1", StringComparison.Ordinal));
+        (await place.RunAsync("validate")).ShouldSay(ExitCode.Configuration, "config.yaml:2:17: 'postgres.conn.host' says port", "and 'postgres.conn.port' says 1");
+    }
+
+    [Fact]
     public async Task Both_servers_should_be_asked_even_if_one_is_away()
     {
         using var place = await Workplace.CreateAsync(servers);

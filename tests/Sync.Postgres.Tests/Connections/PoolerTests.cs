@@ -11,7 +11,8 @@ using Sync.Postgres.Connections;
 namespace Sync.Postgres.Tests.Connections;
 
 /// <summary>A pooler that does not speak what we need is named, in both kinds of connection, and not taken for a server that is away.</summary>
-public class PoolerTests
+[Collection(PostgresCollection.Name)]
+public class PoolerTests(PostgresFixture fixture)
 {
     static readonly TimeSpan patience = TimeSpan.FromSeconds(30);
 
@@ -54,6 +55,73 @@ public class PoolerTests
     {
         var error = PostgresErrors.ToSyncException(new PostgresException(message, "FATAL", "FATAL", state), new HostPort("db", 6432), new());
         error.Message.Contains("not through a pooler", StringComparison.Ordinal).ShouldBe(isPooler);
+    }
+
+    [Fact]
+    public async Task Pooler_that_answers_in_the_name_of_PostgreSQL_should_be_known_by_the_number_it_makes_up()
+    {
+        using var direct = new Relay(fixture.Server.Port, process: null);
+        using var pooler = new Relay(fixture.Server.Port, process: 12);
+        foreach (var (relay, isDirect) in new[] { (direct, true), (pooler, false) })
+        {
+            await using var primary = await new PostgresConnector(new PostgresConnectionOptions { Hosts = [relay.Address] }).FindPrimaryAsync().WaitAsync(patience);
+            primary.IsDirect.ShouldBe(isDirect);
+            primary.ProxyWarning.ShouldContain($"{relay.Address}");
+        }
+    }
+
+    /// <summary>Passes everything on; with a number it says at login that this is the process, as poolers do.</summary>
+    sealed class Relay : IDisposable
+    {
+        readonly TcpListener listener = new(IPAddress.Loopback, 0);
+        readonly int port;
+        readonly int? process;
+
+        public Relay(int port, int? process)
+        {
+            (this.port, this.process) = (port, process);
+            listener.Start();
+            Address = new HostPort("127.0.0.1", ((IPEndPoint)listener.LocalEndpoint).Port);
+            _ = ServeAsync();
+        }
+
+        public HostPort Address { get; }
+
+        async Task ServeAsync()
+        {
+            try
+            {
+                while (true)
+                {
+                    var client = await listener.AcceptTcpClientAsync();
+                    var server = new TcpClient();
+                    await server.ConnectAsync(IPAddress.Loopback, port);
+                    _ = PassAsync(client, server, change: false);
+                    _ = PassAsync(server, client, change: process is not null);
+                }
+            }
+            catch (Exception e) when (e is SocketException or ObjectDisposedException) { /* The test is over. */ }
+        }
+
+        async Task PassAsync(TcpClient from, TcpClient to, bool change)
+        {
+            byte[] buffer = new byte[64 * 1024];
+            try
+            {
+                for (int count; (count = await from.GetStream().ReadAsync(buffer)) > 0;)
+                {
+                    // BackendKeyData: K, a length of 12, the process, the secret. A login without a password is answered in one piece.
+                    int at = change ? buffer.AsSpan(0, count).IndexOf("K\0\0\0\f"u8) : -1;
+                    if (at >= 0) BinaryPrimitives.WriteInt32BigEndian(buffer.AsSpan(at + 5), process!.Value);
+                    await to.GetStream().WriteAsync(buffer.AsMemory(0, count));
+                }
+            }
+            catch (Exception e) when (e is IOException or ObjectDisposedException or InvalidOperationException) { /* One side has left. */ }
+            from.Dispose();
+            to.Dispose();
+        }
+
+        public void Dispose() => listener.Stop();
     }
 
     /// <summary>Answers every start-up packet with an error, byte for byte as a pooler does, and offers no TLS.</summary>

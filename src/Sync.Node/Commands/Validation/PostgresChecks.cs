@@ -61,6 +61,7 @@ sealed class PostgresChecks(SyncConfig config, IReadOnlySet<TableConfig> broken,
         if (problems.Count == 0) report.Pass("PostgreSQL", detail);
         else report.Fail("PostgreSQL", detail);
         foreach (var problem in problems) report.Error(problem);
+        if (!primary.IsDirect) report.Warn(primary.ProxyWarning);
         if (primary.HoldsBytes)
             report.Note($"database {config.Postgres.Conn.Database} is in SQL_ASCII: values are written byte for byte as they are, and a row whose {{json:…}} would hold bytes that are no UTF-8 is parked");
     }
