@@ -142,6 +142,20 @@ public sealed class ValidateTests(CommandServers servers)
     }
 
     [Fact]
+    public async Task Password_of_the_password_file_should_be_taken_with_its_escapes_and_its_blank_at_the_end()
+    {
+        using var place = await Workplace.CreateAsync(servers);
+        string role = $"r_{place.Database}";
+        await place.SqlAsync($@"create role {role} superuser replication login password 'a:b\c ' ");
+        place.Configure().Environment["ACTORSYNC_POSTGRES_CONN_USER"] = role;
+        place.Environment.Remove("ACTORSYNC_POSTGRES_CONN_PASSWORD");
+        place.Environment["PGPASSFILE"] = place.Folder.File("passwords");
+        File.WriteAllText(place.Folder.File("passwords"), $"127.0.0.1:{servers.Postgres.Port}:*:{role}:a\\:b\\\\c \n");
+        var ended = await place.RunAsync("validate", "--connect");
+        ended.Code.ShouldBe(0, ended.Error);
+    }
+
+    [Fact]
     public async Task Both_servers_should_be_asked_even_if_one_is_away()
     {
         using var place = await Workplace.CreateAsync(servers);
