@@ -27,7 +27,9 @@ public enum ValueKind : byte
 /// <param name="Kind">How to render.</param>
 /// <param name="Element">The element type when <paramref name="Kind"/> is <see cref="ValueKind.Array"/>, else null.</param>
 /// <param name="Delimiter">What separates array elements in the text form: <c>,</c> for all built-in types but box.</param>
-public sealed record ColumnType(ValueKind Kind, ColumnType? Element = null, char Delimiter = ',')
+/// <param name="DomainOf">pg_type.oid of what a domain is based on, through all domains; 0 when the type is no domain.</param>
+/// <param name="IsEnum">Whether it is an enum, whose order stands in the catalog.</param>
+public sealed record ColumnType(ValueKind Kind, ColumnType? Element = null, char Delimiter = ',', uint DomainOf = 0, bool IsEnum = false)
 {
     public static readonly ColumnType Text = new(ValueKind.Text);
 }

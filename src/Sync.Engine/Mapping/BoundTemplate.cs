@@ -49,6 +49,20 @@ sealed class BoundTemplate(Template template, Piece[] pieces, NumericMode numeri
     /// <summary>The column when the template is its old value and nothing else; otherwise -1.</summary>
     public int OldColumn => pieces.Length == 1 && pieces[0].Kind == SegmentKind.Old ? pieces[0].Column : -1;
 
+    /// <summary>The column when the template is its current or old value and nothing else; otherwise -1.</summary>
+    public int SingleColumn => pieces is not [var only] ? -1 : only.Kind switch
+    {
+        SegmentKind.Column or SegmentKind.Old => only.Column,
+        SegmentKind.PrimaryKey when only.Key.Length == 1 => only.Key[0],
+        _ => -1,
+    };
+
+    /// <summary>Whether it is a difference or a transaction's number and nothing else.</summary>
+    public bool IsNumber => pieces is [{ Kind: SegmentKind.Diff or SegmentKind.TransactionId }];
+
+    /// <summary>Its text when that is the same for every row; otherwise null.</summary>
+    public byte[]? ConstantText => Array.TrueForAll(pieces, p => p.Kind == SegmentKind.Literal) ? [.. pieces.SelectMany(p => p.Literal)] : null;
+
     /// <summary>The columns of the list form, when the template is one.</summary>
     public ListedColumn[] Listed => pieces[0].List;
 

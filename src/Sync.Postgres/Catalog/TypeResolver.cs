@@ -33,14 +33,16 @@ public sealed class TypeResolver
     /// <param name="Base">The type a domain is based on, else 0.</param>
     /// <param name="Element">The element type of an array, else 0.</param>
     /// <param name="Delimiter">What separates the elements of an array.</param>
-    readonly record struct TypeRow(uint Base, uint Element, char Delimiter);
+    /// <param name="IsEnum">Whether it is an enum.</param>
+    readonly record struct TypeRow(uint Base, uint Element, char Delimiter, bool IsEnum);
 
     // Domains and arrays are finite chains (a domain's base and an array's element exist before them), so this ends.
     ColumnType Resolve(uint oid, Dictionary<uint, TypeRow> rows)
     {
         if (known.TryGetValue(oid, out var already)) return already;
         if (!rows.TryGetValue(oid, out var row)) return ColumnType.Text;
-        if (row.Base != 0) return Resolve(row.Base, rows);
+        if (row.Base != 0) return Resolve(row.Base, rows) is var based && based.DomainOf != 0 ? based : based with { DomainOf = row.Base };
+        if (row.IsEnum) return ColumnType.Text with { IsEnum = true };
         return row.Element != 0 ? new ColumnType(ValueKind.Array, Resolve(row.Element, rows), row.Delimiter) : ColumnType.Text;
     }
 
@@ -58,7 +60,7 @@ public sealed class TypeResolver
               cross join lateral (values (t.typbasetype), (e.oid)) as link (oid)
               where link.oid <> 0
             )
-            select t.oid, t.typbasetype, coalesce(e.oid, 0::oid), coalesce(e.typdelim, ',')
+            select t.oid, t.typbasetype, coalesce(e.oid, 0::oid), coalesce(e.typdelim, ','), t.typtype = 'e'
             from chain
             join pg_type t on t.oid = chain.oid
             left join pg_type e on e.oid = t.typelem and e.typarray = t.oid
@@ -67,7 +69,7 @@ public sealed class TypeResolver
         var rows = new Dictionary<uint, TypeRow>();
         await using var reader = await command.ExecuteReaderAsync(ct);
         while (await reader.ReadAsync(ct))
-            rows.Add(reader.GetFieldValue<uint>(0), new TypeRow(reader.GetFieldValue<uint>(1), reader.GetFieldValue<uint>(2), reader.GetChar(3)));
+            rows.Add(reader.GetFieldValue<uint>(0), new TypeRow(reader.GetFieldValue<uint>(1), reader.GetFieldValue<uint>(2), reader.GetChar(3), reader.GetBoolean(4)));
         return rows;
     }
 }

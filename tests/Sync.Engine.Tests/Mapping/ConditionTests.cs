@@ -121,5 +121,34 @@ public class ConditionTests
     [Fact]
     public void A_word_against_a_number_should_be_refused() =>
         Issues(Table() with { Insert = [If(Rows.Compare("amount", ComparisonOperator.Greater, "lots"), ["INCR", "n"])] }, Orders)
-            .ShouldContain(i => i.Contains("'lots' is no number"));
+            .ShouldContain(i => i.Contains("'lots' is no value for column 'amount' of public.orders, which is numeric"));
+
+    /// <summary>A filter on dates took 10000-01-01 for less than 2026-01-01 and removed the key of a row that it wants.</summary>
+    [Theory]
+    [InlineData("2026-05-01", "10000-01-01")]
+    [InlineData("10000-01-01", "294276-12-31")]
+    [InlineData("2026-05-01", "infinity")]
+    public void A_row_that_stays_in_a_filter_on_dates_should_stay(string before, string now)
+    {
+        var dated = Relation("id/Integer d/Date", identity: ReplicaIdentity.Full);
+        Compile(Table() with { When = Rows.Compare("d", ComparisonOperator.Greater, "2026-01-01") }, dated)
+            .Update(["1", before], "1", now).Commands.ShouldBe([$"HSET|public.orders:1|id|1|d|{now}"]);
+    }
+
+    [Fact]
+    public void A_row_of_before_Christ_should_leave_a_filter_on_dates()
+    {
+        var dated = Relation("id/Integer d/Date", identity: ReplicaIdentity.Full);
+        Compile(Table() with { When = Rows.Compare("d", ComparisonOperator.Greater, "0001-01-01") }, dated)
+            .Update(["1", "2026-05-01"], "1", "0044-03-15 BC").Commands.ShouldBe(["DEL|public.orders:1"]);
+    }
+
+    [Theory]
+    [InlineData("amount", "{status}")]
+    [InlineData("amount", "{id}0")]
+    [InlineData("active", "{id}")]
+    [InlineData("at", "{status}")]
+    public void What_PostgreSQL_does_not_compare_without_a_cast_should_be_refused(string column, string value) =>
+        Issues(Table() with { Insert = [If(Rows.Compare(column, ComparisonOperator.Equal, value), ["INCR", "n"])] }, Orders)
+            .ShouldContain(i => i.Contains("PostgreSQL does not compare the two without a cast"));
 }

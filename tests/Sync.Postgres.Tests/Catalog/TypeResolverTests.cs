@@ -8,6 +8,10 @@ public class TypeResolverTests(PostgresFixture fixture)
 {
     static ColumnType Kind(ValueKind kind) => new(kind);
 
+    static readonly ColumnType anEnum = ColumnType.Text with { IsEnum = true };
+
+    static ColumnType Domain(uint of, ColumnType type) => type with { DomainOf = of };
+
     static ColumnType ArrayOf(ColumnType element, char delimiter = ',') => new(ValueKind.Array, element, delimiter);
 
     static async Task<ColumnType> ResolveAsync(Database database, TypeResolver resolver, string type)
@@ -29,11 +33,12 @@ public class TypeResolverTests(PostgresFixture fixture)
             create type span as range (subtype = float8);
             """);
         var resolver = new TypeResolver();
+        uint moods = await database.ScalarAsync<uint>("select 'mood[]'::regtype::oid");
         (string Type, ColumnType Expected)[] cases =
         [
-            ("mood", ColumnType.Text), ("mood[]", ArrayOf(ColumnType.Text)), ("moods", ArrayOf(ColumnType.Text)),
-            ("moods[]", ArrayOf(ArrayOf(ColumnType.Text))), ("cents", Kind(ValueKind.Integer)), ("price", Kind(ValueKind.Integer)),
-            ("price[]", ArrayOf(Kind(ValueKind.Integer))), ("grid", ArrayOf(Kind(ValueKind.Integer))), ("pair", ColumnType.Text),
+            ("mood", anEnum), ("mood[]", ArrayOf(anEnum)), ("moods", Domain(moods, ArrayOf(anEnum))),
+            ("moods[]", ArrayOf(Domain(moods, ArrayOf(anEnum)))), ("cents", Domain(20, Kind(ValueKind.Integer))), ("price", Domain(20, Kind(ValueKind.Integer))),
+            ("price[]", ArrayOf(Domain(20, Kind(ValueKind.Integer)))), ("grid", Domain(1007, ArrayOf(Kind(ValueKind.Integer)))), ("pair", ColumnType.Text),
             ("pair[]", ArrayOf(ColumnType.Text)), ("span", ColumnType.Text), ("int2vector", ColumnType.Text), ("box[]", ArrayOf(ColumnType.Text, ';')),
             ("path[]", ArrayOf(ColumnType.Text)), ("regclass", ColumnType.Text), ("int4range", ColumnType.Text), ("jsonb[]", ArrayOf(Kind(ValueKind.Json))),
         ];
@@ -91,6 +96,6 @@ public class TypeResolverTests(PostgresFixture fixture)
         // The connections are closed now: an answer can only come from memory.
         await using var closed = await Database.CreateAsync(fixture.Server);
         await closed.Source.DisposeAsync();
-        (await resolver.ResolveAsync(closed.Source, [oid, 16]))[oid].ShouldBe(Kind(ValueKind.Numeric));
+        (await resolver.ResolveAsync(closed.Source, [oid, 16]))[oid].ShouldBe(Domain(1700, Kind(ValueKind.Numeric)));
     }
 }
