@@ -27,8 +27,8 @@ enum Obstacles
 /// <param name="JsonName">The name as JSON, with its colon.</param>
 readonly record struct ListedColumn(int Column, byte[] FieldBulk, byte[] JsonName);
 
-/// <summary>One piece of a template, resolved to column indexes.</summary>
-readonly record struct Piece(SegmentKind Kind, byte[] Literal, int Column, int[] Key, ListedColumn[] List);
+/// <summary>One piece of a template, resolved to column indexes; <paramref name="Escapes"/> is that of <see cref="CompositeKey"/> for <paramref name="Key"/>.</summary>
+readonly record struct Piece(SegmentKind Kind, byte[] Literal, int Column, int[] Key, bool[] Escapes, ListedColumn[] List);
 
 /// <summary>A template resolved against one relation: no names are looked up and no text is encoded any more.</summary>
 sealed class BoundTemplate(Template template, Piece[] pieces, NumericMode numericMode)
@@ -39,6 +39,8 @@ sealed class BoundTemplate(Template template, Piece[] pieces, NumericMode numeri
         : ConstantBulk(pieces.Length == 0 ? [] : pieces[0].Literal);
 
     public Template Template { get; } = template;
+
+    public IReadOnlyList<Piece> Pieces => pieces;
 
     public bool Expands => pieces.Length == 1 && pieces[0].Kind is SegmentKind.Pairs or SegmentKind.Columns;
 
@@ -92,7 +94,8 @@ sealed class BoundTemplate(Template template, Piece[] pieces, NumericMode numeri
                 for (int i = 0; i < piece.Key.Length; i++)
                 {
                     if (i > 0) pattern.Literal(":");
-                    pattern.Value(relation.Columns[piece.Key[i]]);
+                    if (piece.Escapes[i]) pattern.EscapedValue();
+                    else pattern.Value(relation.Columns[piece.Key[i]]);
                 }
             else pattern.Value(ValueKind.Text);
         }
@@ -111,7 +114,7 @@ sealed class BoundTemplate(Template template, Piece[] pieces, NumericMode numeri
                 for (int i = 0; i < piece.Key.Length; i++)
                 {
                     if (i > 0) parts.Add(KeyTemplatePart.Text(":"));
-                    parts.Add(KeyTemplatePart.Value(relation, piece.Key[i]));
+                    parts.Add(KeyTemplatePart.Value(relation, piece.Key[i], piece.Escapes[i]));
                 }
             else parts.Add(KeyTemplatePart.Unknown);
         }
@@ -183,7 +186,7 @@ sealed class BoundTemplate(Template template, Piece[] pieces, NumericMode numeri
         {
             switch (piece.Kind)
             {
-                case SegmentKind.PrimaryKey: WriteKey(output, row, piece.Key); break;
+                case SegmentKind.PrimaryKey: WriteKey(output, row, piece.Key, piece.Escapes); break;
                 case SegmentKind.TransactionId: output.Number(row.TransactionId); break;
                 case SegmentKind.Diff: found |= WriteDifference(output, row, piece.Column); break;
                 case SegmentKind.Json: found |= WriteJson(output, row, piece.List); break;
@@ -225,12 +228,13 @@ sealed class BoundTemplate(Template template, Piece[] pieces, NumericMode numeri
         }
     }
 
-    static void WriteKey(RespWriter output, in RowImage row, int[] key)
+    static void WriteKey(RespWriter output, in RowImage row, int[] key, bool[] escapes)
     {
         for (int i = 0; i < key.Length; i++)
         {
             if (i > 0) output.Byte((byte)':');
-            output.Raw(row.Value(key[i]));
+            if (escapes[i]) CompositeKey.WriteEscaped(output, row.Value(key[i]));
+            else output.Raw(row.Value(key[i]));
         }
     }
 

@@ -67,6 +67,9 @@ public sealed class KeyPattern
             else Value(column.Type.Kind);
         }
 
+        /// <summary>A value of which every colon and backslash has a backslash before it.</summary>
+        public void EscapedValue() => Value(@"(?:[^:\\]|\\[:\\])*");
+
         public void Value(ValueKind kind) => Value(kind switch
         {
             ValueKind.Integer => "-?[0-9]+",

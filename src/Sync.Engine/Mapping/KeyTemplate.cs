@@ -131,7 +131,7 @@ public sealed class KeyTemplate
                 From(part + 1, to);
                 return;
             }
-            string value = key[from..to];
+            if ((parts[part].IsEscaped ? CompositeKey.Unescape(key.AsSpan(from, to - from)) : key[from..to]) is not { } value) return;
             if (values.TryGetValue(column, out string? before))
             {
                 if (before == value) From(part + 1, to);

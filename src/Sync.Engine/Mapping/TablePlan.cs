@@ -32,12 +32,14 @@ public sealed class TablePlan
 {
     readonly PlanParts parts;
     readonly StableHash.Seed orderingSeed;
+    readonly bool[] orderingEscapes;
 
     internal TablePlan(TableConfig table, Relation relation, PlanParts parts)
     {
         Table = table;
         Relation = relation;
         this.parts = parts;
+        orderingEscapes = CompositeKey.Escapes(relation, parts.OrderingColumns);
         orderingSeed = parts.OrderingTemplate is null ? StableHash.Behind(parts.OrderingPrefix) : StableHash.Begin;
     }
 
@@ -259,10 +261,12 @@ public sealed class TablePlan
             return;
         }
         result.Keys.Raw(parts.OrderingPrefix);
-        foreach (int column in parts.OrderingColumns)
+        int[] columns = parts.OrderingColumns;
+        for (int i = 0; i < columns.Length; i++)
         {
             result.Keys.Byte((byte)':');
-            result.Keys.Raw(row.Value(column));
+            if (orderingEscapes[i]) CompositeKey.WriteEscaped(result.Keys, row.Value(columns[i]));
+            else result.Keys.Raw(row.Value(columns[i]));
         }
     }
 }

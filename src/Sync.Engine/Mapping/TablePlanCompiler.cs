@@ -48,11 +48,12 @@ public sealed class TablePlanCompiler
         var parts = new PlanParts(
             insert, update, delete, Rules(table.Truncate.Commands, Purpose.Truncate),
             table.When is { } when ? ConditionPlan.Bind(when, binder, Purpose.Insert) : null,
-            [.. moving.Order()], OrderingColumns(), orderingTemplate, Encoding.UTF8.GetBytes(relation.FullName))
+            [.. moving.Order()], OrderingColumns(), orderingTemplate, OrderingPrefix())
         {
             Rewritten = Rewritten(insert, delete),
             IsOldOrderUnknown = orderingTemplate?.CurrentColumns.Any(c => !relation.Columns[c].InIdentity) == true,
         };
+        foreach (string warning in KeyWarnings.Find(relation, parts)) binder.Warn(table.Position, warning);
         binder.Summarise();
         return new TablePlan(table, relation, parts);
     }
@@ -74,6 +75,13 @@ public sealed class TablePlanCompiler
     int[] OrderingColumns() => relation.Identity == ReplicaIdentity.Index
         ? [.. Enumerable.Range(0, relation.Columns.Count).Where(i => relation.Columns[i].InIdentity)]
         : [.. relation.PrimaryKey];
+
+    /// <summary>The table's name. What would make it the name or the key of another table is escaped.</summary>
+    byte[] OrderingPrefix()
+    {
+        static string Escaped(string name) => string.Concat(name.Select(c => c is '.' or ':' or '\\' ? $"\\{c}" : $"{c}"));
+        return Encoding.UTF8.GetBytes($"{Escaped(relation.Schema)}.{Escaped(relation.Name)}");
+    }
 
     void CheckFilter()
     {

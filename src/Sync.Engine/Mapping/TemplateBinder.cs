@@ -106,7 +106,7 @@ sealed class TemplateBinder(TableConfig table, Relation relation, MappingOptions
                 if (kind == SegmentKind.Json) foreach (var listed in list) Note(kind, listed.Column, purpose);
                 break;
         }
-        return new Piece(kind, literal, column, key, list);
+        return new Piece(kind, literal, column, key, CompositeKey.Escapes(relation, key), list);
     }
 
     void Note(SegmentKind kind, int column, Purpose purpose)
