@@ -56,9 +56,13 @@ sealed class ComparisonPlan(int column, ScalarKind kind, ComparisonOperator op, 
             return $"column '{name}' of {relation.FullName} is {type}, which a condition can't compare as PostgreSQL does; "
                 + $"use is_null, is_not_null, or is_distinct_from \"{{old:{name}}}\", which compares the texts";
         bool isOrder = condition.Operator is ComparisonOperator.Less or ComparisonOperator.Greater or ComparisonOperator.LessOrEqual or ComparisonOperator.GreaterOrEqual;
-        return isOrder && kind == ScalarKind.Enum
-            ? $"column '{name}' of {relation.FullName} is {type}, and the order of its values stands in PostgreSQL's catalog only; list the values with in or not_in"
-            : null;
+        if (!isOrder) return null;
+        return kind switch
+        {
+            ScalarKind.Enum => $"column '{name}' of {relation.FullName} is {type}, and the order of its values stands in PostgreSQL's catalog only; list the values with in or not_in",
+            ScalarKind.Json => $"column '{name}' of {relation.FullName} is {type}, which a condition can't put in PostgreSQL's order; use =, <>, in, not_in or is_distinct_from",
+            _ => null,
+        };
     }
 
     static Operand? BindOperand(BoundTemplate? template, ComparisonCondition condition, TemplateBinder binder, int column, ScalarKind kind)

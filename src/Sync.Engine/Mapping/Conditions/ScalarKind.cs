@@ -6,7 +6,7 @@ namespace Sync.Engine.Mapping.Conditions;
 enum ScalarKind
 {
     None, Text, Varchar, Name, PaddedText, Char, Enum, Boolean, Whole, Oid, Numeric, Real, Double, Bytea, Date, Timestamp, TimestampTz, Time, TimeTz, Interval,
-    Uuid, Inet, Cidr, MacAddress, MacAddress8, Bits,
+    Uuid, Inet, Cidr, MacAddress, MacAddress8, Bits, Json,
 }
 
 static class ScalarKinds
@@ -41,6 +41,7 @@ static class ScalarKinds
             1560 or 1562 => ScalarKind.Bits,
             1700 => ScalarKind.Numeric,
             2950 => ScalarKind.Uuid,
+            3802 => ScalarKind.Json,
             0 => ByRendering(column.Type.Kind),
             _ => ScalarKind.None,
         };

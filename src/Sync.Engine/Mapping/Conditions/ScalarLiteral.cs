@@ -36,6 +36,8 @@ static class ScalarLiteral
                 return Mac(word, kind == ScalarKind.MacAddress ? 6 : 8);
             case ScalarKind.Bits:
                 return word.ContainsAnyExcept("01"u8) ? null : word.ToArray();
+            case ScalarKind.Json:
+                return JsonEquality.IsDocument(text) ? text : null;
             case ScalarKind.Cidr:
                 return NetworkAddress.TryParse(text, out var network) && network.IsNetwork ? text : null;
             default:
@@ -63,6 +65,7 @@ static class ScalarLiteral
         ScalarKind.MacAddress => "08:00:2b:01:02:03",
         ScalarKind.MacAddress8 => "08:00:2b:01:02:03:04:05",
         ScalarKind.Bits => "0101",
+        ScalarKind.Json => "a JSON document, with braces doubled",
         _ => "a text",
     };
 

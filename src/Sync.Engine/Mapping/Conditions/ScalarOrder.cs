@@ -26,6 +26,8 @@ static class ScalarOrder
                 return IntervalSpan.TryParse(left, out var shorter) && IntervalSpan.TryParse(right, out var longer) ? shorter.CompareTo(longer) : null;
             case ScalarKind.Inet or ScalarKind.Cidr:
                 return NetworkAddress.TryParse(left, out var here) && NetworkAddress.TryParse(right, out var there) ? here.CompareTo(there) : null;
+            case ScalarKind.Json:
+                return JsonEquality.Compare(left, right);
             case ScalarKind.Char:
                 return CharOf(left).CompareTo(CharOf(right));
             default:
