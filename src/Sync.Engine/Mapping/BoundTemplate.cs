@@ -228,6 +228,25 @@ sealed class BoundTemplate(Template template, Piece[] pieces, NumericMode numeri
         }
     }
 
+    /// <summary>Whether a value is missing in it only because the update left it alone and PostgreSQL did not send it.</summary>
+    public bool LeavesOut(in RowImage row)
+    {
+        foreach (ref readonly var piece in pieces.AsSpan())
+        {
+            if (piece.Kind == SegmentKind.Column && row.IsUnsent(piece.Column)) return true;
+            if (piece.Kind == SegmentKind.Columns) continue;
+            foreach (ref readonly var listed in piece.List.AsSpan())
+                if (listed.Column >= 0 && row.IsUnsent(listed.Column)) return true;
+        }
+        return false;
+    }
+
+    /// <summary>Writes the names of a list form, each with an empty text.</summary>
+    public void WriteBare(RespWriter output)
+    {
+        foreach (ref readonly var listed in Listed.AsSpan()) output.Bulk(listed.FieldBulk, default);
+    }
+
     static void WriteKey(RespWriter output, in RowImage row, int[] key, bool[] escapes)
     {
         for (int i = 0; i < key.Length; i++)

@@ -32,6 +32,12 @@ sealed class CommandPlan(string name, BoundTemplate[] arguments, bool[] isKey, H
     readonly int[] keyColumns = [.. arguments.Where((_, i) => isKey[i]).SelectMany(key => key.CurrentColumns.Concat(key.OldColumns)).Distinct()];
     readonly BoundTemplate? hashPairs = name == "HSET" ? Array.Find(arguments, a => a.IsPairs) : null;
 
+    /// <summary>Whether it writes the row's own hash: one that comes anew must not lack what the update left alone.</summary>
+    readonly bool ownsHash = name == "HSET" && arguments[0].Template.DependsOnRow && Array.Exists(arguments, a => a.IsPairs);
+
+    /// <summary>Whether each run is an event of its own, which must not go without a trace.</summary>
+    readonly bool tells = name is "XADD" or "LPUSH" or "RPUSH";
+
     public string Name => name;
 
     public BoundTemplate[] Arguments => arguments;
@@ -60,6 +66,8 @@ sealed class CommandPlan(string name, BoundTemplate[] arguments, bool[] isKey, H
     /// <returns>How many commands were written; -1 when the row has to be read again; -2 when it is poison.</returns>
     public int Write(MappedChange target, in RowImage row)
     {
+        // The end of the row follows. Until then what it wrote stays as it was: better than a value of which a part is not to be had any more.
+        if (row.IsGone && nature == CommandNature.Write && keys[0].Template.DependsOnRow && LeavesOut(row)) return 0;
         for (int i = 0; i < arguments.Length; i++)
         {
             if (arguments[i].Expands) continue;
@@ -85,6 +93,8 @@ sealed class CommandPlan(string name, BoundTemplate[] arguments, bool[] isKey, H
             if (argument == hashPairs) isWhole = count == 2 * argument.Listed.Length;
             expanded += count;
         }
+        if (ownsHash && !isWhole && hashPairs!.LeavesOut(row)) return -1;
+        if (tells && expanded == 0 && !isCompleteWithoutLists) return WriteBare(target, row);
         int written = 0;
         if (expanded > 0 || isCompleteWithoutLists)
         {
@@ -93,6 +103,26 @@ sealed class CommandPlan(string name, BoundTemplate[] arguments, bool[] isKey, H
         }
         // Behind the HSET: a hash that is never empty in between keeps its life time.
         return hashPairs is null || isWhole ? written : written + WriteRemovals(target, row);
+    }
+
+    bool LeavesOut(in RowImage row)
+    {
+        foreach (var argument in arguments)
+            if (argument.LeavesOut(row)) return true;
+        return false;
+    }
+
+    /// <summary>An event none of whose columns has a value: they stand in it with empty texts, because Redis takes no entry without a field.</summary>
+    int WriteBare(MappedChange target, in RowImage row)
+    {
+        int count = fixedArguments;
+        foreach (var argument in arguments)
+        {
+            if (!argument.Expands) continue;
+            if (argument.LeavesOut(row) && !row.IsGone) return -1;
+            count += 2 * argument.Listed.Length;
+        }
+        return WriteArguments(target, row, count, isBare: true) ? 1 : -2;
     }
 
     /// <summary>Whether Redis would take the command when its list forms have nothing to say: fields of its own stand beside them.</summary>
@@ -113,14 +143,15 @@ sealed class CommandPlan(string name, BoundTemplate[] arguments, bool[] isKey, H
         return Is(at, "LIMIT") ? at + 2 : at;
     }
 
-    bool WriteArguments(MappedChange target, in RowImage row, int count)
+    bool WriteArguments(MappedChange target, in RowImage row, int count, bool isBare = false)
     {
         var output = target.Commands;
         output.ArrayHeader(1 + count + (baseMs > 0 ? 1 : 0));
         output.Raw(nameBulk);
         foreach (var argument in arguments)
         {
-            if (argument.Expands) argument.WriteExpanded(output, target.Scratch, row);
+            if (argument.Expands && isBare) argument.WriteBare(output);
+            else if (argument.Expands) argument.WriteExpanded(output, target.Scratch, row);
             else if (argument.WriteBulk(output, target.Scratch, row) is var found && (found & (Obstacles.NotANumber | Obstacles.NotText)) != 0)
             {
                 target.Error = (found & Obstacles.NotANumber) != 0

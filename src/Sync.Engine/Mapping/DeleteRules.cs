@@ -46,7 +46,7 @@ static class DeleteRules
     /// <summary>Whether a key belongs to one row alone because the whole primary key stands in it.</summary>
     static bool HoldsKey(Template key, IReadOnlyCollection<string> primaryKey) =>
         key.Segments.Any(s => s.Kind == SegmentKind.PrimaryKey)
-        || (primaryKey.Count > 0 && primaryKey.All(column => key.Segments.Any(s => s.Kind == SegmentKind.Column && s.Text == column)));
+        || (primaryKey.Count > 0 && primaryKey.All(column => key.Segments.Any(s => s.Kind == SegmentKind.Column && (s.Text == column || s.Text.Trim() == column))));
 
     static CommandTemplate? RemoveMembers(CommandTemplate command, CommandInfo info)
     {

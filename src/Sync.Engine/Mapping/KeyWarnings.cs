@@ -1,4 +1,5 @@
 using System.Text;
+using Sync.Contracts.Configuration;
 using Sync.Contracts.Configuration.Commands;
 using Sync.Contracts.Rows;
 using Sync.Engine.Mapping.Conditions;
@@ -10,12 +11,32 @@ namespace Sync.Engine.Mapping;
 static class KeyWarnings
 {
     /// <summary>Sentences for the user, each about one template.</summary>
-    public static IEnumerable<string> Find(Relation relation, PlanParts parts)
+    public static IEnumerable<string> Find(TableConfig table, Relation relation, PlanParts parts)
     {
         var commands = parts.Insert.Concat(parts.Update).SelectMany(rule => rule.Commands)
             .Where(c => c.Nature is CommandNature.Write or CommandNature.AddMember or CommandNature.Accumulate).DistinctBy(c => c.Source).ToList();
-        return Collisions(relation, commands).Concat(Disorders(relation, parts, commands)).Distinct();
+        return Collisions(relation, commands).Concat(Disorders(relation, parts, commands)).Concat(table.Ttl is null ? [] : Remnants(relation, parts)).Distinct();
     }
+
+    /// <summary>Hashes that inserts write with more fields than updates, which bring back a key that has expired.</summary>
+    static IEnumerable<string> Remnants(Relation relation, PlanParts parts)
+    {
+        foreach (var update in parts.Update.SelectMany(rule => rule.Commands).Where(c => c.Name == "HSET" && c.Arguments[0].Template.DependsOnRow))
+        {
+            string key = update.Arguments[0].Template.Source;
+            string[] again = FieldsOf(parts.Update, key);
+            string[] lost = [.. FieldsOf(parts.Insert, key).Except(again)];
+            if (lost.Length > 0)
+                yield return $"{relation.FullName}: an update brings the hash '{key}' back after the end of its ttl without {string.Join(", ", lost)}, which only inserts write; let updates write the same fields, as {{pairs:*}} does";
+        }
+    }
+
+    static string[] FieldsOf(RulePlan[] rules, string key) =>
+    [
+        .. rules.SelectMany(rule => rule.Commands).Where(c => c.Name == "HSET" && c.Arguments[0].Template.Source == key)
+            .SelectMany(c => c.Arguments.Any(a => a.Expands) ? c.Arguments.Where(a => a.IsPairs).SelectMany(a => a.Listed).Select(l => WrittenPlace.NameOf(l))
+                : c.Arguments.Skip(1).Where((_, i) => i % 2 == 0).Select(a => a.Template.Source)).Distinct(),
+    ];
 
     static IEnumerable<string> Collisions(Relation relation, List<CommandPlan> commands)
     {

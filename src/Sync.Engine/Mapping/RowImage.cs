@@ -92,6 +92,12 @@ readonly ref struct RowImage
         return before == CellState.Missing || now == CellState.Unchanged || (before == now && current.Value(column).SequenceEqual(guess.Value(column)));
     }
 
+    /// <summary>Whether the row was read again and was gone by then: a delete or a move of it follows in the stream.</summary>
+    public bool IsGone => isReread && !reread.IsPresent;
+
+    /// <summary>Whether the update left the value alone and nothing that is known of the row holds it.</summary>
+    public bool IsUnsent(int column) => current.State(column) == CellState.Unchanged && State(column) is CellState.Unchanged or CellState.Missing && (IsGone || !isReread);
+
     /// <summary>Whether PostgreSQL says that the update left the value alone.</summary>
     public bool IsLeftAlone(int column) => current.State(column) == CellState.Unchanged;
 

@@ -53,7 +53,7 @@ public sealed class TablePlanCompiler
             Rewritten = Rewritten(insert, delete),
             IsOldOrderUnknown = orderingTemplate?.CurrentColumns.Any(c => !relation.Columns[c].InIdentity) == true,
         };
-        foreach (string warning in KeyWarnings.Find(relation, parts)) binder.Warn(table.Position, warning);
+        foreach (string warning in KeyWarnings.Find(table, relation, parts)) binder.Warn(table.Position, warning);
         binder.Summarise();
         return new TablePlan(table, relation, parts);
     }
@@ -229,7 +229,7 @@ public sealed class TablePlanCompiler
             if (template?.DependsOnRow != true) continue;
             string old = string.Concat(template.Segments.Select(s => s.Kind switch
             {
-                SegmentKind.Column => $"{{old:{s.Text}}}",
+                SegmentKind.Column => $"{{old:{Template.NameOf(relation.Columns[Math.Max(0, Template.IndexIn(relation, s.Text))].Name)}}}",
                 SegmentKind.Literal => Escape(s.Text),
                 SegmentKind.Schema => "{%schema%}",
                 SegmentKind.Table => "{%table%}",

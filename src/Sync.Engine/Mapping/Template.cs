@@ -1,10 +1,12 @@
+using Sync.Contracts.Rows;
+
 namespace Sync.Engine.Mapping;
 
 /// <summary>What one piece of a template stands for; see "Placeholders" in docs/configuration.md.</summary>
 public enum SegmentKind { Literal, Column, Old, Diff, Schema, Table, PrimaryKey, TransactionId, Pairs, Json, Columns }
 
 /// <param name="Kind">What it stands for.</param>
-/// <param name="Text">The text of a literal, or the column of <c>{col}</c>, <c>{old:col}</c>, <c>{diff:col}</c>.</param>
+/// <param name="Text">The text of a literal, or the column of <c>{col}</c>, <c>{old:col}</c>, <c>{diff:col}</c> with the blanks around it: see <see cref="Template.IndexIn"/>.</param>
 /// <param name="Names">The columns of a list form; null for <c>*</c>.</param>
 public sealed record Segment(SegmentKind Kind, string Text = "", IReadOnlyList<string>? Names = null)
 {
@@ -57,11 +59,11 @@ public sealed class Template
             }
             else if (c == '{')
             {
-                int end = source.IndexOf('}', i);
+                int end = EndOf(source, i);
                 if (end < 0) throw new TemplateException($"'{source}' opens a brace that is never closed; write {{{{ for a brace itself");
                 if (literal.Length > 0) segments.Add(new Segment(SegmentKind.Literal, literal.ToString()));
                 literal.Clear();
-                segments.Add(Placeholder(source, source[(i + 1)..end].Trim()));
+                segments.Add(Placeholder(source, source[(i + 1)..end]));
                 i = end;
             }
             else if (c == '}')
@@ -76,8 +78,35 @@ public sealed class Template
         return new Template(source, segments);
     }
 
-    static Segment Placeholder(string source, string body)
+    /// <summary>The column of a placeholder's name: the one that is called exactly so, or else without the blanks around it; -1 for none.</summary>
+    public static int IndexIn(Relation relation, string name)
     {
+        int exact = relation.IndexOf(name);
+        return exact >= 0 ? exact : relation.IndexOf(name.Trim());
+    }
+
+    /// <summary>A column's name as it can stand in any placeholder.</summary>
+    public static string NameOf(string column) => $"\"{column.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+
+    /// <summary>Where the placeholder that opens here is closed: braces of names in double quotes are part of the name.</summary>
+    static int EndOf(string source, int open)
+    {
+        bool isQuoted = false;
+        char before = '{';
+        for (int i = open + 1; i < source.Length; i++)
+        {
+            char c = source[i];
+            if (c == '"' && (isQuoted || before is '{' or ':' or ',' or '"')) isQuoted = !isQuoted;
+            if (c == '}' && !isQuoted) return i;
+            if (c != ' ') before = c;
+        }
+        return source.IndexOf('}', open);
+    }
+
+    static Segment Placeholder(string source, string written)
+    {
+        string body = written.Trim();
+        if (body.StartsWith('"')) return new Segment(SegmentKind.Column, Name(source, body));
         if (body.StartsWith('%'))
             return body switch
             {
@@ -88,7 +117,7 @@ public sealed class Template
                 _ => throw new TemplateException($"'{{{body}}}' in '{source}' is unknown; there are {{%schema%}}, {{%table%}}, {{%pk%}} and {{%xid%}}"),
             };
         int colon = body.IndexOf(':');
-        string rest = colon < 0 ? "" : body[(colon + 1)..].Trim();
+        string rest = colon < 0 ? "" : written[(written.IndexOf(':') + 1)..];
         switch (colon < 0 ? "" : body[..colon])
         {
             case "old": return new Segment(SegmentKind.Old, Name(source, rest));
@@ -96,16 +125,38 @@ public sealed class Template
             case "pairs": return new Segment(SegmentKind.Pairs, Names: List(source, rest));
             case "json": return new Segment(SegmentKind.Json, Names: List(source, rest));
             case "columns": return new Segment(SegmentKind.Columns, Names: List(source, rest));
-            default: return new Segment(SegmentKind.Column, Name(source, body));
+            default: return new Segment(SegmentKind.Column, Name(source, written));
         }
     }
 
-    static string Name(string source, string name) =>
-        name.Length > 0 && name.IndexOfAny(['{', '"']) < 0 ? name : throw new TemplateException(
+    /// <summary>Names may stand in double quotes, as in SQL: with braces, quotes, commas, colons or blanks in them.</summary>
+    static string Name(string source, string name)
+    {
+        string word = name.Trim();
+        if (word.Length > 2 && word[0] == '"' && word[^1] == '"')
+        {
+            string inner = word[1..^1].Replace("\"\"", "\u0001", StringComparison.Ordinal);
+            if (!inner.Contains('"')) return inner.Replace('\u0001', '"');
+        }
+        return word.Length > 0 && name.IndexOfAny(['{', '"']) < 0 ? name : throw new TemplateException(
             $"'{source}' has a placeholder without a usable column name; write {{column}}, and {{{{ for a brace itself");
+    }
 
-    static string[]? List(string source, string list) =>
-        list == "*" ? null : Array.ConvertAll(list.Split(','), name => Name(source, name.Trim()));
+    static string[]? List(string source, string list)
+    {
+        if (list.Trim() == "*") return null;
+        var names = new List<string>();
+        bool isQuoted = false;
+        int from = 0;
+        for (int i = 0; i <= list.Length; i++)
+        {
+            if (i < list.Length && list[i] == '"') isQuoted = !isQuoted;
+            if (i < list.Length && (list[i] != ',' || isQuoted)) continue;
+            names.Add(Name(source, list[from..i]));
+            from = i + 1;
+        }
+        return [.. names];
+    }
 }
 
 /// <summary>A template that can't be read; the message is one clause without a position.</summary>

@@ -41,7 +41,7 @@ sealed class TemplateBinder(TableConfig table, Relation relation, MappingOptions
     public BoundTemplate? Bind(Template template, SourcePosition position, Purpose purpose)
     {
         int before = issues.Count;
-        var pieces = template.Segments.Select(s => BindSegment(s, position, purpose)).ToArray();
+        var pieces = template.Segments.Select(s => BindSegment(s, template.Source, position, purpose)).ToArray();
         return issues.Skip(before).Any(i => i.Level == IssueLevel.Error) ? null : new BoundTemplate(template, pieces, options.NumericMode);
     }
 
@@ -53,6 +53,9 @@ sealed class TemplateBinder(TableConfig table, Relation relation, MappingOptions
             Error(position, $"column '{name}' does not exist in {relation.FullName}, or the publication leaves it out; it has {string.Join(", ", relation.Columns.Select(c => c.Name))}");
         return index;
     }
+
+    /// <summary>The same for a name in a template, where blanks around it may only be there to be read well.</summary>
+    int Placeholder(string name, SourcePosition position) => Template.IndexIn(relation, name) is var index && index >= 0 ? index : Column(name.Trim(), position);
 
     /// <summary>Notes that the old value of a column is used.</summary>
     public void NeedsOld(int column)
@@ -75,7 +78,7 @@ sealed class TemplateBinder(TableConfig table, Relation relation, MappingOptions
     static string Quote(string name) =>
         name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '_') ? name : $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
-    Piece BindSegment(Segment segment, SourcePosition position, Purpose purpose)
+    Piece BindSegment(Segment segment, string source, SourcePosition position, Purpose purpose)
     {
         byte[] literal = segment.Kind switch
         {
@@ -93,7 +96,7 @@ sealed class TemplateBinder(TableConfig table, Relation relation, MappingOptions
         switch (kind)
         {
             case SegmentKind.Column or SegmentKind.Old or SegmentKind.Diff:
-                column = Column(segment.Text, position);
+                column = Placeholder(segment.Text, position);
                 Note(kind, column, purpose);
                 break;
             case SegmentKind.PrimaryKey:
@@ -102,7 +105,8 @@ sealed class TemplateBinder(TableConfig table, Relation relation, MappingOptions
                 foreach (int part in key) Note(kind, part, purpose);
                 break;
             case SegmentKind.Pairs or SegmentKind.Json or SegmentKind.Columns:
-                list = segment.Names is null ? everyColumn : [.. segment.Names.Select(name => Listed(Column(name, position), table, name))];
+                list = segment.Names is null ? everyColumn : [.. segment.Names.Select(name => Placeholder(name, position)).Where(index => index >= 0).Select(index => Listed(index, table, relation.Columns[index].Name))];
+                if (list.Length == 0 && segment.Names is null) Error(position, $"'{source}' stands for no column of {relation.FullName}: 'columns' leaves none");
                 if (kind == SegmentKind.Json) foreach (var listed in list) Note(kind, listed.Column, purpose);
                 break;
         }

@@ -180,7 +180,7 @@ sealed class VerificationCompiler
     bool IsSettled(RulePlan rule, CommandPlan command)
     {
         HashSet<int> moving = [.. plan.Parts.MovingColumns];
-        return ColumnsOf(rule.Source).All(name => moving.Contains(plan.Relation.IndexOf(name)))
+        return ColumnsOf(rule.Source).All(name => moving.Contains(Template.IndexIn(plan.Relation, name)))
             && command.Arguments.All(a => a.Template.Segments.All(s => s.Kind is SegmentKind.Literal or SegmentKind.Schema or SegmentKind.Table or SegmentKind.Column or SegmentKind.PrimaryKey)
                 && a.CurrentColumns.All(moving.Contains));
     }

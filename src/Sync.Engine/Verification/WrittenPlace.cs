@@ -31,7 +31,7 @@ public sealed record WrittenPlace(string Source, KeyPattern Key, IReadOnlyList<K
         return [.. arguments.Skip(1).SelectMany(a => a.Listed).Select(l => KeyPattern.Of(NameOf(l)))];
     }
 
-    static string NameOf(ListedColumn listed) =>
+    internal static string NameOf(ListedColumn listed) =>
         System.Text.Encoding.UTF8.GetString(listed.FieldBulk.AsSpan()[(Array.IndexOf(listed.FieldBulk, (byte)'\n') + 1)..^2]);
 
     /// <summary>Whether it may write this part; without a part, anything of the key.</summary>

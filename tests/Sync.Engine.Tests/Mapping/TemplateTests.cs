@@ -20,7 +20,27 @@ public class TemplateTests
 
     [Fact]
     public void Template_should_read_lists() =>
-        Template.Parse("{pairs:a, b}").Segments.Single().Names.ShouldBe(["a", "b"]);
+        Template.Parse("{pairs:a, b}").Segments.Single().Names.ShouldBe(["a", " b"]);
+
+    [Theory]
+    [InlineData("{ lead}", "Column= lead")]
+    [InlineData("{\"we}ird\"}", "Column=we}ird")]
+    [InlineData("{\"a{b\"}", "Column=a{b")]
+    [InlineData("{\"say \"\"hi\"\"\"}", "Column=say \"hi\"")]
+    [InlineData("{\"%pk%\"}", "Column=%pk%")]
+    [InlineData("{\"old:x\"}", "Column=old:x")]
+    [InlineData("{old:\"x:y\"}", "Old=x:y")]
+    [InlineData("{diff: n }", "Diff= n ")]
+    [InlineData("{a.b}", "Column=a.b")]
+    public void Template_should_take_any_name(string source, string expected)
+    {
+        var segment = Template.Parse(source).Segments.ShouldHaveSingleItem();
+        $"{segment.Kind}={segment.Text}".ShouldBe(expected);
+    }
+
+    [Fact]
+    public void Template_should_read_lists_of_any_names() =>
+        Template.Parse("{json:a,\"b,c\", \"}\"}").Segments.Single().Names.ShouldBe(["a", "b,c", "}"]);
 
     [Theory]
     [InlineData("{id", "never closed")]

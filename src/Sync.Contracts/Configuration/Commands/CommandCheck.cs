@@ -38,6 +38,9 @@ public static class CommandCheck
         }
         bool expands = arguments.Any(IsExpansion);
         if (Count(command, arguments, expands) is { } miscounted) return miscounted;
+        // Pairs give two arguments or more, or none: never the one that is left beside the key.
+        if (command is { MinArguments: 3, MaxArguments: 3 } && IndexOfPairs(arguments) is var pairs && pairs > 0)
+            return new CommandProblem($"{command.Name} takes one value, and '{arguments[pairs]}' becomes fields and values; use {{json:…}} for one text", pairs);
         foreach (int index in WholeNumbers.GetValueOrDefault(command.Name, []))
             if (NotWhole(arguments, index) is { } wrong) return wrong;
         return command.Name switch
@@ -72,6 +75,13 @@ public static class CommandCheck
             if (rest.StartsWith("pairs:") || rest.StartsWith("columns:")) return true;
         }
         return false;
+    }
+
+    static int IndexOfPairs(IReadOnlyList<string> arguments)
+    {
+        for (int i = 1; i < arguments.Count; i++)
+            if (arguments[i].StartsWith("{pairs:", StringComparison.Ordinal)) return i;
+        return -1;
     }
 
     static CommandProblem? Count(CommandInfo command, IReadOnlyList<string> arguments, bool expands)
