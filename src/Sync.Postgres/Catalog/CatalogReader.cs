@@ -65,6 +65,8 @@ public sealed class CatalogReader(NpgsqlDataSource source, TypeResolver types)
     {
         var kinds = await types.ResolveAsync(source, relation.Columns.Select(c => c.TypeOid), ct);
         var key = (await ReadIndexesAsync([relation.Oid], ct)).FirstOrDefault(i => i.IsPrimary);
+        bool isRenamed = key is not null && key.Columns.Any(name => relation.Columns.All(c => c.Name != name));
+        var columns = isRenamed ? (await ReadColumnsAsync([relation.Oid], ct)).Select(c => (c.Column.Name, c.Column.TypeOid)).ToList() : null;
         return new Relation
         {
             Oid = relation.Oid,
@@ -72,7 +74,7 @@ public sealed class CatalogReader(NpgsqlDataSource source, TypeResolver types)
             Name = relation.Name,
             Identity = relation.Identity,
             Columns = [.. relation.Columns.Select(c => new RelationColumn(c.Name, c.TypeOid, kinds[c.TypeOid], RelationKey.InIdentity(relation, c)))],
-            PrimaryKey = RelationKey.Find(relation, key is null ? null : new CatalogKey(key.Columns, key.IsImmediate)),
+            PrimaryKey = RelationKey.Find(relation, key is null ? null : new CatalogKey(key.Columns, key.IsImmediate, columns)),
             IsKeyDeferrable = key is { IsImmediate: false },
         };
     }

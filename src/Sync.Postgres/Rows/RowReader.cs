@@ -27,6 +27,9 @@ public sealed class RowReader(PostgresPrimary primary) : IAsyncDisposable
     int count;
     uint seen;
 
+    /// <summary>Every transaction before this one was over when <see cref="seen"/> was looked for, so that it needs no look of its own; null when nothing is known.</summary>
+    uint? overBefore;
+
     /// <summary>
     /// The row read last, with the relation's columns; a column that was dropped meanwhile is missing. Absent when it is
     /// gone. Valid until the next read.
@@ -41,7 +44,7 @@ public sealed class RowReader(PostgresPrimary primary) : IAsyncDisposable
     /// <exception cref="SyncException">The server can't be reached.</exception>
     public async ValueTask SeeAsync(uint transaction, CancellationToken ct = default)
     {
-        if (seen == transaction) return;
+        if (seen == transaction || (overBefore is { } over && (int)(transaction - over) < 0)) return;
         try
         {
             for (int waitMs = 1; !await IsVisibleAsync(transaction, ct).ConfigureAwait(false); waitMs = Math.Min(2 * waitMs, MaxVisibilityWaitMs))
@@ -61,11 +64,14 @@ public sealed class RowReader(PostgresPrimary primary) : IAsyncDisposable
     {
         connection ??= await CopyExport.OpenConnectionAsync(primary, ct).ConfigureAwait(false);
         await using var command = new NpgsqlCommand("""
-            select txid_visible_in_snapshot(newest - ((newest - $1 + 6442450944) % 4294967296 - 2147483648), shot)
+            select txid_visible_in_snapshot(newest - ((newest - $1 + 6442450944) % 4294967296 - 2147483648), shot), txid_snapshot_xmin(shot) % 4294967296
             from (select shot, txid_snapshot_xmax(shot) newest from txid_current_snapshot() shot) s
             """, connection);
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = transaction });
-        return (bool)(await command.ExecuteScalarAsync(ct).ConfigureAwait(false))!;
+        await using var answer = await command.ExecuteReaderAsync(ct).ConfigureAwait(false);
+        await answer.ReadAsync(ct).ConfigureAwait(false);
+        overBefore = (uint)answer.GetInt64(1);
+        return answer.GetBoolean(0);
     }
 
     /// <summary>Reads the row; false when there is none with this key (any more), also when the table itself is gone.</summary>
@@ -169,6 +175,7 @@ public sealed class RowReader(PostgresPrimary primary) : IAsyncDisposable
 
     async ValueTask CloseAsync()
     {
+        overBefore = null;
         if (connection is null) return;
         await connection.DisposeAsync().ConfigureAwait(false);
         connection = null;

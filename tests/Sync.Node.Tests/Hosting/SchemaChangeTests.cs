@@ -45,6 +45,24 @@ public class SchemaChangeTests(Servers servers)
         pipeline.Host.Status.Tables.ShouldAllBe(t => t.Error == "");
     }
 
+    [Theory]
+    [InlineData("full")]
+    [InlineData("default")]
+    public async Task A_primary_key_renamed_while_the_node_is_away_should_be_followed(string identity)
+    {
+        await using var pipeline = await Pipeline.StartAsync(servers, $"create table u(id int primary key, name text); alter table u replica identity {identity}; insert into u values (1, 'a'), (2, 'b')", "  - u");
+        await pipeline.CaughtUpAsync();
+        await pipeline.StopNodeAsync();
+        await pipeline.SqlAsync("update u set name = 'c' where id = 1; delete from u where id = 2; insert into u values (3, 'd'); alter table u rename id to number; insert into u values (4, 'e')");
+        await pipeline.StartNodeAsync("  - u");
+        await pipeline.CaughtUpAsync();
+        pipeline.Host.Status.Tables.ShouldAllBe(t => t.Error == "");
+        (await pipeline.HashAsync("public.u:1")).ShouldBe("id=1 name=c");
+        (await pipeline.HashAsync("public.u:2")).ShouldBe("");
+        (await pipeline.HashAsync("public.u:3")).ShouldBe("id=3 name=d");
+        (await pipeline.HashAsync("public.u:4")).ShouldBe("name=e number=4");
+    }
+
     [Fact]
     public async Task Types_made_in_the_transaction_that_uses_them_should_be_known()
     {

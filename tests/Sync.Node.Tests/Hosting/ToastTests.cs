@@ -92,6 +92,27 @@ public class ToastTests(Servers servers)
         (await pipeline.ContentAsync()).ShouldBe(["touched = 2"]);
     }
 
+    /// <summary>The key had expired or was deleted, and an update of another column brought back a hash without the large value.</summary>
+    [Theory]
+    [InlineData("expired")]
+    [InlineData("deleted")]
+    [InlineData("there")]
+    public async Task A_hash_that_is_there_should_be_whole(string key)
+    {
+        await using var pipeline = await StartAsync(full: false, "  - doc: { ttl: 1h }");
+        await pipeline.SqlAsync("insert into doc values (1, 'one', large(1), '{\"a\": 1}')");
+        await pipeline.CaughtUpAsync();
+        if (key == "deleted") await pipeline.RedisAsync("DEL", "public.doc:1");
+        if (key == "expired") await pipeline.RedisAsync("PEXPIRE", "public.doc:1", "1");
+        await pipeline.UntilAsync(async () => (await pipeline.KeysAsync()).Contains("public.doc:1") == (key == "there"), "the key should be gone");
+        await pipeline.SqlAsync("update doc set title = 'two'");
+        await pipeline.CaughtUpAsync();
+        var fields = await pipeline.FieldsAsync("public.doc:1");
+        fields["title"].ShouldBe("two");
+        fields["body"].ShouldBe((string)(await pipeline.ScalarAsync("select body from doc"))!);
+        fields["data"].ShouldBe("{\"a\": 1}");
+    }
+
     [Fact]
     public async Task A_row_that_cannot_be_read_again_should_be_parked_alone()
     {

@@ -38,6 +38,18 @@ public class RelationKeyTests
         RelationKey.Find(Relation(ReplicaIdentity.Nothing, ("a", false), ("b", false)), Key("a")).ShouldBe([0]);
     }
 
+    /// <summary>A primary key renamed while the node was away: under FULL the flags say nothing, and the catalog has another name.</summary>
+    [Fact]
+    public void A_column_that_was_renamed_since_should_be_found_at_its_place()
+    {
+        static CatalogKey Now(string key, params string[] table) => new([key], Immediate: true, [.. table.Select(name => (name, 23u))]);
+        RelationKey.Find(Relation(ReplicaIdentity.Full, ("id", true), ("a", true)), Now("number", "number", "a")).ShouldBe([0]);
+        RelationKey.Find(Relation(ReplicaIdentity.Full, ("a", true), ("id", true), ("b", true)), Now("number", "a", "number", "b", "added")).ShouldBe([1]);
+        RelationKey.Find(Relation(ReplicaIdentity.Full, ("a", true), ("id", true), ("b", true)), Now("number", "a", "number", "c")).ShouldBeEmpty("b and id may both be it");
+        RelationKey.Find(Relation(ReplicaIdentity.Full, ("id", true), ("a", true)), new CatalogKey(["number"], true, [("number", 20), ("a", 23)])).ShouldBeEmpty("another type is another column");
+        RelationKey.Find(Relation(ReplicaIdentity.Full, ("a", true), ("id", true)), Now("added", "a", "id", "added")).ShouldBeEmpty("a key on a new column says nothing of the old rows");
+    }
+
     [Fact]
     public void Index_identity_should_stand_in_for_a_missing_key()
     {

@@ -51,6 +51,27 @@ public class RowReaderTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task Reader_should_not_look_for_transactions_that_ended_before_the_last_look()
+    {
+        await using var db = await SnapshotHarness.StartAsync(postgres.Server, "create table t (id int primary key)");
+        await using var reader = new RowReader(db.Primary);
+        await using var sql = await db.Primary.OpenAsync();
+        async Task<uint> CommitAsync()
+        {
+            await using var insert = new NpgsqlCommand("insert into t select coalesce(max(id), 0) + 1 from t returning (txid_current() % 4294967296)::text", sql);
+            return uint.Parse((string)(await insert.ExecuteScalarAsync())!, System.Globalization.CultureInfo.InvariantCulture);
+        }
+        uint first = await CommitAsync(), second = await CommitAsync();
+        await reader.SeeAsync(second);
+        uint third = await CommitAsync();
+        await using (var end = new NpgsqlCommand("select pg_terminate_backend(pid) from pg_stat_activity where query like '%txid_visible%' and pid <> pg_backend_pid() and datname = current_database()", sql))
+            ((bool)(await end.ExecuteScalarAsync())!).ShouldBeTrue();
+        await reader.SeeAsync(first);
+        await Should.ThrowAsync<SyncException>(async () => await reader.SeeAsync(third));
+        await reader.SeeAsync(third);
+    }
+
+    [Fact]
     public async Task Key_values_should_come_from_the_old_row_where_the_new_one_lacks_them()
     {
         await using var db = await SnapshotHarness.StartAsync(postgres.Server, "create table t (id text primary key, v int); insert into t values ('k', 5)");
