@@ -114,6 +114,8 @@ public class CommandTests
     [InlineData("XTRIM|k|MAXLEN|~", 3, "MAXLEN needs a threshold after it")]
     [InlineData("XTRIM|k|MAXLEN|~|5|LIMIT", 5, "LIMIT needs a count after it")]
     [InlineData("XTRIM|k|MAXLEN|5|x", 4, "XTRIM doesn't know the option 'x' here")]
+    [InlineData("PUBLISH|c|{pairs:a}", 2, "PUBLISH takes one value, and '{pairs:a}' becomes fields and values; use {json:…} for one text")]
+    [InlineData("SET|k|{pairs:*}", 2, "SET takes one value, and '{pairs:*}' becomes fields and values; use {json:…} for one text")]
     [InlineData("JSON.SET|k|$|1|KEEPTTL", 4, "JSON.SET doesn't know the option 'KEEPTTL' here; it takes NX, XX")]
     public void Unsound_command_should_be_refused(string command, int argument, string message) =>
         CommandCheck.Find(command.Split('|')).ShouldBe(new CommandProblem(message, argument));

@@ -39,7 +39,7 @@ public static class CommandCheck
         bool expands = arguments.Any(IsExpansion);
         if (Count(command, arguments, expands) is { } miscounted) return miscounted;
         // Pairs give two arguments or more, or none: never the one that is left beside the key.
-        if (command is { MinArguments: 3, MaxArguments: 3 } && IndexOfPairs(arguments) is var pairs && pairs > 0)
+        if (command is { MinArguments: 3, MaxArguments: 3 } or { Name: "SET" } && IndexOfPairs(arguments) is var pairs && pairs > 0)
             return new CommandProblem($"{command.Name} takes one value, and '{arguments[pairs]}' becomes fields and values; use {{json:…}} for one text", pairs);
         foreach (int index in WholeNumbers.GetValueOrDefault(command.Name, []))
             if (NotWhole(arguments, index) is { } wrong) return wrong;
