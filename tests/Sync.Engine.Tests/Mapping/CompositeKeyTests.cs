@@ -53,8 +53,8 @@ public class CompositeKeyTests
     public void Two_rows_should_never_share_a_key_and_a_key_should_lead_back_to_its_row()
     {
         var plan = Compile(Table(["SET", "{%pk%}", "1"]), Relation("a b/Integer c d", "a,b,c"));
-        var text = Gen.Elements(':', '\\', 'x').ListOf().Select(c => string.Concat(c.Take(5)));
-        var row = Gen.Choose(-2, 2).SelectMany(b => text.SelectMany(a => text.Select(c => (string[])[a, $"{b}", c])));
+        var text = Gen.Elements(':', '\\', '1').ListOf().Select(c => string.Concat(c.Take(4)));
+        var row = Gen.Choose(-1, 1).SelectMany(b => text.SelectMany(a => text.Select(c => (string[])[a, $"{b}", c])));
         Prop.ForAll(Arb.From(row), Arb.From(row), (one, other) =>
         {
             string Key(string[] r) => plan.Insert(r[0], r[1], r[2], "d").Commands.Single().Split('|')[1];

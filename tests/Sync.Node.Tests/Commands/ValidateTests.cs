@@ -75,6 +75,26 @@ public sealed class ValidateTests(CommandServers servers)
     }
 
     [Fact]
+    public async Task Keys_that_rows_may_share_should_be_named_with_the_line_that_helps()
+    {
+        using var place = await Workplace.CreateAsync(servers, "create table orders (id int primary key, a text, b text)");
+        var ended = await place.Configure("- orders: { commands: [[SADD, 'by:{a}:{b}', '{id}'], [SET, 'last:{a}', '{id}']] }").RunAsync("validate", "--connect");
+        ended.Code.ShouldBe(0, ended.Error);
+        ended.Out.ShouldContain("public.orders: different rows may give 'by:{a}:{b}' the same text, because 'a' and 'b' may hold any text");
+        ended.Out.ShouldContain("public.orders: several rows may write 'SET last:{a}', which does not hold the row's identity (id)");
+        ended.Out.ShouldContain("add this line to the table: key: \"last:{a}\"");
+    }
+
+    [Fact]
+    public async Task A_condition_that_does_not_compare_as_SQL_should_be_refused_by_name()
+    {
+        using var place = await Workplace.CreateAsync(servers, "create table orders (id int primary key, spans int4range)");
+        var ended = await place.Configure("- orders: { when: { column: spans, op: '>', value: '[1,2)' } }").RunAsync("validate", "--connect");
+        ended.Code.ShouldBe((int)ExitCode.Configuration);
+        ended.Error.ShouldContain("column 'spans' of public.orders is a range, which a condition can't compare as PostgreSQL does");
+    }
+
+    [Fact]
     public async Task Missing_slot_of_a_user_who_owns_it_should_be_an_error_that_says_what_to_run()
     {
         using var place = await Workplace.CreateAsync(servers);
