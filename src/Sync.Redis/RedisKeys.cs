@@ -1,4 +1,6 @@
 using System.Text;
+using Sync.Contracts;
+using Sync.Engine.Progress;
 
 namespace Sync.Redis;
 
@@ -24,6 +26,9 @@ public sealed class RedisKeys(string slot)
     /// <summary>The stream of dead letters.</summary>
     public string DeadLetters { get; } = $"{Prefix}{{{slot}}}:dlq";
 
+    /// <summary>Where the dead letters of a history that was abandoned are kept: a stream, named after the log that is followed since.</summary>
+    public string DeadLettersAside(LogHistory log, Lsn end) => $"{DeadLetters}:before:{log.Timeline}:{end}";
+
     /// <summary>A hash: how many dead letters each ordering key has.</summary>
     public string ParkedKeys { get; } = $"{Prefix}{{{slot}}}:dlq:keys";
 
@@ -39,7 +44,7 @@ public sealed class RedisKeys(string slot)
     /// <summary>A hash: lane = <c>&lt;incarnation&gt; &lt;claim&gt;</c> of the node of a cluster that owns it.</summary>
     public string Lanes { get; } = $"{Prefix}{{{slot}}}:lanes";
 
-    /// <summary>A hash: <c>claims</c> and <c>epochs</c>, the last numbers given; <c>epoch</c> and <c>history</c>, the reader that begun last and the Redis it began with.</summary>
+    /// <summary>A hash: <c>claims</c> and <c>epochs</c>, the last numbers given; <c>epoch</c> <c>history</c>, the reader that begun last and the Redis it began with; <c>since</c>, the reader from which on takeovers count.</summary>
     public string LaneNumbers { get; } = $"{Prefix}{{{slot}}}:lanes:numbers";
 
     /// <summary>The token of one node of a cluster; see docs/protocols/redis-sink.md, "Ownership of lanes".</summary>

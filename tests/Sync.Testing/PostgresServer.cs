@@ -86,6 +86,52 @@ public sealed class PostgresServer : IAsyncDisposable
         return server;
     }
 
+    /// <summary>A copy of the data folder, made while the server stands still; it runs again behind that.</summary>
+    public async Task<string> CopyAsync()
+    {
+        string copy = Path.Combine(folder, $"copy-{Guid.NewGuid():N}");
+        await StopAsync();
+        await PostgresTools.CopyAsync(DataFolder, copy);
+        await StartAgainAsync();
+        return copy;
+    }
+
+    /// <summary>Puts a copy in the place of the data folder, as a restore does; what was written since is gone.</summary>
+    /// <param name="copy">Made by <see cref="CopyAsync"/>; stays as it is.</param>
+    /// <param name="recovery">Lines of postgresql.conf for a recovery from the archive that ends with a timeline of its own; none for the copy as it is.</param>
+    public async Task PutBackAsync(string copy, params string[] recovery)
+    {
+        await StopAsync();
+        PostgresTools.DeleteFolder(DataFolder);
+        await PostgresTools.CopyAsync(copy, DataFolder);
+        if (recovery.Length > 0)
+        {
+            await ConfigureAsync([.. recovery, "recovery_target_action = promote"]);
+            await SignalAsync("recovery.signal");
+        }
+        await StartAgainAsync();
+        for (var deadline = DateTime.UtcNow.AddSeconds(60); await ScalarAsync<bool>("select pg_is_in_recovery()"); await Task.Delay(20))
+            if (DateTime.UtcNow > deadline) throw new TimeoutException($"The recovery does not end:\n{await File.ReadAllTextAsync(LogFile)}");
+    }
+
+    /// <summary>A physical standby from a copy, which has the slots that <paramref name="primary"/> had when the copy was made.</summary>
+    public static async Task<PostgresServer> StartStandbyAsync(PostgresServer primary, string copy)
+    {
+        var server = new PostgresServer(await NewFolderAsync(), primary.password);
+        await PostgresTools.CopyAsync(copy, server.DataFolder);
+        await server.ConfigureAsync($"primary_conninfo = 'host={primary.SocketFolder} port={primary.Port} user=postgres'");
+        await server.SignalAsync("standby.signal");
+        await server.StartOnFreePortAsync();
+        return server;
+    }
+
+    async Task SignalAsync(string name)
+    {
+        string file = Path.Combine(DataFolder, name);
+        await File.WriteAllTextAsync(file, "");
+        await PostgresTools.GiveToPostgresAsync(file);
+    }
+
     /// <summary>For TCP as the superuser, or as <paramref name="user"/>; unpooled, so that a restart leaves no dead connections behind.</summary>
     public string ConnectionString(string database = "postgres", string user = "postgres", string? password = null) => new NpgsqlConnectionStringBuilder
     {

@@ -18,6 +18,7 @@ namespace Sync.Actors.Lanes;
 /// <item>Batches come from <see cref="Reading.ReplicationReaderActor"/>, flights go to the node's <see cref="RedisWriterPool"/>, one at a time.</item>
 /// <item>When a writer has crashed, nobody knows what became of the flight: the lane drops all it holds and takes itself over again, and the reader sends
 /// what is missing then.</item>
+/// <item>When the reader has begun with another history of Redis or PostgreSQL than the takeover knew of, likewise.</item>
 /// <item>When the lane is another's, it drops all it holds and ends.</item>
 /// <item>When it moves elsewhere, it takes nothing more, brings home what it has within <see cref="LaneOptions.Drain"/>, and gives the lane up, so that the
 /// next owner has nobody to fence off. If that takes too long it ends without giving up, and is fenced off.</item>
@@ -121,10 +122,12 @@ public sealed class LaneActor(int lane, LaneContext context) : UntypedActor, IWi
             stay.Receiver.Hello(readerEpoch);
             reader.Tell(stay.Receiver.Ack());
         }
-        while (early.TryDequeue(out var first)) Receive(first.Batch, first.Reader);
-        earlyBytes = 0;
-        if (question is { } last) Receive(last.Batch, last.Reader);
-        question = null;
+        (LaneBatch Batch, IActorRef Reader)[] kept = [.. early, .. question is { } last ? [last] : Array.Empty<(LaneBatch, IActorRef)>()];
+        early.Clear();
+        (earlyBytes, question) = (0, null);
+        foreach (var (batch, from) in kept)
+            if (stay is not null) Receive(batch, from);
+            else Keep(batch, from);
         GoOn();
     }
 
@@ -155,25 +158,40 @@ public sealed class LaneActor(int lane, LaneContext context) : UntypedActor, IWi
     void Receive(LaneBatch batch)
     {
         if (isDraining || hasEnded) return;
-        if (stay is not null)
-        {
-            Receive(batch, Sender);
-            return;
-        }
+        if (stay is not null) Receive(batch, Sender);
+        else Keep(batch, Sender);
+    }
+
+    /// <summary>For when the lane is taken.</summary>
+    void Keep(LaneBatch batch, IActorRef from)
+    {
         if (batch.IsQuestion)
         {
             // The last one does for all that come while Redis is away.
-            if (!(question?.Batch.Epoch > batch.Epoch)) question = (batch, Sender);
+            if (!(question?.Batch.Epoch > batch.Epoch)) question = (batch, from);
             return;
         }
         if (early.Count > 0 && earlyBytes + batch.Rows.Bytes > context.Options.Credit) return;
-        early.Enqueue((batch, Sender));
+        early.Enqueue((batch, from));
         earlyBytes += batch.Rows.Bytes;
+    }
+
+    /// <summary>The takeover is older than what the reader has begun with: the positions that it read do not hold any more.</summary>
+    void TakeAnew(LaneBatch batch, IActorRef from)
+    {
+        log.Info("Lane {0} is taken anew: what was known of it is of before reader {1}.", lane, batch.Since);
+        Drop();
+        BeginTakeover();
+        Keep(batch, from);
     }
 
     void Receive(LaneBatch batch, IActorRef from)
     {
-        var answer = stay!.Receive(batch, context.Time.GetUtcNow());
+        if (!stay!.TryReceive(batch, context.Time.GetUtcNow(), out var answer))
+        {
+            TakeAnew(batch, from);
+            return;
+        }
         if (batch.Epoch >= readerEpoch) (readerEpoch, reader) = (batch.Epoch, from);
         if (answer is not null) from.Tell(answer);
         GoOn();

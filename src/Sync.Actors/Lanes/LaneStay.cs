@@ -26,7 +26,7 @@ sealed class LaneStay
         var options = node.Options;
         Claim = takeover.Claim;
         rounds = new LaneRounds(options.Flight);
-        Receiver = new LaneReceiver(lane, takeover.Claim, takeover.Position, options.Credit, options.AnswerPause);
+        Receiver = new LaneReceiver(lane, takeover.Claim, takeover.Position, options.Credit, options.AnswerPause, takeover.Epoch);
         // What an earlier reader has sent is not for the Redis that the lane was taken from.
         Receiver.Hello(takeover.Epoch);
         Keys = new LaneKeys(context, rounds, options.KeyActorFrom, idleSweeps);
@@ -52,9 +52,15 @@ sealed class LaneStay
     /// <summary>Commit time of the oldest row that is not home; 0 when there is none, or it is of a copy.</summary>
     public long OldestCommitTicks => commitTicks.TryPeek(out long ticks) ? ticks : 0;
 
-    public IClusterMessage? Receive(LaneBatch message, DateTimeOffset now)
+    /// <param name="message">A batch or a question.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="answer">What to tell the reader; null for nothing.</param>
+    /// <returns>False when the lane has to be taken anew, and the message looked at then.</returns>
+    public bool TryReceive(LaneBatch message, DateTimeOffset now, out IClusterMessage? answer)
     {
         var receipt = Receiver.Receive(message, now);
+        answer = receipt.Answer;
+        if (receipt.Verdict == LaneVerdict.TakeAnew) return false;
         if (receipt.Skip > 0 || receipt.Verdict == LaneVerdict.Duplicate) Count(message);
         if (receipt.Verdict == LaneVerdict.Taken && receipt.Skip < message.Rows.Count)
         {
@@ -63,7 +69,7 @@ sealed class LaneStay
             commitTicks.Enqueue(batch.Entries[0].CommitTicks);
             Keys.Add(batch, rounds.Add(batch));
         }
-        return receipt.Answer;
+        return true;
     }
 
     /// <summary>Rows that come again while they are still here cost a message; those that Redis has cost what the lane before has done as well.</summary>

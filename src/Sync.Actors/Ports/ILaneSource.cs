@@ -25,7 +25,8 @@ public interface ILanes
     /// The slot is this reader's, and Redis knows it: whoever read before is replaced. Called before the first batch. A reader that still waits for the slot says
     /// nothing, because the lanes would take nothing more of the one that has it.
     /// </summary>
-    void Begun();
+    /// <param name="since">The reader from which on takeovers of lanes count; 0 for all.</param>
+    void Begun(long since);
 
     /// <summary>Hands a batch over; waits while the lane, or all lanes together, have no credit. Its rows are copied before the call returns, so the batch may be used anew then, even before the wait is over.</summary>
     /// <exception cref="OperationCanceledException">The reader has ended; nothing that was not confirmed will be.</exception>

@@ -29,7 +29,7 @@ sealed class LaneHandover(int lanes, long aheadBytes, IActorRef wake) : ILanes
 
     public int Count => lanes;
 
-    public void Begun() => wake.Tell(SourceBegan.Instance);
+    public void Begun(long since) => wake.Tell(new SourceBegan(since));
 
     public ValueTask SendAsync(int lane, Batch batch, CancellationToken cancellationToken)
     {
@@ -107,10 +107,8 @@ sealed class LaneHandover(int lanes, long aheadBytes, IActorRef wake) : ILanes
 }
 
 /// <summary>Source to reader: it has the slot.</summary>
-sealed record SourceBegan
-{
-    public static readonly SourceBegan Instance = new();
-}
+/// <param name="Since">The reader from which on takeovers of lanes count; 0 for all.</param>
+sealed record SourceBegan(long Since);
 
 /// <summary>Source to reader: something lies in the hand-over.</summary>
 sealed record RowsHanded

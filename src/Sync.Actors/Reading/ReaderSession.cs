@@ -38,6 +38,12 @@ sealed class ReaderSession
     /// <summary>Whether any lane has acknowledged anything.</summary>
     public bool HasProgress { get; private set; }
 
+    /// <summary>Says from which reader on takeovers of lanes count. Before the first batch.</summary>
+    public void CountSince(long since)
+    {
+        foreach (var sender in senders) sender.Since = since;
+    }
+
     /// <summary>Runs the source to its end.</summary>
     public Task RunAsync() => Task.Run(() => source.RunAsync(handover, stopping.Token));
 

@@ -79,7 +79,7 @@ public sealed class ReplicationReaderActor : UntypedActor, IWithTimers
         switch (message)
         {
             case LaneAck or LaneResume or LaneDrained: Answered((IClusterMessage)message); break;
-            case SourceBegan: hasBegun = true; Greet(); break;
+            case SourceBegan began: hasBegun = true; session?.CountSince(began.Since); Greet(); break;
             case GreetAgain: Greet(); break;
             case RowsHanded: session?.TakeUp(time.GetUtcNow()); break;
             case Look: session?.Look(time.GetUtcNow()); break;

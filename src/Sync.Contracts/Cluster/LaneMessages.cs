@@ -10,6 +10,12 @@ namespace Sync.Contracts.Cluster;
 /// <param name="Rows">The rows; the same whenever a number is sent again. None for a question.</param>
 public sealed record LaneBatch(int Lane, long Epoch, long Seq, long OldestUnacked, LaneRows Rows) : ILaneMessage
 {
+    /// <summary>
+    /// The reader from which on takeovers of lanes count, 0 for all. A lane that was taken when an earlier one was the last to have begun knows positions that do not hold any more: Redis
+    /// lost something since, or PostgreSQL left the history they belong to.
+    /// </summary>
+    public long Since { get; init; }
+
     /// <summary>Whether it asks only.</summary>
     public bool IsQuestion => Seq < 1;
 

@@ -75,6 +75,9 @@ public sealed record PostgresOptions
     /// <summary>How real, double precision and numeric look in JSON; integers stay integers. Default float.</summary>
     public NumericMode NumericMode { get; init; } = NumericMode.Float;
 
+    /// <summary>What to do when PostgreSQL has left the history that Redis follows. Default resync.</summary>
+    public HistoryPolicy OnHistoryChange { get; init; } = HistoryPolicy.Resync;
+
     /// <summary>How often the confirmed position is reported to PostgreSQL. Over 0; default 10 s.</summary>
     public TimeSpan StandByTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
@@ -83,6 +86,12 @@ public sealed record PostgresOptions
 }
 
 public enum NumericMode { Float, String }
+
+/// <summary>
+/// Resync: the tables are read again, unless it is another PostgreSQL cluster. ResyncAny: in that case as well, for pg_upgrade and restored dumps. Stop: the process ends and leaves the
+/// decision to somebody.
+/// </summary>
+public enum HistoryPolicy { Resync, ResyncAny, Stop }
 
 /// <param name="Host">Name, address, or the folder of a Unix socket.</param>
 /// <param name="Port">1 to 65535.</param>

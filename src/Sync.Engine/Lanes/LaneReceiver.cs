@@ -14,6 +14,8 @@ public enum LaneVerdict
     Gap,
     /// <summary>It is of a reader that was replaced.</summary>
     Outdated,
+    /// <summary>The reader counts on takeovers since a start that this one is older than: the lane has to be taken anew, and the batch is looked at then.</summary>
+    TakeAnew,
 }
 
 /// <param name="Verdict">What to do with the batch.</param>
@@ -33,6 +35,7 @@ public readonly record struct LaneReceipt(LaneVerdict Verdict, int Skip, ICluste
 /// <item>Rows that stand at or before the last one taken, in this epoch or an earlier one, or at or before the position of the takeover, are left
 /// out: they are in Redis or on their way.</item>
 /// <item>A batch is acknowledged when all rows taken until then, by itself and before it, are home.</item>
+/// <item>A batch that counts on later takeovers than this one is not looked at: the position that this one read does not hold any more.</item>
 /// <item>A question of the present reader is always answered, whatever was said just before.</item>
 /// </list>
 /// </summary>
@@ -41,9 +44,11 @@ public readonly record struct LaneReceipt(LaneVerdict Verdict, int Skip, ICluste
 /// <param name="position">The lane's position in Redis, as the takeover read it.</param>
 /// <param name="credit">Bytes the reader may have unacknowledged.</param>
 /// <param name="answerPause">The reader is not told of the same gap or duplicate twice within this time, 0 or more.</param>
-public sealed class LaneReceiver(int lane, long claim, Position position, long credit, TimeSpan answerPause)
+/// <param name="takenUnder">The reader that had begun last when the lane was taken; 0 for none.</param>
+public sealed class LaneReceiver(int lane, long claim, Position position, long credit, TimeSpan answerPause, long takenUnder = 0)
 {
     readonly Queue<(long Seq, long Row)> unacked = new();
+    readonly long takenUnder = takenUnder;
     Position taken = position;
     long acked, takenRows, homeRows;
     DateTimeOffset asksAt, answersAt, warnsAt;
@@ -78,6 +83,7 @@ public sealed class LaneReceiver(int lane, long claim, Position position, long c
     public LaneReceipt Receive(LaneBatch batch, DateTimeOffset now)
     {
         if (batch.Epoch < Epoch) return new LaneReceipt(LaneVerdict.Outdated, 0, MayAnswer(ref warnsAt, now) ? Resume() : null);
+        if (batch.Since > takenUnder) return new LaneReceipt(LaneVerdict.TakeAnew, 0, null);
         Hello(batch.Epoch);
         Expected = Math.Max(Expected, batch.OldestUnacked);
         acked = Math.Max(acked, batch.OldestUnacked - 1);

@@ -63,6 +63,9 @@ public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)
     /// <summary>Which lane.</summary>
     public int Lane => lane;
 
+    /// <summary>See <see cref="LaneBatch.Since"/>; set before the first batch.</summary>
+    public long Since { get; set; }
+
     /// <summary>Whether all that was added is in Redis.</summary>
     public bool IsSettled => oldest == next && waiting.Count == 0;
 
@@ -117,7 +120,7 @@ public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)
             }
             asked++;
             if (!IsAsking) askedSince = asked;
-            return LaneBatch.Question(lane, epoch, asked, oldest);
+            return LaneBatch.Question(lane, epoch, asked, oldest) with { Since = Since };
         }
         silentAt ??= now + options.AskAfter;
         if (cursor == next) Number();
@@ -217,7 +220,7 @@ public sealed class LaneSender(int lane, long epoch, LaneSenderOptions options)
         silentAt = isAnother && !sendsFromThere ? now : now + options.AskAfter;
     }
 
-    LaneBatch Message(long seq) => new(lane, epoch, seq, oldest, ring[seq & (ring.Length - 1)].Rows);
+    LaneBatch Message(long seq) => new(lane, epoch, seq, oldest, ring[seq & (ring.Length - 1)].Rows) { Since = Since };
 
     TimeSpan Patience(int silence)
     {

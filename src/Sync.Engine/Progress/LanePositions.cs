@@ -27,17 +27,29 @@ public sealed class LanePositions
     /// <summary>Field that is there once every master of a Cluster has its stamp: one without is then one that lost it.</summary>
     public const string StampedField = "stamped";
 
+    /// <summary>Field with the timeline that is followed and those before it (<see cref="LogHistory.Text"/>).</summary>
+    public const string TimelineField = "timeline";
+
+    /// <summary>Field with how far the log was known to reach.</summary>
+    public const string LogField = "log";
+
+    /// <summary>Field with the last transaction that was applied when the confirmed position was recorded, and the publication it came by.</summary>
+    public const string LandmarkField = "landmark";
+
+    /// <summary>Field with the OID of the publication, which is another one when the publication is dropped and created again.</summary>
+    public const string PublicationField = "publication";
+
+    /// <summary>Field that is there while what the hash slots of a Cluster hold of an abandoned history has yet to be removed.</summary>
+    public const string ClearingField = "clearing";
+
     const string LanePrefix = "lane:";
     const string WorkerPrefix = "w:";
 
     readonly Position[] positions;
 
-    LanePositions(Position[] positions, string? system, int? recordedLanes, IReadOnlyList<string> workerFields, Lsn confirmed, bool isStamped)
+    LanePositions(Position[] positions, int? recordedLanes, IReadOnlyList<string> workerFields)
     {
-        Confirmed = confirmed;
-        IsStamped = isStamped;
         this.positions = positions;
-        System = system;
         RecordedLanes = recordedLanes;
         WorkerFields = workerFields;
         foreach (var position in positions) Highest = position > Highest ? position : Highest;
@@ -57,16 +69,34 @@ public sealed class LanePositions
     public Position Lowest { get; }
 
     /// <summary>The system identifier found; null when there is none yet.</summary>
-    public string? System { get; }
+    public string? System => Log?.System;
+
+    /// <summary>The log that the positions belong to; null when there is none yet.</summary>
+    public LogHistory? Log { get; private init; }
+
+    /// <summary>How far that log was known to reach; <see cref="Lsn.None"/> when there is no record of it.</summary>
+    public Lsn LogEnd { get; private init; }
+
+    /// <summary>The last transaction that was applied when <see cref="Confirmed"/> was recorded; its place is <see cref="Lsn.None"/> when there is no record of it.</summary>
+    public Landmark Landmark { get; private init; }
+
+    /// <summary>The name of the publication that <see cref="Landmark"/> came by.</summary>
+    public string LandmarkPublication { get; private init; } = "";
+
+    /// <summary>The OID of the publication; 0 when there is no record of it.</summary>
+    public uint Publication { get; private init; }
+
+    /// <summary>Whether hash slots of a Cluster may still hold positions of an abandoned history.</summary>
+    public bool IsClearing { get; private init; }
 
     /// <summary>The number of lanes found; null when there is none yet.</summary>
     public int? RecordedLanes { get; }
 
     /// <summary>What PostgreSQL was told, at most, that it may forget; <see cref="Lsn.None"/> when there is no record of it.</summary>
-    public Lsn Confirmed { get; }
+    public Lsn Confirmed { get; private init; }
 
     /// <summary>Whether every master of a Cluster was stamped once.</summary>
-    public bool IsStamped { get; }
+    public bool IsStamped { get; private init; }
 
     /// <summary>The worker fields found, of every generation.</summary>
     public IReadOnlyList<string> WorkerFields { get; }
@@ -85,18 +115,31 @@ public sealed class LanePositions
         ArgumentOutOfRangeException.ThrowIfLessThan(lanes, 1);
         var positions = new Position[lanes];
         var workerFields = new List<string>();
-        string? system = null;
+        string? system = null, timeline = null;
         int? recordedLanes = null;
-        var confirmed = Lsn.None;
-        bool isStamped = false;
+        Lsn confirmed = Lsn.None, logEnd = Lsn.None;
+        var landmark = default(Landmark);
+        string landmarkPublication = "";
+        uint publication = 0;
+        bool isStamped = false, isClearing = false;
         foreach (var (name, value) in fields)
         {
             if (name == SystemField)
                 system = value;
             else if (name == ConfirmedField)
-                confirmed = Lsn.TryParse(value, out var lsn) ? lsn : throw Bad(name, value, "a place in the log");
+                confirmed = LsnOf(name, value);
+            else if (name == LogField)
+                logEnd = LsnOf(name, value);
+            else if (name == TimelineField)
+                timeline = value;
+            else if (name == LandmarkField)
+                (landmark, landmarkPublication) = LandmarkOf(name, value);
+            else if (name == PublicationField)
+                publication = uint.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out uint oid) ? oid : throw Bad(name, value, "an OID");
             else if (name == StampedField)
                 isStamped = true;
+            else if (name == ClearingField)
+                isClearing = true;
             else if (name == LanesField)
                 recordedLanes = TryNumber(value, out int number) && number > 0 ? number : throw Bad(name, value, "a number of lanes");
             else if (name.StartsWith(LanePrefix, StringComparison.Ordinal) && TryNumber(name.AsSpan(LanePrefix.Length), out int lane))
@@ -111,13 +154,57 @@ public sealed class LanePositions
                 workerFields.Add(name);
             }
         }
-        return new LanePositions(positions, system, recordedLanes, workerFields, confirmed, isStamped);
+        return new LanePositions(positions, recordedLanes, workerFields)
+        {
+            Log = system is null ? null : LogOf(system, timeline),
+            LogEnd = logEnd,
+            Confirmed = confirmed,
+            Landmark = landmark,
+            LandmarkPublication = landmarkPublication,
+            Publication = publication,
+            IsStamped = isStamped,
+            IsClearing = isClearing,
+        };
 
         void Raise(int lane, Position position)
         {
             if (position > positions[lane]) positions[lane] = position;
         }
     }
+
+    /// <summary>What is left when the history that they belong to is abandoned: nothing but what a new one begins with.</summary>
+    /// <param name="lanes">How many lanes there are, 1 or more.</param>
+    /// <param name="log">The log that is followed from now on.</param>
+    /// <param name="begin">Where it is followed from.</param>
+    public static LanePositions Anew(int lanes, LogHistory log, Lsn begin) => new(new Position[lanes], lanes, []) { Log = log, LogEnd = begin, Confirmed = begin };
+
+    /// <summary>The same positions, with a confirmed one that is not beyond <paramref name="most"/>: what was confirmed beyond it is not in the log that is followed now.</summary>
+    public LanePositions ConfirmedAtMost(Lsn most) => most == Lsn.None || Confirmed <= most ? this : new LanePositions(positions, RecordedLanes, WorkerFields)
+    {
+        Log = Log,
+        LogEnd = LogEnd,
+        Confirmed = most,
+        Landmark = Landmark,
+        LandmarkPublication = LandmarkPublication,
+        Publication = Publication,
+        IsStamped = IsStamped,
+        IsClearing = IsClearing,
+    };
+
+    static LogHistory LogOf(string system, string? timeline)
+    {
+        var unknown = new LogHistory(system, 0, null);
+        if (timeline is null) return unknown;
+        return LogHistory.TryParse(system, timeline, out var log) ? log : throw Bad(TimelineField, timeline, "a timeline");
+    }
+
+    static (Landmark, string) LandmarkOf(string name, string value)
+    {
+        string[] words = value.Split(' ', 4);
+        return words.Length == 4 && Landmark.TryParse(string.Join(' ', words[..3]), out var landmark) ? (landmark, words[3]) : throw Bad(name, value, "a transaction");
+    }
+
+    static Lsn LsnOf(string name, string value) => Lsn.TryParse(value, out var lsn) ? lsn : throw Bad(name, value, "a place in the log");
 
     static bool TryWorker(string name, out int workers, out int worker)
     {

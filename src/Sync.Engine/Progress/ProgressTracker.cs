@@ -11,9 +11,10 @@ public sealed class ProgressTracker
 {
     readonly Lock gate = new();
     readonly Queue<(long Sequence, long CommitTicks)>[] underWay;
-    readonly Queue<(long Sequence, Lsn Lsn)> marks = new();
-    (long Sequence, Lsn Lsn) newest;
+    readonly Queue<(long Sequence, Lsn Lsn, Landmark Landmark)> marks = new();
+    (long Sequence, Lsn Lsn, Landmark Landmark) newest;
     Lsn confirmed;
+    Landmark landmark;
 
     /// <param name="workers">How many workers.</param>
     /// <param name="confirmed">Where PostgreSQL stands already.</param>
@@ -28,6 +29,12 @@ public sealed class ProgressTracker
     public Lsn Confirmed
     {
         get { lock (gate) return confirmed; }
+    }
+
+    /// <summary>The same, and the last transaction of the stream that committed before it; its place is <see cref="Lsn.None"/> when none has yet.</summary>
+    public (Lsn Confirmed, Landmark Landmark) Reached
+    {
+        get { lock (gate) return (confirmed, landmark); }
     }
 
     /// <summary>Whether no batch is open or under way.</summary>
@@ -59,13 +66,13 @@ public sealed class ProgressTracker
     }
 
     /// <summary>A transaction ended behind this change set; <paramref name="end"/> is the LSN behind its commit record.</summary>
-    public void Committed(long sequence, Lsn end)
+    public void Committed(long sequence, Lsn end, Landmark transaction = default)
     {
         lock (gate)
         {
             // Transactions without any change set of ours move the newest mark instead of piling up behind a slow Redis.
             if (newest.Lsn != Lsn.None && newest.Sequence != sequence) marks.Enqueue(newest);
-            newest = (sequence, end);
+            newest = (sequence, end, transaction);
             Advance();
         }
     }
@@ -95,16 +102,17 @@ public sealed class ProgressTracker
         long oldest = OldestUnderWay();
         while (marks.TryPeek(out var mark) && mark.Sequence < oldest)
         {
-            Raise(mark.Lsn);
+            Raise(mark.Lsn, mark.Landmark);
             marks.Dequeue();
         }
         if (marks.Count > 0 || newest.Lsn == Lsn.None || newest.Sequence >= oldest) return;
-        Raise(newest.Lsn);
+        Raise(newest.Lsn, newest.Landmark);
         newest = default;
     }
 
-    void Raise(Lsn lsn)
+    void Raise(Lsn lsn, Landmark transaction)
     {
         if (lsn > confirmed) confirmed = lsn;
+        landmark = transaction;
     }
 }

@@ -20,6 +20,9 @@ public sealed class RecentTransactions(int capacity = RecentTransactions.Default
         Volatile.Write(ref count, at + 1);
     }
 
+    /// <summary>Forgets them: they belong to a history that PostgreSQL has left. Not while anything streams.</summary>
+    public void Clear() => Volatile.Write(ref count, 0);
+
     /// <summary>What the ring holds now; what is added meanwhile may or may not be in it.</summary>
     public uint[] ToArray()
     {

@@ -167,9 +167,9 @@ sealed class LaneOutputFactory(ILanes lanes, long epoch) : IOutputFactory
 
     public LaneOpening? Opening(string history) => new(epoch, history);
 
-    public IBatchOutput Create(WriterContext writer, IEnumerable<byte[]> parkedKeys)
+    public IBatchOutput Create(WriterContext writer, IEnumerable<byte[]> parkedKeys, long since)
     {
-        lanes.Begun();
+        lanes.Begun(since);
         return Output = new LaneOutput(lanes, writer);
     }
 }

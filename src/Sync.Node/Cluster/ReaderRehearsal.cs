@@ -1,4 +1,5 @@
 using Sync.Contracts;
+using Sync.Engine.Progress;
 using Sync.Node.Hosting;
 using Sync.Redis.Errors;
 using Sync.Redis.Progress;
@@ -54,10 +55,12 @@ sealed class ReaderRehearsal(NodeParts parts)
     async Task RehearseAsync(CancellationToken cancellationToken)
     {
         var config = parts.Config;
-        await Source.RehearseAsync(config, parts.Time, cancellationToken);
+        var log = await Source.RehearseAsync(config, parts.Time, cancellationToken);
         await using var session = await SinkSession.OpenAsync(config.Redis, config.WriteTimeout, parts.Time, null, null, cancellationToken);
         var (writer, connection) = (parts.ContextFor(session.History, config.Cluster.Lanes), session.Connection);
-        await writer.Progress.ReadAsync(connection, cancellationToken);
+        var held = await writer.Progress.ReadHistoryAsync(connection, cancellationToken);
+        if (HistoryCheck.Find(held, log.History, log.End) is { IsAbandoned: true } finding)
+            Warn($"PostgreSQL is on timeline {log.History.Timeline} at {log.End}, Redis follows timeline {held.Log!.Timeline} up to {held.Known} ({finding.Verdict}), so postgres.onHistoryChange would decide.");
         await writer.Snapshots.LoadAsync(connection, cancellationToken);
         await writer.DeadLetters.LoadParkedKeysAsync(connection, cancellationToken);
         await writer.DeadLetters.CountAsync(connection, cancellationToken);

@@ -91,6 +91,15 @@ sealed partial class HostLog(ILogger logger)
     [LoggerMessage(Level = LogLevel.Warning, Message = "Redis fell back to {Holds}, though it had acknowledged everything up to {Acknowledged}; the slot still has what is missing, it is written again")]
     public partial void Rewound(string holds, string acknowledged);
 
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Sentence} {Answer}{Letters}")]
+    public partial void HistoryChanged(string sentence, string answer, string letters);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "PostgreSQL is on timeline {Timeline} now, which left timeline {Before} at {At}: it has all that Redis holds, so streaming goes on")]
+    public partial void Promoted(uint timeline, uint before, string at);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Cause} Slot {Slot} was dropped and is made anew, and every table is read again")]
+    public partial void SlotRemade(string cause, string slot);
+
     public void Issues(IEnumerable<MappingIssue> issues)
     {
         foreach (var issue in issues) Warning(issue.ToString());

@@ -55,7 +55,8 @@ interface IOutputFactory
 
     /// <param name="writer">What writers share.</param>
     /// <param name="parkedKeys">The ordering keys that have dead letters.</param>
-    IBatchOutput Create(WriterContext writer, IEnumerable<byte[]> parkedKeys);
+    /// <param name="since">The reader of a cluster from which on takeovers of lanes count; 0 for all.</param>
+    IBatchOutput Create(WriterContext writer, IEnumerable<byte[]> parkedKeys, long since);
 }
 
 /// <summary>The writers of this process.</summary>
@@ -91,7 +92,7 @@ sealed class WriterOutputFactory(SyncConfig config) : IOutputFactory
 
     public LaneOpening? Opening(string history) => null;
 
-    public IBatchOutput Create(WriterContext writer, IEnumerable<byte[]> parkedKeys)
+    public IBatchOutput Create(WriterContext writer, IEnumerable<byte[]> parkedKeys, long since)
     {
         ParkedKeys[] parked = [.. Enumerable.Range(0, Router.Workers).Select(_ => new ParkedKeys())];
         foreach (byte[] key in parkedKeys) parked[Router.WorkerOf(Router.LaneOf(key))].Add(key);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
 using Sync.Contracts;
@@ -78,7 +77,36 @@ sealed class NodeEngine
     /// <exception cref="RedisTransientException">Redis can't be reached.</exception>
     /// <exception cref="RedisFencedException">What is known of Redis does not hold any more.</exception>
     /// <exception cref="SyncException">Something a user has to mend, or PostgreSQL is lost.</exception>
+    /// <exception cref="HistoryChangedException">PostgreSQL has left the history that Redis follows; the next start acts on it.</exception>
+    /// <exception cref="SlotOutdatedException">The slot is of no use; the next start makes it anew.</exception>
     public static async Task RunAsync(
+        NodeParts shared, IOutputFactory outputs, TableSet tables, Source source, HostOptions options, StatusBoard board, Action copied,
+        CancellationToken stop, CancellationToken hard)
+    {
+        try
+        {
+            await WorkAsync(shared, outputs, tables, source, options, board, copied, stop, hard);
+        }
+        catch (HistoryChangedException e)
+        {
+            shared.Diverged = e.Finding;
+            throw;
+        }
+        catch (SlotOutdatedException)
+        {
+            shared.HasToRemakeSlot = true;
+            throw;
+        }
+        catch (SyncException e) when (e.Code == ExitCode.Publication && MayRemakeSlot(shared.Config))
+        {
+            shared.HasToRemakeSlot = true;
+            throw new SlotOutdatedException(e.Message);
+        }
+    }
+
+    static bool MayRemakeSlot(SyncConfig config) => config.Postgres.Repl.Owner == ReplicationOwner.App && config.Postgres.OnHistoryChange != HistoryPolicy.Stop;
+
+    static async Task WorkAsync(
         NodeParts shared, IOutputFactory outputs, TableSet tables, Source source, HostOptions options, StatusBoard board, Action copied,
         CancellationToken stop, CancellationToken hard)
     {
@@ -125,18 +153,22 @@ sealed class NodeEngine
         writer.Log.Connected(source.Facts.Version, source.Primary.Address.ToString(), connection.Server.Version.ToString(), connection.Endpoint);
         writer.Log.Promises(Guarantees.Of(config));
         if (connection.Server.EvictsKeys) writer.Log.Evicts(connection.Endpoint, connection.Server.EvictionPolicy);
-        string system = source.Facts.SystemIdentifier.ToString(CultureInfo.InvariantCulture);
-        var positions = await writer.Progress.BeginAsync(connection, system, writer.Fence, outputs.Opening(session.History), soft);
-        var (cluster, held) = await ClusterAsync(writer, source, session, soft);
+        var history = new HistoryGuard(shared, writer, source);
+        var begun = await writer.Progress.BeginAsync(connection, history.Opening(outputs.Opening(session.History)), soft);
+        history.Begun(begun);
+        var positions = begun.Positions;
+        var (cluster, held) = await ClusterAsync(writer, source, session, isCleared: !begun.IsAnew && !positions.IsClearing, history.SwitchedAt, soft);
         writer = writer with { Cluster = cluster };
-        bool wasLost = await new LossCheck(writer, source).CloseAsync(session, positions, positions.IsStamped ? held?.Confirmed : null, soft);
+        bool wasLost = begun.IsAnew || await new LossCheck(writer, source).CloseAsync(session, positions, positions.IsStamped ? held?.Confirmed : null, soft);
         var marks = await writer.Snapshots.LoadAsync(connection, soft);
         var parkedKeys = await writer.DeadLetters.LoadParkedKeysAsync(connection, soft);
         writer.Stats.SetDeadLetters(await writer.DeadLetters.CountAsync(connection, soft));
         writer.EnsureDeadLettersFit();
         var replay = held is null ? null : new SlotReplay(
             held, await writer.DeadLetters.SinceAsync(connection, source.Slot.Facts.ConfirmedFlushLsn, soft), await writer.TruncatesAsync(connection, soft));
-        var context = Assemble(writer, outputs.Create(writer, parkedKeys.Keys), tables, source, outputs.Router, positions, replay);
+        if (replay is not null) history.Ensure(replay.Highest.Commit);
+        var landmarks = HistoryGuard.Watch(positions, (replay?.Highest ?? positions.Highest).Commit, source, config.Postgres.Repl.Pub);
+        var context = Assemble(writer, outputs.Create(writer, parkedKeys.Keys, begun.Since), tables, source, outputs.Router, positions, replay, landmarks);
         foreach (var table in tables.All)
             table.Floor = marks.TryGetValue(table.Name, out var mark) && mark.State == SnapshotState.Done ? mark.Lsn : Lsn.None;
         var engine = new NodeEngine(context, shared.Recent, cluster is null ? connection.Endpoint : string.Join(", ", cluster.Map.Masters), marks, soft, hard) { WasLost = wasLost };
@@ -150,23 +182,36 @@ sealed class NodeEngine
     }
 
     /// <summary>Of a Redis Cluster: takes all masters over and reads how far each hash slot is.</summary>
-    static async Task<(ClusterView? View, ClusterPositions? Held)> ClusterAsync(WriterContext writer, Source source, SinkSession session, CancellationToken cancellationToken)
+    /// <param name="writer">What the writers share.</param>
+    /// <param name="source">PostgreSQL.</param>
+    /// <param name="session">To the master that has our own keys.</param>
+    /// <param name="isCleared">False when the hash slots hold positions of a history that was abandoned.</param>
+    /// <param name="switchedAt">What was confirmed beyond it is not in the log any more; <see cref="Lsn.None"/> when all of it is.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    static async Task<(ClusterView? View, ClusterPositions? Held)> ClusterAsync(
+        WriterContext writer, Source source, SinkSession session, bool isCleared, Lsn switchedAt, CancellationToken cancellationToken)
     {
         var config = writer.Config;
         if (!config.Redis.IsCluster) return (null, null);
         var view = await ClusterView.TakeOverAsync(config.Redis, config.WriteTimeout, writer.Time, writer.Keys, writer.Fence, cancellationToken);
         await using var nodes = new ClusterConnections(view);
-        return (view, await ClusterProgress.LoadAsync(nodes, session, source.Slot.Facts.ConfirmedFlushLsn, config.FlushWorkers, cancellationToken));
+        if (!isCleared)
+        {
+            await ClusterProgress.ClearAsync(nodes, session, cancellationToken);
+            await writer.Progress.ClearedAsync(session.Connection, cancellationToken);
+        }
+        var held = await ClusterProgress.LoadAsync(nodes, session, source.Slot.Facts.ConfirmedFlushLsn, config.FlushWorkers, cancellationToken);
+        return (view, switchedAt != Lsn.None && held.Confirmed > switchedAt ? held with { Confirmed = switchedAt } : held);
     }
 
     static PumpContext Assemble(
-        WriterContext writer, IBatchOutput output, TableSet tables, Source source, LaneRouter router, LanePositions positions, SlotReplay? replay)
+        WriterContext writer, IBatchOutput output, TableSet tables, Source source, LaneRouter router, LanePositions positions, SlotReplay? replay, LandmarkWatch landmarks)
     {
         var applied = new AppliedPositions(router.Lanes);
         for (int lane = 0; lane < router.Lanes; lane++) applied.Raise(lane, positions[lane]);
         var tracker = new ProgressTracker(router.Workers, source.Slot.Facts.ConfirmedFlushLsn);
         var gate = new FlowGate(maxQueuedBytes, writer.Config.MaxWriteQueueSize ?? int.MaxValue);
-        return new PumpContext(writer, output, tables, router, applied, replay, tracker, gate);
+        return new PumpContext(writer, output, tables, router, applied, replay, tracker, gate) { Landmarks = landmarks };
     }
 
     /// <summary>A writer, or the watch of the master, ends early only when something is wrong that it can't mend; then nothing more is read.</summary>
@@ -178,9 +223,15 @@ sealed class NodeEngine
         }
         catch (Exception e)
         {
-            if (e is not OperationCanceledException) Interlocked.CompareExchange(ref failure, e, null);
-            await reading.CancelAsync();
+            await FailAsync(e);
         }
+    }
+
+    /// <summary>Ends the engine with this cause, unless it has another.</summary>
+    Task FailAsync(Exception cause)
+    {
+        if (cause is not OperationCanceledException) Interlocked.CompareExchange(ref failure, cause, null);
+        return reading.CancelAsync();
     }
 
     /// <summary>Copies what has to be copied before anything streams. True when that was all there is to do.</summary>
@@ -220,6 +271,7 @@ sealed class NodeEngine
             Slot = config.Postgres.Repl.Slot,
             Publications = [config.Postgres.Repl.Pub],
             From = context.Tracker.Confirmed,
+            Judged = source.Log,
             ReceiveTimeout = config.Postgres.ReceiveTimeout,
             StatusInterval = config.Postgres.StandByTimeout,
         }, reading.Token);
@@ -229,7 +281,7 @@ sealed class NodeEngine
         await desk.OpenAsync(copies, writing.Token);
         var pump = new StreamPump(context, stream, source.Catalog, rows, feed);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(reading.Token);
-        var reporter = new StreamReporter(context, stream, source, board);
+        var reporter = new StreamReporter(context, stream, pump, source, board, cause => _ = FailAsync(cause));
         var reports = Task.WhenAll(reporter.RunAsync(ended.Token), reporter.ConfirmAsync(ended.Token));
         var resyncs = WatchAsync(desk.RunAsync(ended.Token));
         Resyncs = desk;

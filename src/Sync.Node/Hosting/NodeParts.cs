@@ -1,4 +1,5 @@
 using Sync.Contracts.Configuration;
+using Sync.Engine.Progress;
 using Sync.Engine.Resync;
 using Sync.Redis;
 using Sync.Redis.Progress;
@@ -10,6 +11,12 @@ sealed record NodeParts(SyncConfig Config, SyncMetrics Metrics, NodeStats Stats,
 {
     /// <summary>What the stream has carried last, over all connections.</summary>
     public RecentTransactions Recent { get; } = new();
+
+    /// <summary>What the stream has found out about PostgreSQL's log, for the next start to act on; null for nothing.</summary>
+    public HistoryFinding? Diverged { get; set; }
+
+    /// <summary>Whether the next start drops the slot and makes it anew, because what it holds can't be decoded.</summary>
+    public bool HasToRemakeSlot { get; set; }
 
     /// <summary>What the writers of one engine share, with a right to write of its own.</summary>
     /// <param name="history">Of the Redis that positions are read from.</param>

@@ -17,6 +17,7 @@ sealed class NodeStats(IReadOnlyList<string> tables, TimeProvider time)
     long rows, commands, bytes, retries, deadLetters;
     string lastError = "";
     Position highest;
+    HistoryStatus? history;
 
     public long Rows => Interlocked.Read(ref rows);
 
@@ -35,6 +36,22 @@ sealed class NodeStats(IReadOnlyList<string> tables, TimeProvider time)
     public void ForgetHighest()
     {
         lock (gate) highest = Position.None;
+    }
+
+    /// <summary>The log that is followed; null before it is known.</summary>
+    public HistoryStatus? History
+    {
+        get { lock (gate) return history; }
+    }
+
+    /// <summary>A log is followed from now on.</summary>
+    /// <param name="system">Its cluster.</param>
+    /// <param name="timeline">Its timeline.</param>
+    /// <param name="change">What was found and done when it is another history than before; null when it is not.</param>
+    public void SetHistory(string system, uint timeline, string? change)
+    {
+        lock (gate)
+            history = change is null ? new HistoryStatus(system, timeline, history?.Change ?? "", history?.ChangedAt) : new HistoryStatus(system, timeline, change, time.GetUtcNow());
     }
 
     public string LastError

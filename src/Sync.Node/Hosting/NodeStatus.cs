@@ -68,9 +68,18 @@ public sealed record NodeStatus
     /// <summary>Re-syncs that are under way, and the last one of each table.</summary>
     public IReadOnlyList<ResyncStatus> Resyncs { get; init; } = [];
 
+    /// <summary>The log of PostgreSQL that Redis follows; null before it is known.</summary>
+    public HistoryStatus? History { get; init; }
+
     /// <summary>Whether <c>/healthz/ready</c> says yes: streaming, Redis reachable, no table without its copy.</summary>
     public bool Ready { get; init; }
 }
+
+/// <param name="System">System identifier of the PostgreSQL cluster.</param>
+/// <param name="Timeline">The timeline that its log is on.</param>
+/// <param name="Change">What was found and done when PostgreSQL last left the history that Redis followed, since this node's start; empty when it did not.</param>
+/// <param name="ChangedAt">When that was; null when it was not.</param>
+public sealed record HistoryStatus(string System, uint Timeline, string Change, DateTimeOffset? ChangedAt);
 
 /// <param name="Received">How far PostgreSQL has sent.</param>
 /// <param name="Applied">How far Redis holds everything.</param>

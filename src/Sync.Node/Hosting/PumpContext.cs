@@ -46,6 +46,9 @@ sealed class PumpContext
     /// <summary>What the hash slots of a Cluster hold already; null for a single server. Belongs to the reader.</summary>
     public SlotReplay? Replay { get; }
     public ProgressTracker Tracker { get; }
+
+    /// <summary>Whether transactions that Redis knows of come again.</summary>
+    public required LandmarkWatch Landmarks { get; init; }
     public FlowGate Gate { get; }
     public BatchPool Pool => Output.Pool;
 }

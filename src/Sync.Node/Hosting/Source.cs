@@ -36,6 +36,9 @@ sealed class Source : IAsyncDisposable
     public SlotLease Lease { get; private set; } = null!;
     public SlotResult Slot { get; private set; } = null!;
 
+    /// <summary>The server's log when the slot was ours.</summary>
+    public ServerLog Log { get; private set; } = null!;
+
     /// <param name="parts">Configuration, log and clock.</param>
     /// <param name="tables">Bound to what the publication shows.</param>
     /// <param name="board">Told where the primary is, and who holds the slot.</param>
@@ -98,6 +101,8 @@ sealed class Source : IAsyncDisposable
             Slot = free is null ? await slots.EnsureAsync(repl, cancellationToken) : Slot with { Facts = free };
             if (free is null && Slot.Snapshot is { } late) owned.Add(late);
         }
+        if (parts.HasToRemakeSlot) await RemakeAsync(slots, parts, cancellationToken);
+        Log = await Primary.ReadLogAsync(cancellationToken);
         found();
         board.Set(NodeState.Starting);
 
@@ -109,9 +114,25 @@ sealed class Source : IAsyncDisposable
         }
     }
 
+    /// <summary>Drops the slot, whose content can't be decoded, and makes it anew; what lies between is for a copy of the tables to bring.</summary>
+    async Task RemakeAsync(SlotManager slots, NodeParts parts, CancellationToken cancellationToken)
+    {
+        var repl = parts.Config.Postgres.Repl;
+        if (!Slot.Created)
+        {
+            await slots.DropAsync(repl.Slot, cancellationToken);
+            Slot = await slots.EnsureAsync(repl, cancellationToken);
+            if (Slot.Snapshot is { } snapshot) owned.Add(snapshot);
+            parts.Metrics.Warnings.Add(1, new KeyValuePair<string, object?>("kind", "slot_remade"));
+            parts.Log.SlotRemade(parts.Stats.LastError, repl.Slot);
+        }
+        parts.HasToRemakeSlot = false;
+    }
+
     /// <summary>Looks at what an opening looks at, and changes nothing. For a node that may open it later.</summary>
+    /// <returns>The server's log.</returns>
     /// <exception cref="SyncException">Nothing can be reached, or what is found can't be used.</exception>
-    public static async Task RehearseAsync(SyncConfig config, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<ServerLog> RehearseAsync(SyncConfig config, TimeProvider time, CancellationToken cancellationToken)
     {
         var repl = config.Postgres.Repl;
         await using var primary = await new PostgresConnector(config.Postgres.Conn).FindPrimaryAsync(cancellationToken);
@@ -121,6 +142,7 @@ sealed class Source : IAsyncDisposable
             var publication = await new PublicationManager(primary, new CatalogReader(primary.DataSource)).CheckAsync(repl, [.. config.Tables.Select(TableName.Of)], cancellationToken);
             new TableSet(config).BindAll(table => RelationOf(publication.Tables[TableName.Of(table.Config)]));
             await new SlotManager(primary, time).InspectAsync(repl.Slot, cancellationToken);
+            return await primary.ReadLogAsync(cancellationToken);
         }
         catch (NpgsqlException e)
         {

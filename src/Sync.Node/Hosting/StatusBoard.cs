@@ -83,6 +83,7 @@ sealed class StatusBoard(SyncConfig config, NodeStats stats, TimeProvider time)
                     Tables = stats.Tables,
                     Snapshot = snapshot,
                     Resyncs = resyncs,
+                    History = stats.History,
                     Ready = state == NodeState.Streaming && circuits == 0 && !resyncs.Any(r => r is { IsCopy: true, IsOver: false }),
                 };
             }

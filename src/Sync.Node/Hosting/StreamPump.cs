@@ -2,6 +2,7 @@ using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Contracts.Rows;
 using Sync.Engine.Mapping;
+using Sync.Engine.Progress;
 using Sync.Node.Resync;
 using Sync.Postgres.Catalog;
 using Sync.Postgres.PgOutput;
@@ -31,6 +32,7 @@ sealed class StreamPump
     uint transaction;
     ulong rowsInTransaction;
     StoppableRead? reading;
+    volatile bool isWaiting;
 
     public StreamPump(PumpContext context, ReplicationStream stream, CatalogReader catalog, RowReader rows, ResyncFeed resync)
     {
@@ -41,6 +43,9 @@ sealed class StreamPump
         tables = new StreamTables(context, catalog, rows, resync);
         outlet = new StreamOutlet(context);
     }
+
+    /// <summary>Whether all that was received was looked at, and the next message is waited for.</summary>
+    public bool IsWaiting => isWaiting;
 
     /// <summary>
     /// Reads until the stream ends, which is always an exception, or until it is asked to stop, which leaves the stream open for a last report.
@@ -60,8 +65,13 @@ sealed class StreamPump
                 if (outlet.HasOpen && (!next.IsCompleted || outlet.IsFlushDue())) await outlet.FlushAllAsync(hard);
                 ReadOnlyMemory<byte> message;
                 if (next.IsCompleted) message = await next;
-                else if (await read.EndsAsync(next)) message = read.Message();
-                else return;
+                else
+                {
+                    isWaiting = true;
+                    if (!await read.EndsAsync(next)) return;
+                    isWaiting = false;
+                    message = read.Message();
+                }
                 await HandleAsync(message, hard);
             }
         }
@@ -90,11 +100,12 @@ sealed class StreamPump
             case PgOutputMessageKind.Begin:
                 (commitLsn, commitTime, transaction) = (decoder.CommitLsn, decoder.CommitTimeUtc, decoder.TransactionId);
                 rowsInTransaction = 0;
+                if (context.Landmarks.IsOpen && context.Landmarks.Began(Transaction) is { } missing) throw Rewritten(missing);
                 resync.Recent.Add(transaction);
                 occupants.Clear();
                 break;
             case PgOutputMessageKind.Commit:
-                context.Tracker.Committed(outlet.Sequence, decoder.EndLsn);
+                context.Tracker.Committed(outlet.Sequence, decoder.EndLsn, Transaction);
                 break;
             case PgOutputMessageKind.Relation: return tables.BindAsync(decoder.Table!, transaction, cancellationToken);
             case PgOutputMessageKind.Truncate: return TruncateAsync([.. decoder.Truncated], cancellationToken);
@@ -103,6 +114,13 @@ sealed class StreamPump
         }
         return ValueTask.CompletedTask;
     }
+
+    /// <summary>The transaction that the stream is in.</summary>
+    Landmark Transaction => new(commitLsn, transaction, commitTime.Ticks);
+
+    /// <summary>What is thrown when a transaction that Redis knows of is not in the log.</summary>
+    public static HistoryChangedException Rewritten(Landmark missing) =>
+        new(new HistoryFinding(HistoryVerdict.Rewritten, missing.Commit), $"The transaction that committed at {missing.Commit} is applied in Redis, but PostgreSQL does not have it.");
 
     ValueTask HandleRow(ChangeKind kind, ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
     {

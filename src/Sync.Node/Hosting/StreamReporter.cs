@@ -3,6 +3,7 @@ using Npgsql;
 using Sync.Contracts;
 using Sync.Postgres.Streaming;
 using Sync.Redis.Cluster;
+using Sync.Redis.Progress;
 
 namespace Sync.Node.Hosting;
 
@@ -12,7 +13,7 @@ namespace Sync.Node.Hosting;
 /// that at the next start it can tell whether it still holds all that PostgreSQL may have forgotten, and one that fell back a little is caught up
 /// from the slot. While Redis doesn't answer, PostgreSQL forgets nothing. Also keeps the node's picture fresh.
 /// </summary>
-sealed class StreamReporter(PumpContext context, ReplicationStream stream, Source source, StatusBoard board)
+sealed class StreamReporter(PumpContext context, ReplicationStream stream, StreamPump pump, Source source, StatusBoard board, Action<Exception> fail)
 {
     static readonly TimeSpan sampleEvery = TimeSpan.FromSeconds(1);
     static readonly TimeSpan tick = TimeSpan.FromMilliseconds(100);
@@ -45,7 +46,8 @@ sealed class StreamReporter(PumpContext context, ReplicationStream stream, Sourc
                     else context.Log.StreamingToLanes(slot, from, context.Output.Workers);
                 }
                 // In this order: what arrives after the first line can't be covered by it.
-                if (received != Lsn.None) context.Tracker.Idle(received);
+                if (context.Landmarks.IsOpen && pump.IsWaiting && context.Landmarks.Passed(received) is { } missing) fail(StreamPump.Rewritten(missing));
+                else if (received != Lsn.None) context.Tracker.Idle(received);
                 if (Due(ref sampledAt, sampleEvery)) context.Stats.Sample();
                 if (Due(ref aliveAt, signOfLifeEvery)) await stream.SendStatusAsync();
                 if (measuring.IsCompleted && Due(ref measuredAt, measureEvery)) measuring = MeasureAsync(cancellationToken);
@@ -90,13 +92,16 @@ sealed class StreamReporter(PumpContext context, ReplicationStream stream, Sourc
 
     async Task RecordAsync(CancellationToken cancellationToken)
     {
-        var applied = context.Tracker.Confirmed;
+        var received = stream.LastReceived;
+        var (applied, landmark) = context.Tracker.Reached;
         if (applied <= recorded) return;
+        // What was known before stays known until it has come again.
+        var log = new LogMark(received, context.Landmarks.IsOpen ? default : landmark, context.Config.Postgres.Repl.Pub);
         await context.Output.ActAsync(async (session, ct) =>
         {
             if (context.Writer.FlightFence is null) await session.CheckOwnerAsync(context.Writer.Fence, ct);
             if (context.Output.Nodes is { } nodes) await ClusterProgress.StampAsync(nodes, session, applied, ct);
-            await context.Writer.Progress.ConfirmAsync(session.Connection, applied, ct, isStamped: context.Output.Nodes is not null);
+            await context.Writer.Progress.ConfirmAsync(session.Connection, applied, ct, isStamped: context.Output.Nodes is not null, log);
         }, cancellationToken);
         recorded = applied;
         waiting.Enqueue((context.Time.GetTimestamp(), applied));

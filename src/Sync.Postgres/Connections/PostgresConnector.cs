@@ -1,3 +1,4 @@
+using System.Globalization;
 using Npgsql;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
@@ -32,6 +33,9 @@ public sealed class PostgresConnector
     /// <summary>The settings for a database in that encoding.</summary>
     internal static readonly string BytesSessionSettings = SessionSettings.Replace("client_encoding=UTF8", $"client_encoding={BytesEncoding}", StringComparison.Ordinal);
 
+    /// <summary>How long other hosts have to answer once one is found to be a primary.</summary>
+    static readonly TimeSpan othersHave = TimeSpan.FromSeconds(1);
+
     readonly PostgresConnectionOptions options;
 
     /// <param name="options">Where and as whom.</param>
@@ -42,48 +46,64 @@ public sealed class PostgresConnector
         foreach (var host in options.Hosts) _ = Build(host, password: null, replication: false);
     }
 
-    /// <summary>The first of the configured hosts, in their order, that is not in recovery. The caller disposes it.</summary>
+    /// <summary>
+    /// The one of the configured hosts that is not in recovery. Of several it is the one on the latest timeline: a former primary that comes back after another server was promoted
+    /// takes writes as well, and is not the one to follow. Of these the first in the order of the configuration. The caller disposes it.
+    /// </summary>
     /// <exception cref="SyncException">
     /// No host answers, or only standbys (<see cref="ExitCode.PostgresUnreachable"/>, worth another try); user or password are
     /// refused, the database is missing, or TLS fails (not worth one).
     /// </exception>
     public async Task<PostgresPrimary> FindPrimaryAsync(CancellationToken ct = default)
     {
-        var standbys = new List<HostPort>();
-        var failures = new List<(HostPort Host, Exception Error)>();
-        foreach (var host in options.Hosts)
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        var looks = options.Hosts.Select(host => LookAsync(host, enough.Token)).ToList();
+        for (var open = looks.ToList(); open.Count > 0;)
+        {
+            var look = await Task.WhenAny(open);
+            open.Remove(look);
+            // The others have a moment to say that they are later; one that is gone is not waited for.
+            if ((await look).Found is not null && open.Count > 0) enough.CancelAfter(othersHave);
+        }
+        ct.ThrowIfCancellationRequested();
+        var answers = looks.ConvertAll(look => look.Result);
+        return answers.Where(a => a.Found is not null).MaxBy(a => a.Found!.Timeline) is { Found: { } found } chosen
+            ? Primary(chosen.Host, found)
+            : throw NoPrimary([.. answers.Where(a => a.Error is null).Select(a => a.Host)], [.. answers.Where(a => a.Error is not null).Select(a => (a.Host, a.Error!))]);
+    }
+
+    /// <param name="Timeline">The timeline that the primary writes.</param>
+    /// <param name="Password">The password, in the form that the server takes.</param>
+    /// <param name="HoldsBytes">Whether the database is in <see cref="BytesEncoding"/>.</param>
+    /// <param name="IsDirect">
+    /// Whether the connection ends at PostgreSQL itself: a pooler makes up the process's number that it gives at login (PostgreSQL docs, "Message Formats", BackendKeyData).
+    /// </param>
+    sealed record PrimaryFacts(uint Timeline, string? Password, bool HoldsBytes, bool IsDirect);
+
+    /// <param name="Host">Which host.</param>
+    /// <param name="Found">What a primary is like; null for a standby, and where there is an error.</param>
+    /// <param name="Error">Why the host did not answer; null when it did.</param>
+    sealed record Answer(HostPort Host, PrimaryFacts? Found, Exception? Error);
+
+    async Task<Answer> LookAsync(HostPort host, CancellationToken ct)
+    {
+        try
         {
             string? password = await PasswordAsync(host, ct);
-            var candidate = Candidate(host, password, holdsBytes: false);
-            try
-            {
-                var (encoding, isDirect) = await AskAsync(candidate, ct);
-                if (encoding is not null && encoding != BytesEncoding)
-                {
-                    candidate.IsDirect = isDirect;
-                    return candidate;
-                }
-                if (encoding == BytesEncoding)
-                {
-                    await candidate.DisposeAsync();
-                    return Candidate(host, password, holdsBytes: true, isDirect);
-                }
-                standbys.Add(host);
-            }
-            catch (Exception e) when (!ct.IsCancellationRequested)
-            {
-                failures.Add((host, e));
-            }
-            catch
-            {
-                await candidate.DisposeAsync();
-                // A connection that fails while it is being given up says so in its own way.
-                ct.ThrowIfCancellationRequested();
-                throw;
-            }
-            await candidate.DisposeAsync();
+            await using var connection = new NpgsqlConnection(Build(host, password, replication: true).ConnectionString);
+            await connection.OpenAsync(ct);
+            await using var command = new NpgsqlCommand(
+                "select case when not pg_is_in_recovery() then left(pg_walfile_name(pg_current_wal_lsn()), 8) end, current_setting('server_encoding'), pg_backend_pid()", connection);
+            await using var row = await command.ExecuteReaderAsync(ct);
+            await row.ReadAsync(ct);
+            if (row.IsDBNull(0)) return new Answer(host, null, null);
+            uint timeline = uint.Parse(row.GetString(0), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+            return new Answer(host, new PrimaryFacts(timeline, password, row.GetString(1) == BytesEncoding, row.GetInt32(2) == connection.ProcessID), null);
         }
-        throw NoPrimary(standbys, failures);
+        catch (Exception e)
+        {
+            return new Answer(host, null, e);
+        }
     }
 
     /// <summary>
@@ -102,19 +122,6 @@ public sealed class PostgresConnector
         return builder.ConnectionString;
     }
 
-    /// <summary>
-    /// The encoding of the database, or null on a standby; and whether the connection ends at PostgreSQL itself: a pooler makes up the process's number that it gives at login
-    /// (PostgreSQL docs, "Message Formats", BackendKeyData).
-    /// </summary>
-    static async Task<(string? Encoding, bool IsDirect)> AskAsync(PostgresPrimary candidate, CancellationToken ct)
-    {
-        await using var connection = await candidate.DataSource.OpenConnectionAsync(ct);
-        await using var command = new NpgsqlCommand("select case when not pg_is_in_recovery() then current_setting('server_encoding') end, pg_backend_pid()", connection);
-        await using var row = await command.ExecuteReaderAsync(ct);
-        await row.ReadAsync(ct);
-        return (row.IsDBNull(0) ? null : row.GetString(0), row.GetInt32(1) == connection.ProcessID);
-    }
-
     SyncException NoPrimary(List<HostPort> standbys, List<(HostPort Host, Exception Error)> failures)
     {
         foreach (var (host, error) in failures)
@@ -131,10 +138,11 @@ public sealed class PostgresConnector
         return new SyncException(ExitCode.PostgresUnreachable, message, failures.FirstOrDefault().Error);
     }
 
-    PostgresPrimary Candidate(HostPort host, string? password, bool holdsBytes, bool isDirect = true) => new(
-        host, options, NpgsqlDataSource.Create(Build(host, password, replication: false, holdsBytes)), Build(host, password, replication: true, holdsBytes).ConnectionString, holdsBytes)
+    PostgresPrimary Primary(HostPort host, PrimaryFacts found) => new(
+        host, options, NpgsqlDataSource.Create(Build(host, found.Password, replication: false, found.HoldsBytes)),
+        Build(host, found.Password, replication: true, found.HoldsBytes).ConnectionString, found.HoldsBytes)
     {
-        IsDirect = isDirect,
+        IsDirect = found.IsDirect,
     };
 
     /// <summary>

@@ -104,6 +104,23 @@ public sealed class PostgresPrimary : IAsyncDisposable
         }
     }
 
+    /// <summary>Which log the server writes and where it ends, asked by a replication connection of its own.</summary>
+    /// <exception cref="SyncException">The server can't be reached, refuses, or the user may not replicate.</exception>
+    public async Task<ServerLog> ReadLogAsync(CancellationToken ct = default)
+    {
+        await using var connection = await OpenWireAsync(ct);
+        try
+        {
+            var log = await connection.ReadLogAsync(ct);
+            await connection.LeaveAsync(ct);
+            return log;
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            throw Describe(e);
+        }
+    }
+
     SyncException DescribeReplication(Exception error) => error is PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege }
         ? new SyncException(ExitCode.Schema,
             $"User {Options.User} may not use replication on {Address}: run ALTER ROLE {Sql.Identifier(Options.User)} REPLICATION.", error)

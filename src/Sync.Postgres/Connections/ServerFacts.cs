@@ -1,5 +1,6 @@
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
+using Sync.Engine.Progress;
 
 namespace Sync.Postgres.Connections;
 
@@ -21,6 +22,15 @@ public sealed record ServerFacts(
 
     /// <summary>Whether slots can be kept on standbys (PostgreSQL 17, "Logical Replication Failover").</summary>
     public bool HasFailoverSlots => Major >= 17;
+}
+
+/// <summary>The log of a server at one moment.</summary>
+/// <param name="History">Which log it is.</param>
+/// <param name="End">Where it ends on disk.</param>
+public sealed record ServerLog(LogHistory History, Lsn End)
+{
+    /// <summary>Whether a later look at the same server's log can be what this one has become, without anything having been put back or promoted meanwhile.</summary>
+    public bool GoesOnAs(ServerLog later) => later.History.System == History.System && later.History.Timeline == History.Timeline && later.End >= End;
 }
 
 /// <summary>Judges a server. Pure.</summary>

@@ -45,7 +45,7 @@ public sealed class PublicationManager(PostgresPrimary primary, CatalogReader ca
                     continue;
                 }
                 var published = await ReadPublishedAsync(connection, options.Pub, tables, ct);
-                return new PublicationReport(state is null, plan.Changes, plan.Warnings, published);
+                return new PublicationReport(state is null, plan.Changes, plan.Warnings, published) { Oid = await ReadOidAsync(connection, options.Pub, ct) };
             }
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
@@ -136,6 +136,12 @@ public sealed class PublicationManager(PostgresPrimary primary, CatalogReader ca
             };
         }
         return state with { Tables = await ReadMembersAsync(connection, name, ct), Schemas = await ReadSchemasAsync(connection, name, ct) };
+    }
+
+    static async Task<uint> ReadOidAsync(NpgsqlConnection connection, string name, CancellationToken ct)
+    {
+        await using var command = new NpgsqlCommand("select oid from pg_publication where pubname = $1", connection) { Parameters = { new() { Value = name } } };
+        return await command.ExecuteScalarAsync(ct) is uint oid ? oid : 0;
     }
 
     static async Task<Dictionary<uint, TableName>> ReadMembersAsync(NpgsqlConnection connection, string name, CancellationToken ct)

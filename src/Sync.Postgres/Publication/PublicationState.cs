@@ -50,4 +50,8 @@ public sealed record PublishedTable(TableFacts Facts, IReadOnlyList<string> Colu
 /// <param name="Warnings">What works otherwise than one may expect; a sentence each.</param>
 /// <param name="Tables">Every configured table.</param>
 public sealed record PublicationReport(
-    bool Created, IReadOnlyList<string> Changes, IReadOnlyList<string> Warnings, IReadOnlyDictionary<TableName, PublishedTable> Tables);
+    bool Created, IReadOnlyList<string> Changes, IReadOnlyList<string> Warnings, IReadOnlyDictionary<TableName, PublishedTable> Tables)
+{
+    /// <summary>Its OID, which is another one when it is dropped and created again; 0 when there is none, as after a mere check.</summary>
+    public uint Oid { get; init; }
+}

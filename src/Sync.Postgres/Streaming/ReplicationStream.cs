@@ -78,6 +78,8 @@ public sealed class ReplicationStream : IAsyncDisposable
         var connection = await primary.OpenWireAsync(cancellationToken).ConfigureAwait(false);
         try
         {
+            if (options.Judged is { } judged && !judged.GoesOnAs(await connection.ReadLogAsync(cancellationToken).ConfigureAwait(false)))
+                throw new IOException("the server was replaced by one with another log");
             await connection.QueryAsync(Command(options, connection.Major), cancellationToken).ConfigureAwait(false);
             return new ReplicationStream(connection, options);
         }

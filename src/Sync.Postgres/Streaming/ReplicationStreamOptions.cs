@@ -1,4 +1,5 @@
 using Sync.Contracts;
+using Sync.Postgres.Connections;
 
 namespace Sync.Postgres.Streaming;
 
@@ -13,6 +14,9 @@ public sealed record ReplicationStreamOptions
 
     /// <summary>Where to begin; PostgreSQL takes its own confirmed position when that is later. Default: the slot's.</summary>
     public Lsn From { get; init; }
+
+    /// <summary>What the server's log was when its history was judged; a server that is another one by now is not streamed. Null looks at nothing.</summary>
+    public ServerLog? Judged { get; init; }
 
     /// <summary>Silence after which the connection counts as lost; half of it makes the server answer. Over 0; default 60 s.</summary>
     public TimeSpan ReceiveTimeout { get; init; } = TimeSpan.FromSeconds(60);

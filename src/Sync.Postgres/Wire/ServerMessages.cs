@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+using System.Text;
 using Npgsql;
 using Sync.Postgres.PgOutput;
 
@@ -7,12 +9,28 @@ namespace Sync.Postgres.Wire;
 static class ServerMessageType
 {
     public const byte Authentication = (byte)'R', BackendKeyData = (byte)'K', CopyBothResponse = (byte)'W', CopyData = (byte)'d', CopyDone = (byte)'c',
-        CommandComplete = (byte)'C', ErrorResponse = (byte)'E', NoticeResponse = (byte)'N', ParameterStatus = (byte)'S', ReadyForQuery = (byte)'Z';
+        CommandComplete = (byte)'C', DataRow = (byte)'D', ErrorResponse = (byte)'E', NoticeResponse = (byte)'N', ParameterStatus = (byte)'S', ReadyForQuery = (byte)'Z';
 }
 
 /// <summary>Reads what the server says apart from rows.</summary>
 static class ServerMessages
 {
+    /// <summary>The values of a DataRow as text; null for NULL.</summary>
+    public static string?[] Row(ReadOnlySpan<byte> body)
+    {
+        string?[] values = new string?[BinaryPrimitives.ReadInt16BigEndian(body)];
+        body = body[2..];
+        for (int i = 0; i < values.Length; i++)
+        {
+            int length = BinaryPrimitives.ReadInt32BigEndian(body);
+            body = body[4..];
+            if (length < 0) continue;
+            values[i] = Encoding.UTF8.GetString(body[..length]);
+            body = body[length..];
+        }
+        return values;
+    }
+
     /// <summary>The error of an ErrorResponse (PostgreSQL docs, "Error and Notice Message Fields") as the driver's exception, so that all errors are judged in one place.</summary>
     public static PostgresException Error(ReadOnlySpan<byte> body)
     {

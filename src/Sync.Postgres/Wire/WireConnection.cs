@@ -7,13 +7,14 @@ using System.Text;
 using Npgsql;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
+using Sync.Engine.Progress;
 using Sync.Postgres.Connections;
 using Sync.Postgres.PgOutput;
 
 namespace Sync.Postgres.Wire;
 
 /// <summary>
-/// A connection that speaks the replication protocol, for the stream alone: messages are handed out where they arrived, without a copy or an
+/// A connection that speaks the replication protocol, for the stream and for what the log is: messages are handed out where they arrived, without a copy or an
 /// object each (PostgreSQL docs, "Frontend/Backend Protocol"; why not the driver's: docs/adr/0013-cost-of-a-row.md). Everything else uses the driver.
 /// One reader and, beside it, one sender at a time.
 /// </summary>
@@ -233,6 +234,46 @@ sealed class WireConnection : IAsyncDisposable
 
     /// <summary>Sends a command in the simple query protocol; what it answers is for the reader.</summary>
     public ValueTask QueryAsync(string command, CancellationToken cancellationToken) => SendAsync(Message('Q', Encoding.UTF8.GetBytes(command + '\0')), cancellationToken);
+
+    /// <summary>Runs a command of the replication protocol that answers with rows, and reads all of them. Not while anything is streamed.</summary>
+    /// <exception cref="PostgresException">The server refuses it.</exception>
+    /// <exception cref="EndOfStreamException">The server closed the connection.</exception>
+    public async Task<IReadOnlyList<string?[]>> AskAsync(string command, CancellationToken cancellationToken)
+    {
+        await QueryAsync(command, cancellationToken).ConfigureAwait(false);
+        var rows = new List<string?[]>();
+        PostgresException? error = null;
+        while (true)
+        {
+            var (type, body) = await NextAsync(cancellationToken).ConfigureAwait(false);
+            switch (type)
+            {
+                case ServerMessageType.DataRow: rows.Add(ServerMessages.Row(body.Span)); break;
+                case ServerMessageType.ErrorResponse: error = ServerMessages.Error(body.Span); break;
+                case ServerMessageType.ReadyForQuery: return error is null ? rows : throw error;
+            }
+        }
+    }
+
+    /// <summary>Which log the server writes and where it ends (PostgreSQL docs, IDENTIFY_SYSTEM and TIMELINE_HISTORY).</summary>
+    /// <exception cref="PostgresException">The server refuses.</exception>
+    public async Task<ServerLog> ReadLogAsync(CancellationToken cancellationToken)
+    {
+        string?[] row = (await AskAsync("IDENTIFY_SYSTEM", cancellationToken).ConfigureAwait(false))[0];
+        uint timeline = uint.Parse(row[1]!, CultureInfo.InvariantCulture);
+        IReadOnlyList<TimelineFork>? forks = timeline == 1 ? [] : null;
+        if (timeline > 1)
+            try
+            {
+                var file = await AskAsync(string.Create(CultureInfo.InvariantCulture, $"TIMELINE_HISTORY {timeline}"), cancellationToken).ConfigureAwait(false);
+                forks = LogHistory.ParseFile(file[0][1]!);
+            }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedFile)
+            {
+                // Then nothing is known of the timelines before.
+            }
+        return new ServerLog(new LogHistory(row[0]!, timeline, forks), Lsn.Parse(row[2]!));
+    }
 
     /// <summary>Sends a message that is complete.</summary>
     public ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken) => stream.WriteAsync(message, cancellationToken);

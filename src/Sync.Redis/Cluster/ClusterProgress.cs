@@ -76,6 +76,25 @@ public static class ClusterProgress
         return new ClusterPositions(slots, retried, stamps.Min());
     }
 
+    /// <summary>Removes the progress of all hash slots: it belongs to a history that PostgreSQL has left.</summary>
+    /// <param name="connections">To all masters.</param>
+    /// <param name="control">Knows the owner's token.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="RedisTransientException">A master can't be asked now.</exception>
+    public static async ValueTask ClearAsync(ClusterConnections connections, SinkSession control, CancellationToken cancellationToken)
+    {
+        foreach (var master in connections.View.Map.Masters)
+        {
+            var connection = await connections.ToAsync(master, control, cancellationToken);
+            foreach (int[] some in Enumerable.Range(0, HashSlots.Count).Where(s => connections.View.Map.OwnerOf(s) == master).Chunk(AtOnce))
+            {
+                var removals = new RespCommands();
+                foreach (int slot in some) removals.Add("DEL", connections.View.Keys.ProgressOf(slot));
+                foreach (var reply in await connection.ExecutePipelineAsync(removals, cancellationToken)) reply.OrThrow(connection.Endpoint, connection.User);
+            }
+        }
+    }
+
     /// <summary>Tells every master what PostgreSQL is going to be told, in the first slot that it serves.</summary>
     /// <exception cref="RedisTransientException">A master can't be told now.</exception>
     public static async ValueTask StampAsync(ClusterConnections connections, SinkSession control, Lsn confirmed, CancellationToken cancellationToken)

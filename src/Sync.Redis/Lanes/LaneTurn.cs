@@ -23,22 +23,28 @@ sealed class LaneTurn(RedisKeys keys, LaneOpening? opening)
 {
     /// <summary>What <see cref="AddWrites"/> needs to know; the three keys have to be watched.</summary>
     public static RespCommands Reads(RedisKeys keys) =>
-        new RespCommands().Add("HGETALL", keys.Lanes).Add("HMGET", keys.LaneNumbers, "claims", "epoch", "history");
+        new RespCommands().Add("HGETALL", keys.Lanes).Add("HMGET", keys.LaneNumbers, "claims", "epoch", "history", "since");
 
     /// <param name="commands">The transaction.</param>
     /// <param name="connection">Where the replies come from.</param>
     /// <param name="replies">Those of <see cref="Reads"/>.</param>
+    /// <param name="isAnew">Whether the positions are discarded, and with them every claim.</param>
+    /// <returns>The reader from which on takeovers of lanes count.</returns>
     /// <exception cref="RedisFencedException">A later reader has begun.</exception>
-    public void AddWrites(RespCommands commands, RespConnection connection, ReadOnlySpan<RespValue> replies)
+    public long AddWrites(RespCommands commands, RespConnection connection, ReadOnlySpan<RespValue> replies, bool isAnew)
     {
         var owners = replies[0].OrThrow(connection.Endpoint, connection.User).Items;
         var numbers = replies[1].OrThrow(connection.Endpoint, connection.User).Items;
         if (opening is not null && Number(numbers[1]) > opening.Epoch)
             throw new RedisFencedException($"Another reader has begun since, at Redis at {connection.Endpoint}.");
         bool wasOpen = !numbers[2].IsNull;
-        if (owners.Count > 0 && (opening is null || numbers[2].AsString() != opening.History)) End(commands, owners, Number(numbers[0]) + 1);
-        if (opening is not null) commands.Add("HSET", keys.LaneNumbers, "epoch", opening.Epoch, "history", opening.History);
+        bool isOther = isAnew || opening is null || numbers[2].AsString() != opening.History;
+        if (owners.Count > 0 && isOther) End(commands, owners, Number(numbers[0]) + 1);
+        // A lane that has taken itself over before has positions in memory that do not hold any more, and would leave out what it takes for written.
+        long since = isOther ? opening?.Epoch ?? 0 : Number(numbers[3]);
+        if (opening is not null) commands.Add("HSET", keys.LaneNumbers, "epoch", opening.Epoch, "history", opening.History, "since", since);
         else if (wasOpen) commands.Add("HDEL", keys.LaneNumbers, "history");
+        return since;
     }
 
     void End(RespCommands commands, IReadOnlyList<RespValue> owners, long token)

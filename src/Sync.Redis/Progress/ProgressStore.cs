@@ -69,31 +69,68 @@ public sealed class ProgressStore(RedisKeys keys, int lanes = LanePositions.Defa
     public async ValueTask<LanePositions> BeginAsync(
         RespConnection connection, string system, OwnerFence? owner, LaneOpening? opening, CancellationToken cancellationToken)
     {
-        var turn = owner is null ? null : new LaneTurn(keys, opening);
+        var log = new LogHistory(system, 0, null);
+        return (await BeginAsync(connection, new ProgressOpening(log, Lsn.None, Lsn.None) { Owner = owner, Lanes = opening, Judge = held => OfSystem(held, system) }, cancellationToken)).Positions;
+    }
+
+    /// <summary>
+    /// The same for a log whose history is known. When the positions in Redis say nothing of that log, the same transaction discards them: positions, marks of re-syncs and claims of
+    /// lanes are gone, every table that was copied is marked to be read again, and dead letters are put aside under a key of their own. So whatever ends this, the log is never
+    /// streamed onto positions of another one.
+    /// </summary>
+    /// <exception cref="SyncException">As above, and what the judge throws.</exception>
+    /// <exception cref="RedisFencedException">A later reader has begun.</exception>
+    public async ValueTask<ProgressBegun> BeginAsync(RespConnection connection, ProgressOpening opening, CancellationToken cancellationToken)
+    {
+        var turn = opening.Owner is null ? null : new LaneTurn(keys, opening.Lanes);
         for (int race = 0; race < MaxRaces; race++)
         {
             var replies = await connection.ExecutePipelineAsync(
-                new RespCommands().Add("WATCH", keys.Progress, keys.Lanes, keys.LaneNumbers).Add("HGETALL", keys.Progress).Append(LaneTurn.Reads(keys)), cancellationToken);
+                new RespCommands().Add("WATCH", keys.Progress, keys.Lanes, keys.LaneNumbers, keys.Snapshot).Add("HGETALL", keys.Progress).Add("HGETALL", keys.Snapshot)
+                    .Add("XLEN", keys.DeadLetters).Append(LaneTurn.Reads(keys)), cancellationToken);
             replies[0].OrThrow(connection.Endpoint, connection.User);
-            LanePositions found;
+            ProgressBegun begun;
             RespCommands commands;
             try
             {
-                found = Parse(replies[1], connection);
-                Check(found, system);
-                commands = Fold(found, system, owner);
-                turn?.AddWrites(commands, connection, replies.AsSpan(2));
+                var found = Parse(replies[1], connection);
+                CheckLanes(found);
+                var marks = new SnapshotMarks(keys).Parse(replies[2], connection);
+                var answer = opening.Judge(Held(found, marks.Values));
+                long letters = answer.IsAbandoned ? replies[3].OrThrow(connection.Endpoint, connection.User).AsInt64() : 0;
+                begun = answer.IsAbandoned
+                    ? new ProgressBegun(LanePositions.Anew(lanes, opening.Log, opening.SlotBegin), IsAnew: true) { LettersAside = letters > 0 ? keys.DeadLettersAside(opening.Log, opening.LogEnd) : null, Letters = letters }
+                    : new ProgressBegun(found.ConfirmedAtMost(answer.ConfirmedAtMost), IsAnew: false);
+                commands = begun.IsAnew ? Discard(opening, marks, begun) : Fold(begun.Positions, opening);
+                if (turn is not null) begun = begun with { Since = turn.AddWrites(commands, connection, replies.AsSpan(4), begun.IsAnew) };
             }
             catch (Exception e) when (e is SyncException or RedisFencedException)
             {
                 await connection.ExecuteAsync(cancellationToken, "UNWATCH");
                 throw;
             }
-            if (await Transaction.TryRunAsync(connection, commands, cancellationToken) is not null) return found;
+            if (await Transaction.TryRunAsync(connection, commands, cancellationToken) is not null) return begun;
         }
         throw new RedisTransientException(
             $"The progress '{keys.Progress}' in Redis at {connection.Endpoint} keeps changing: another ActorSync still writes it.", outcomeUnknown: false);
     }
+
+    /// <summary>Reads what Redis says of the log that it follows, without changing anything.</summary>
+    /// <exception cref="SyncException">What Redis holds can't be read.</exception>
+    public async ValueTask<HeldHistory> ReadHistoryAsync(RespConnection connection, CancellationToken cancellationToken) =>
+        Held(await ReadAsync(connection, cancellationToken), (await new SnapshotMarks(keys).LoadAsync(connection, cancellationToken)).Values);
+
+    /// <summary>
+    /// A snapshot shows what committed before its place. A position in a lane is that of a commit record, which begins there, so what is held reaches beyond it. The same is true of the
+    /// last transaction that was applied.
+    /// </summary>
+    static HeldHistory Held(LanePositions found, IEnumerable<SnapshotMark> marks)
+    {
+        var through = marks.Select(m => m.Lsn).Append(Behind(found.Highest.Commit)).Append(Behind(found.Landmark.Commit)).Max();
+        return new HeldHistory(found.Log, new[] { through, found.Confirmed, found.LogEnd }.Max(), through) { Publication = found.Publication };
+    }
+
+    static Lsn Behind(Lsn commit) => commit == Lsn.None ? Lsn.None : new Lsn(commit.Value + 1);
 
     /// <summary>
     /// Records how far PostgreSQL will be told that it may forget, before it is told. So if a slot stands further than this at start, what
@@ -103,17 +140,27 @@ public sealed class ProgressStore(RedisKeys keys, int lanes = LanePositions.Defa
     /// <param name="confirmed">What PostgreSQL will be told.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <param name="isStamped">Whether every master of a Cluster has been told the same by now.</param>
-    public async ValueTask ConfirmAsync(RespConnection connection, Lsn confirmed, CancellationToken cancellationToken, bool isStamped = false) =>
-        (await connection.ExecuteAsync(
-            cancellationToken, ["HSET", keys.Progress, LanePositions.ConfirmedField, confirmed.ToString(), .. isStamped ? [LanePositions.StampedField, "1"] : Array.Empty<RedisArgument>()]))
-            .OrThrow(connection.Endpoint, connection.User);
-
-    RespCommands Fold(LanePositions found, string system, OwnerFence? owner)
+    /// <param name="log">What is known of the log besides; null for nothing.</param>
+    public async ValueTask ConfirmAsync(RespConnection connection, Lsn confirmed, CancellationToken cancellationToken, bool isStamped = false, LogMark? log = null)
     {
-        var set = new List<RedisArgument>
+        var set = new List<RedisArgument> { "HSET", keys.Progress, LanePositions.ConfirmedField, confirmed.ToString() };
+        if (isStamped) set.AddRange([LanePositions.StampedField, "1"]);
+        if (log is { } mark)
         {
-            "HSET", keys.Progress, LanePositions.SystemField, system, LanePositions.LanesField, lanes,
-        };
+            if (mark.End != Lsn.None) set.AddRange([LanePositions.LogField, mark.End.ToString()]);
+            if (mark.Landmark.Commit != Lsn.None) set.AddRange([LanePositions.LandmarkField, $"{mark.Landmark} {mark.Publication}"]);
+        }
+        (await connection.ExecuteAsync(cancellationToken, set.ToArray())).OrThrow(connection.Endpoint, connection.User);
+    }
+
+    /// <summary>All hash slots of a Cluster are free of what an abandoned history left there.</summary>
+    public async ValueTask ClearedAsync(RespConnection connection, CancellationToken cancellationToken) =>
+        (await connection.ExecuteAsync(cancellationToken, "HDEL", keys.Progress, LanePositions.ClearingField)).OrThrow(connection.Endpoint, connection.User);
+
+    RespCommands Fold(LanePositions found, ProgressOpening opening)
+    {
+        var set = Header(opening);
+        if (found.Confirmed != Lsn.None) set.AddRange([LanePositions.ConfirmedField, found.Confirmed.ToString()]);
         for (int lane = 0; lane < lanes; lane++)
         {
             if (found[lane] == Position.None) continue;
@@ -121,17 +168,44 @@ public sealed class ProgressStore(RedisKeys keys, int lanes = LanePositions.Defa
             set.Add(found[lane].ToString());
         }
         var commands = new RespCommands().Add(set.ToArray());
-        if (owner is not null) commands.Add("SET", owner.Key, owner.Token);
+        if (opening.Owner is { } owner) commands.Add("SET", owner.Key, owner.Token);
         if (found.WorkerFields.Count > 0) commands.Add(["HDEL", keys.Progress, .. found.WorkerFields.Select(field => (RedisArgument)field)]);
         return commands;
     }
 
-    void Check(LanePositions found, string system)
+    /// <summary>What a history begins with. Tables keep a mark, so that a start that is cut off here is no first start to the next one.</summary>
+    RespCommands Discard(ProgressOpening opening, Dictionary<string, SnapshotMark> marks, ProgressBegun begun)
     {
-        if (found.System is { } other && other != system)
-            throw new SyncException(ExitCode.ForeignProgress,
-                $"Redis holds the progress of PostgreSQL cluster {other} under '{keys.Progress}', but this one is {system}; "
-                + "use another slot name, or DEL that key to start anew.");
+        var commands = new RespCommands().Add("DEL", keys.Progress)
+            .Add([.. Header(opening), LanePositions.ConfirmedField, opening.SlotBegin.ToString(), .. opening.IsSharded ? [LanePositions.ClearingField, "1"] : Array.Empty<RedisArgument>()])
+            .Add("DEL", keys.Resync, keys.Mends);
+        foreach (string table in marks.Keys) commands.Add("HSET", keys.Snapshot, table, new SnapshotMark(opening.SlotBegin, SnapshotState.Stopped, 0).ToString());
+        if (begun.LettersAside is { } aside) commands.Add("RENAME", keys.DeadLetters, aside);
+        commands.Add("DEL", keys.ParkedKeys, keys.Retries);
+        if (opening.Owner is { } owner) commands.Add("SET", owner.Key, owner.Token);
+        return commands;
+    }
+
+    List<RedisArgument> Header(ProgressOpening opening)
+    {
+        var set = new List<RedisArgument> { "HSET", keys.Progress, LanePositions.SystemField, opening.Log.System, LanePositions.LanesField, lanes };
+        if (opening.Log.Timeline > 0) set.AddRange([LanePositions.TimelineField, opening.Log.Text, LanePositions.LogField, opening.LogEnd.ToString()]);
+        if (opening.Publication > 0) set.AddRange([LanePositions.PublicationField, $"{opening.Publication}"]);
+        return set;
+    }
+
+    HistoryAnswer OfSystem(HeldHistory held, string system) => held.Log is { } other && other.System != system ? throw Foreign(other.System, system) : HistoryAnswer.GoesOn;
+
+    /// <summary>What is said when the progress is that of another cluster.</summary>
+    /// <param name="found">The cluster that Redis names.</param>
+    /// <param name="system">The cluster that is there.</param>
+    /// <param name="orElse">What else may be done; begins with a comma or semicolon.</param>
+    public SyncException Foreign(string found, string system, string orElse = "") => new(ExitCode.ForeignProgress,
+        $"Redis holds the progress of PostgreSQL cluster {found} under '{keys.Progress}', but this one is {system}; "
+        + $"use another slot name, or DEL that key to start anew{orElse}.");
+
+    void CheckLanes(LanePositions found)
+    {
         if (found.RecordedLanes is { } recorded && recorded != lanes)
             throw new SyncException(ExitCode.ForeignProgress,
                 $"The progress under '{keys.Progress}' was recorded for {recorded} lanes, but this node uses {lanes}; "

@@ -2,6 +2,7 @@ using Sync.Contracts;
 using Sync.Engine.Progress;
 using Sync.Redis.Connections;
 using Sync.Redis.Errors;
+using Sync.Redis.Protocol;
 
 namespace Sync.Redis.Progress;
 
@@ -11,7 +12,13 @@ public sealed class SnapshotMarks(RedisKeys keys)
     /// <exception cref="SyncException">A mark can't be read.</exception>
     public async ValueTask<Dictionary<string, SnapshotMark>> LoadAsync(RespConnection connection, CancellationToken cancellationToken)
     {
-        var reply = await connection.ExecuteAsync(cancellationToken, "HGETALL", keys.Snapshot);
+        return Parse(await connection.ExecuteAsync(cancellationToken, "HGETALL", keys.Snapshot), connection);
+    }
+
+    /// <summary>What the hash holds, from the reply to HGETALL.</summary>
+    /// <exception cref="SyncException">A mark can't be read.</exception>
+    internal Dictionary<string, SnapshotMark> Parse(RespValue reply, RespConnection connection)
+    {
         var items = reply.OrThrow(connection.Endpoint, connection.User).Items;
         var marks = new Dictionary<string, SnapshotMark>(StringComparer.Ordinal);
         for (int i = 0; i + 1 < items.Count; i += 2)

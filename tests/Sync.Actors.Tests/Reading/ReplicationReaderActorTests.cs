@@ -165,7 +165,7 @@ public sealed class ReplicationReaderActorTests(ITestOutputHelper output) : Acto
         source.Read = async (lanes, _) =>
         {
             await slot.Task;
-            lanes.Begun();
+            lanes.Begun(0);
         };
         var heard = CreateTestProbe("node");
         Sys.ActorOf(Props.Create(() => new ReplicationReaderActor(this, Region, options, this, TimeProvider.System, (self, epoch) => heard.Ref.Tell(epoch, self))));

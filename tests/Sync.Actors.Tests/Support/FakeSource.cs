@@ -55,7 +55,7 @@ sealed class FakeSlot(IReadOnlyList<(int Lane, string Key)> rows, int lanes, int
             try
             {
                 await owner.OnStart(epoch);
-                lanes.Begun();
+                lanes.Begun(0);
                 await ReadAsync(lanes, stop);
                 await owner.Done.WaitAsync(stop);
             }

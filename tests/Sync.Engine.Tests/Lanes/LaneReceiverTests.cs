@@ -28,6 +28,28 @@ public class LaneReceiverTests
     }
 
     [Fact]
+    public void A_takeover_older_than_what_the_reader_counts_on_should_take_nothing_and_answer_nothing()
+    {
+        // Its position is above the batch's, so it would leave the rows out and acknowledge them.
+        var older = new LaneReceiver(7, claim: 5, At(10), credit: 1000, TimeSpan.Zero, takenUnder: 3);
+        older.Receive(new LaneBatch(7, 4, 1, 1, Positions([5])) { Since = 4 }, now).ShouldBe(new LaneReceipt(LaneVerdict.TakeAnew, 0, null));
+        older.Receive(LaneBatch.Question(7, 4, 1, 1) with { Since = 4 }, now).ShouldBe(new LaneReceipt(LaneVerdict.TakeAnew, 0, null));
+        older.Epoch.ShouldBe(0);
+        var present = new LaneReceiver(7, claim: 6, At(0), credit: 1000, TimeSpan.Zero, takenUnder: 4);
+        present.Receive(new LaneBatch(7, 4, 1, 1, Positions([5])) { Since = 4 }, now).Verdict.ShouldBe(LaneVerdict.Taken);
+        present.Receive(new LaneBatch(7, 5, 1, 1, Positions([6])) { Since = 4 }, now).Verdict.ShouldBe(LaneVerdict.Taken);
+    }
+
+    [Fact]
+    public void What_the_sender_counts_on_should_go_with_batches_and_questions()
+    {
+        var sender = new LaneSender(7, 4, LaneSenderOptions.Default) { Since = 4 };
+        sender.Add(Positions([5]));
+        sender.Next(now).ShouldNotBeNull().Since.ShouldBe(4);
+        sender.Next(now + TimeSpan.FromMinutes(1)).ShouldNotBeNull().ShouldSatisfyAllConditions(b => b.IsQuestion.ShouldBeTrue(), b => b.Since.ShouldBe(4));
+    }
+
+    [Fact]
     public void One_answer_should_do_for_many_batches()
     {
         for (int seq = 1; seq <= 5; seq++) Receive(seq, 1);

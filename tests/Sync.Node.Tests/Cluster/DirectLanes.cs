@@ -51,7 +51,7 @@ sealed class DirectLanes : ILanes, IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
-    public void Begun() { }
+    public void Begun(long since) { }
 
     public ValueTask SettledAsync(int lane, CancellationToken cancellationToken)
     {

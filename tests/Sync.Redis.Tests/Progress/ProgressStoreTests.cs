@@ -37,6 +37,83 @@ public abstract class ProgressStoreContract : IClassFixture<RedisFixture>, IAsyn
         (await store.ReadAsync(connection, default)).System.ShouldBe(System);
     }
 
+    static ProgressOpening Opening(uint timeline, ulong end, ulong begin, HistoryAnswer answer = default, Action<HeldHistory>? look = null) =>
+        new(new LogHistory(System, timeline, [.. Enumerable.Range(1, (int)timeline - 1).Select(t => new TimelineFork((uint)t, new Lsn((ulong)t)))]), new Lsn(end), new Lsn(begin))
+        {
+            Publication = 77,
+            Judge = held =>
+            {
+                look?.Invoke(held);
+                return answer;
+            },
+        };
+
+    [Fact]
+    public async Task Begin_should_record_the_log_and_tell_how_far_it_was_known()
+    {
+        await using var connection = await redis.ConnectAsync();
+        HeldHistory? held = null;
+        await store.BeginAsync(connection, Opening(2, 0x500, 0x400, look: h => held = h), default);
+        held.ShouldBe(new HeldHistory(null, Lsn.None, Lsn.None));
+        (await FieldsAsync()).ShouldBe(
+            new Dictionary<string, string> { ["system"] = System, ["lanes"] = "8", ["timeline"] = "2 1@0/1", ["log"] = "0/500", ["publication"] = "77" }, ignoreOrder: true);
+
+        await store.ConfirmAsync(connection, new Lsn(0x600), default, log: new LogMark(new Lsn(0x700), new Landmark(new Lsn(0x5F0), 9, 90), "pub"));
+        await new SnapshotMarks(Keys).MarkDoneAsync(connection, "public.t", new Lsn(0x5F8), 1, default);
+        await redis.Server.ExecAsync("HSET", Keys.Progress, "lane:3", new Position(new Lsn(0x5F9), 4).ToString());
+        var begun = await store.BeginAsync(connection, Opening(2, 0x710, 0x400, look: h => held = h), default);
+        (held!.Known, held.Through, held.Publication, held.Log!.Text).ShouldBe((new Lsn(0x700), new Lsn(0x5FA), 77u, "2 1@0/1"));
+        (begun.IsAnew, begun.Positions.Confirmed, begun.Positions.Landmark, begun.Positions.LandmarkPublication).ShouldBe((false, new Lsn(0x600), new Landmark(new Lsn(0x5F0), 9, 90), "pub"));
+
+        // What was confirmed beyond the place where the timeline was left is not in the log any more.
+        begun = await store.BeginAsync(connection, Opening(3, 0x710, 0x400, new HistoryAnswer(false, new Lsn(0x5FC))), default);
+        (begun.Positions.Confirmed, begun.Positions[3].Commit).ShouldBe((new Lsn(0x5FC), new Lsn(0x5F9)));
+        (await FieldsAsync()).ShouldSatisfyAllConditions(f => f["confirmed"].ShouldBe("0/5FC"), f => f["timeline"].ShouldBe("3 1@0/1 2@0/2"));
+    }
+
+    [Fact]
+    public async Task Begin_should_discard_what_belongs_to_another_log_in_one_transaction()
+    {
+        await using var connection = await redis.ConnectAsync();
+        await store.BeginAsync(connection, Opening(1, 0x500, 0x400), default);
+        await store.ConfirmAsync(connection, new Lsn(0x600), default, isStamped: true, new LogMark(new Lsn(0x700), new Landmark(new Lsn(0x5F0), 9, 90), "pub"));
+        await redis.Server.ExecAsync("HSET", Keys.Progress, "lane:3", $"{Batches.At(9)}", "w:2:1", $"{Batches.At(5)}", "copy:2:1", $"{Batches.At(5)}", "truncated", $"{Batches.At(5)}");
+        await redis.Server.ExecAsync("HSET", Keys.Snapshot, "public.t", "0/5F8 done 12", "public.u", "0/5F8 copying 1");
+        await redis.Server.ExecAsync("HSET", Keys.Resync, "public.t", "{}");
+        await redis.Server.ExecAsync("HSET", Keys.Mends, "0/1:mended", "1");
+        await redis.Server.ExecAsync("XADD", Keys.DeadLetters, "*", "a", "b");
+        await redis.Server.ExecAsync("HSET", Keys.ParkedKeys, "k", "1");
+        await redis.Server.ExecAsync("HSET", Keys.Retries, "1-1", "1 0 0 x");
+
+        var begun = await store.BeginAsync(connection, Opening(2, 0x300, 0x200, new HistoryAnswer(true, Lsn.None)) with { IsSharded = true }, default);
+        (begun.IsAnew, begun.Positions.Highest, begun.Positions.Confirmed, begun.Letters, begun.LettersAside).ShouldBe(
+            (true, Position.None, new Lsn(0x200), 1, $"{Keys.DeadLetters}:before:2:0/300"));
+        (await FieldsAsync()).ShouldBe(new Dictionary<string, string>
+        {
+            ["system"] = System, ["lanes"] = "8", ["timeline"] = "2 1@0/1", ["log"] = "0/300", ["publication"] = "77", ["confirmed"] = "0/200", ["clearing"] = "1",
+        }, ignoreOrder: true);
+        var marks = await new SnapshotMarks(Keys).LoadAsync(connection, default);
+        marks.ShouldBe(new Dictionary<string, SnapshotMark>
+        {
+            ["public.t"] = new(new Lsn(0x200), SnapshotState.Stopped, 0), ["public.u"] = new(new Lsn(0x200), SnapshotState.Stopped, 0),
+        }, ignoreOrder: true);
+        (await redis.Server.ExecAsync("EXISTS", Keys.Resync, Keys.Mends, Keys.DeadLetters, Keys.ParkedKeys, Keys.Retries)).ShouldBe(0L);
+        (await redis.Server.ExecAsync("XLEN", begun.LettersAside!)).ShouldBe(1L);
+        (await store.ReadAsync(connection, default)).IsClearing.ShouldBeTrue();
+        await store.ClearedAsync(connection, default);
+        (await store.ReadAsync(connection, default)).IsClearing.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Begin_should_change_nothing_when_the_judge_refuses()
+    {
+        await using var connection = await redis.ConnectAsync();
+        await store.BeginAsync(connection, Opening(1, 0x500, 0x400), default);
+        var before = await FieldsAsync();
+        await Should.ThrowAsync<SyncException>(async () => await store.BeginAsync(connection, Opening(2, 0x300, 0x200, look: _ => throw new SyncException(ExitCode.ForeignProgress, "no")), default));
+        (await FieldsAsync()).ShouldBe(before, ignoreOrder: true);
+    }
+
     [Fact]
     public async Task Begin_should_fold_worker_fields_into_lanes()
     {

@@ -12,9 +12,10 @@ static class LaneForms
         Seq = message.Seq,
         OldestUnacked = message.OldestUnacked,
         Rows = RowColumns.Write(message.Rows),
+        Since = message.Since,
     };
 
-    public static LaneBatch Read(LaneBatchProto form) => new(form.Lane, form.Epoch, form.Seq, form.OldestUnacked, RowColumns.Read(form.Rows));
+    public static LaneBatch Read(LaneBatchProto form) => new(form.Lane, form.Epoch, form.Seq, form.OldestUnacked, RowColumns.Read(form.Rows)) { Since = form.Since };
 
     public static LaneAckProto Write(LaneAck message) => new()
     {

@@ -34,6 +34,7 @@ static class ConnectionBinder
                 Failover = repl.FlagOrNull("failover"),
             },
             NumericMode = section.Choice("numericMode", defaults.NumericMode),
+            OnHistoryChange = section.Choice("onHistoryChange", defaults.OnHistoryChange),
             StandByTimeout = section.Duration("standByTimeout", defaults.StandByTimeout),
             ReceiveTimeout = section.Duration("receiveTimeout", defaults.ReceiveTimeout),
         };

@@ -66,6 +66,10 @@ public static class ConfigKeys
             "true asks for a failover slot, which needs PostgreSQL 17; without it PostgreSQL 17 and later get one, earlier versions don't."),
         new("postgres.numericMode", Choice, "float",
             "How real, double precision and numeric look in JSON: a number or a string, with the exact digits in both.") { Choices = ["float", "string"] },
+        new("postgres.onHistoryChange", Choice, "resync",
+            "What to do when PostgreSQL went back or forked (an older copy restored, recovery to a point in time, a standby promoted that lagged), so that Redis is ahead of it: resync re-reads the tables; "
+            + "resync-any does so for another PostgreSQL cluster as well (pg_upgrade, a restored dump), where resync stops; stop ends the process, for somebody to look first.")
+            { Choices = ["resync", "resync-any", "stop"] },
         Time("postgres.standByTimeout", "10s", "How often the confirmed position is reported to PostgreSQL."),
         Time("postgres.receiveTimeout", "60s", "Silence of PostgreSQL after which the connection counts as lost."),
 

@@ -13,7 +13,8 @@ sealed class Stage : IAsyncDisposable
 
     Stage(PostgresServer postgres, RedisServer redis, string database) => (Postgres, Redis, Database) = (postgres, redis, database);
 
-    public PostgresServer Postgres { get; }
+    /// <summary>The server that is the primary.</summary>
+    public PostgresServer Postgres { get; set; }
     public RedisServer Redis { get; }
     public string Database { get; }
     public string Slot => Database;
