@@ -58,6 +58,12 @@ sealed class CommandPlan(string name, BoundTemplate[] arguments, bool[] isKey, H
     /// <summary>Whether it counts the row's values up and down, so that what it counted under a key is state of the table's rows.</summary>
     public bool CountsDifferences => nature == CommandNature.Accumulate && Array.Exists(arguments, a => a.HoldsDifference);
 
+    /// <summary>Whether it adds to a number.</summary>
+    public bool Counts => nature == CommandNature.Accumulate && name is not ("XADD" or "LPUSH" or "RPUSH" or "APPEND");
+
+    /// <summary>Whether it tells that something happened, or keeps a log of it: what was told once is not told again.</summary>
+    public bool Tells => nature == CommandNature.Publish || (nature == CommandNature.Accumulate && !Counts);
+
     public IEnumerable<BoundTemplate> Keys => keys;
 
     /// <summary>
@@ -215,6 +221,9 @@ sealed class RulePlan(CommandPlan[] commands, ConditionPlan? condition, bool whe
     public CommandPlan[] Commands => commands;
 
     public Condition? Source => source;
+
+    /// <summary>The rule with only some of its commands, perhaps none.</summary>
+    public RulePlan Only(Func<CommandPlan, bool> wanted) => new([.. commands.Where(wanted)], condition, whenUnknown, source);
 
     public bool IsConditional => condition is not null;
 

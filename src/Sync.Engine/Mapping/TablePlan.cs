@@ -54,6 +54,20 @@ public sealed class TablePlan
     /// </summary>
     public IReadOnlyList<KeyPattern> Keys => Patterns(HoldsRows);
 
+    /// <summary>The same, and the keys of numbers that inserts add to: a copy of all rows counts them anew.</summary>
+    public IReadOnlyList<KeyPattern> CountedKeys =>
+        [.. Keys.Concat(parts.Insert.SelectMany(rule => rule.Commands).Where(c => c.Counts).SelectMany(c => c.Keys).Select(key => key.ToPattern(Relation))).DistinctBy(pattern => pattern.Glob)];
+
+    /// <summary>What a copy does when Redis has kept what was told of these rows: all but telling it again.</summary>
+    public TablePlan ForRecount() => new(Table, Relation, parts with { Insert = Only(parts.Insert, tells: false) });
+
+    /// <summary>What is done for changes whose rows such a copy has brought: they are told. Null when the table tells nothing.</summary>
+    public TablePlan? ForTelling() => parts.Insert.Concat(parts.Update).Concat(parts.Delete).Any(rule => rule.Commands.Any(c => c.Tells))
+        ? new TablePlan(Table, Relation, parts with { Insert = Only(parts.Insert, tells: true), Update = Only(parts.Update, tells: true), Delete = Only(parts.Delete, tells: true) })
+        : null;
+
+    static RulePlan[] Only(RulePlan[] rules, bool tells) => [.. rules.Select(rule => rule.Only(command => command.Tells == tells))];
+
     /// <summary>The templates of <see cref="Keys"/>, to get from a key in Redis back to the row it was made of.</summary>
     public IReadOnlyList<KeyTemplate> KeyTemplates => [.. Templates(HoldsRows).Select(key => key.ToKeyTemplate(Relation)).DistinctBy(key => key.Source)];
 

@@ -87,7 +87,7 @@ sealed class HistoryGuard(NodeParts parts, WriterContext writer, Source source)
 
     string Answer => writer.Config.Snapshot.Mode == SnapshotMode.Never
         ? "What Redis knew of positions is discarded. Tables are not read again, because snapshot.mode is never: run actorsync resync --all."
-        : "What Redis knew of positions is discarded, and every table is read again. Counters and events that rows can't tell keep what the abandoned changes added.";
+        : "What Redis knew of positions is discarded, and every table is read again. Counters are counted anew from the rows; events of abandoned changes (streams, lists, messages) stay told.";
 
     string Sentence
     {

@@ -44,7 +44,9 @@ sealed class LossCheck(WriterContext writer, Source source)
             writer.Log.Gap(slot, begin.ToString(), positions.Confirmed.ToString(), Answer);
         }
         writer.Stats.ForgetHighest();
-        foreach (string table in marks.Keys) await writer.Snapshots.MarkStoppedAsync(session.Connection, table, begin, cancellationToken);
+        // A slot that was made anew says nothing about Redis, which has kept what it had.
+        foreach (string table in marks.Keys)
+            await (isLoss ? writer.Snapshots.MarkStoppedAsync(session.Connection, table, begin, cancellationToken) : writer.Snapshots.MarkOutdatedAsync(session.Connection, table, begin, cancellationToken));
         if (begin > positions.Confirmed) await writer.Progress.ConfirmAsync(session.Connection, begin, cancellationToken);
         return isLoss;
     }

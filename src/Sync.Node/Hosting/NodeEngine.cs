@@ -170,7 +170,7 @@ sealed class NodeEngine
         var landmarks = HistoryGuard.Watch(positions, (replay?.Highest ?? positions.Highest).Commit, source, config.Postgres.Repl.Pub);
         var context = Assemble(writer, outputs.Create(writer, parkedKeys.Keys, begun.Since), tables, source, outputs.Router, positions, replay, landmarks);
         foreach (var table in tables.All)
-            table.Floor = marks.TryGetValue(table.Name, out var mark) && mark.State == SnapshotState.Done ? mark.Lsn : Lsn.None;
+            (table.CopyPlan, table.TellingPlan, table.Floor) = (null, null, marks.TryGetValue(table.Name, out var mark) && mark.State == SnapshotState.Done ? mark.Lsn : Lsn.None);
         var engine = new NodeEngine(context, shared.Recent, cluster is null ? connection.Endpoint : string.Join(", ", cluster.Map.Masters), marks, soft, hard) { WasLost = wasLost };
         engine.writers = Task.WhenAll(context.Output.Start(engine.writing.Token).Select(engine.WatchAsync));
         if (config.Redis.Sentinel is not null)
@@ -253,10 +253,14 @@ sealed class NodeEngine
     /// <summary>A table that was stopped, or whose changes were lost, missed deletes: what was made of its rows goes before they are copied anew.</summary>
     async Task EmptyStoppedAsync()
     {
-        TableRuntime[] stopped = [.. context.Tables.All.Where(t => t.Plan is not null && !t.IsStopped && !copies.Contains(t) && marks.TryGetValue(t.Name, out var mark) && mark.State == SnapshotState.Stopped)];
+        TableRuntime[] stopped = [.. context.Tables.All.Where(t => t.Plan is not null && !t.IsStopped && !copies.Contains(t) && marks.TryGetValue(t.Name, out var mark) && mark.State is SnapshotState.Stopped or SnapshotState.Outdated)];
         if (stopped.Length > 0) await context.Mends.StandStillAsync(reading.Token);
         foreach (var table in stopped)
-            await context.Output.ActAsync((session, ct) => TruncateSweep.RunAsync(session, table, context, "is copied anew", ct), reading.Token);
+        {
+            if (marks[table.Name].State == SnapshotState.Outdated) table.CopyPlan = table.Plan!.ForRecount();
+            var keys = table.CopyPlan is null ? table.Plan!.Keys : table.Plan!.CountedKeys;
+            await context.Output.ActAsync((session, ct) => TruncateSweep.RunAsync(session, table, keys, context, "is copied anew", ct), reading.Token);
+        }
     }
 
     bool IsNotCopied(TableRuntime table) => !table.IsStopped && (!marks.TryGetValue(table.Name, out var mark) || mark.State != SnapshotState.Done);

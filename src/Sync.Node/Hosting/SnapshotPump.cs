@@ -34,7 +34,7 @@ sealed class SnapshotPump : ISnapshotConsumer, IBatchOwner
         var reader = readers[worker];
         var table = TableOf(target);
         var change = new RowChange { Relation = target.Relation, Kind = ChangeKind.Insert, New = row, CommitTimeUtc = takenAtUtc };
-        var outcome = table.Plan!.Map(change, reader.Mapped);
+        var outcome = (table.CopyPlan ?? table.Plan!).Map(change, reader.Mapped);
         if (outcome == MapOutcome.Nothing) return false;
         var key = reader.Mapped.Key(0);
         int writer = context.Router.WorkerOf(context.Router.LaneOf(reader.Mapped.KeyHash(0)));
@@ -78,19 +78,22 @@ sealed class SnapshotPump : ISnapshotConsumer, IBatchOwner
             throw new SyncException(ExitCode.SnapshotAborted,
                 $"The copy of {table.Name} was aborted (snapshot.abortOnError): Redis refused a row ({context.Stats.LastError}); see actorsync dlq list.");
         table.Floor = floor;
+        table.TellingPlan = table.CopyPlan is null ? null : table.Plan!.ForTelling();
+        table.CopyPlan = null;
         await context.Output.ActAsync(
             (session, token) => context.Writer.Snapshots.MarkDoneAsync(session.Connection, table.Name, floor, outcome.Rows, token), ct);
         double seconds = context.Time.GetElapsedTime(since).TotalSeconds;
         context.Log.Copied(table.Name, outcome.Rows, seconds, outcome.Rows / Math.Max(0.001, seconds));
     }
 
-    /// <summary>Marks every table as being copied, so that a crash from here on is seen at the next start.</summary>
+    /// <summary>Marks every table as being copied, so that a crash from here on is seen at the next start. One that is outdated stays so: a copy that breaks off begins with emptying it again.</summary>
     public async Task BeginAsync(IReadOnlyList<SnapshotTarget> targets, CancellationToken ct)
     {
         foreach (var target in targets)
         {
             string table = target.Relation.FullName;
             begun[table] = (context.Time.GetTimestamp(), context.Stats.DeadLetters);
+            if (TableOf(target).CopyPlan is not null) continue;
             await context.Output.ActAsync(
                 (session, token) => context.Writer.Snapshots.MarkCopyingAsync(session.Connection, table, floor, 0, token), ct);
         }

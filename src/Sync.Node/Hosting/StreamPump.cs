@@ -248,6 +248,13 @@ sealed class StreamPump
     async ValueTask BelowFloorAsync(
         TableRuntime table, TablePlan plan, ChangeKind kind, ReadOnlyMemory<byte> message, Position position, CancellationToken cancellationToken)
     {
+        if (table.TellingPlan is { } telling)
+        {
+            // The table was emptied before its copy, so nothing of an earlier one is left.
+            var told = telling.Map(Change(telling.Relation, kind, message.Span, position), mapped);
+            await FinishRowAsync(told, table, telling, kind, message, position, cancellationToken);
+            return;
+        }
         table.Skip();
         if (plan.Relation.PrimaryKey.Count == 0 || !plan.EndsKeys(Change(plan.Relation, kind, message.Span, position))) return;
         try

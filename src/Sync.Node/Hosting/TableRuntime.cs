@@ -16,6 +16,12 @@ sealed class TableRuntime(int index, TableConfig config, TableSet tables)
     /// <summary>What to do for its rows; null while nothing can be done for them.</summary>
     public TablePlan? Plan { get; set; }
 
+    /// <summary>What the copy does for its rows where that is not what an insert does; null where it is.</summary>
+    public TablePlan? CopyPlan { get; set; }
+
+    /// <summary>What is done for changes that committed before <see cref="Floor"/>, whose rows the copy has brought but not told of; null for nothing.</summary>
+    public TablePlan? TellingPlan { get; set; }
+
     /// <summary>Why there is no plan; empty while there is one.</summary>
     public string Error { get; set; } = "";
 

@@ -17,9 +17,13 @@ static class TruncateSweep
     const int scanCount = 1000;
 
     /// <summary>Runs as an action (<see cref="IBatchOutput.ActAsync"/>).</summary>
-    public static async ValueTask RunAsync(SinkSession session, TableRuntime table, PumpContext context, string why, CancellationToken cancellationToken)
+    public static ValueTask RunAsync(SinkSession session, TableRuntime table, PumpContext context, string why, CancellationToken cancellationToken) =>
+        RunAsync(session, table, table.Plan!.Keys, context, why, cancellationToken);
+
+    /// <summary>The same for some keys of the table.</summary>
+    public static async ValueTask RunAsync(
+        SinkSession session, TableRuntime table, IReadOnlyList<KeyPattern> own, PumpContext context, string why, CancellationToken cancellationToken)
     {
-        var own = table.Plan!.Keys;
         KeyPattern[] foreign = [.. context.Tables.All.Where(t => t != table && t.Plan is not null).SelectMany(t => t.Plan!.TouchedKeys)];
         var nodes = context.Output.Nodes;
         long removed = 0, shared = 0;

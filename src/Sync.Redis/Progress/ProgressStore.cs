@@ -179,7 +179,7 @@ public sealed class ProgressStore(RedisKeys keys, int lanes = LanePositions.Defa
         var commands = new RespCommands().Add("DEL", keys.Progress)
             .Add([.. Header(opening), LanePositions.ConfirmedField, opening.SlotBegin.ToString(), .. opening.IsSharded ? [LanePositions.ClearingField, "1"] : Array.Empty<RedisArgument>()])
             .Add("DEL", keys.Resync, keys.Mends);
-        foreach (string table in marks.Keys) commands.Add("HSET", keys.Snapshot, table, new SnapshotMark(opening.SlotBegin, SnapshotState.Stopped, 0).ToString());
+        foreach (string table in marks.Keys) commands.Add("HSET", keys.Snapshot, table, new SnapshotMark(opening.SlotBegin, SnapshotState.Outdated, 0).ToString());
         if (begun.LettersAside is { } aside) commands.Add("RENAME", keys.DeadLetters, aside);
         commands.Add("DEL", keys.ParkedKeys, keys.Retries);
         if (opening.Owner is { } owner) commands.Add("SET", owner.Key, owner.Token);

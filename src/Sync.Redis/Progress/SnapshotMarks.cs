@@ -44,6 +44,10 @@ public sealed class SnapshotMarks(RedisKeys keys)
     public ValueTask MarkStoppedAsync(RespConnection connection, string table, Lsn lsn, CancellationToken cancellationToken) =>
         MarkAsync(connection, table, new SnapshotMark(lsn, SnapshotState.Stopped, 0), cancellationToken);
 
+    /// <summary>Records that Redis has kept what was made of the table, though changes are missing from <paramref name="lsn"/> back, so that it is counted and copied again.</summary>
+    public ValueTask MarkOutdatedAsync(RespConnection connection, string table, Lsn lsn, CancellationToken cancellationToken) =>
+        MarkAsync(connection, table, new SnapshotMark(lsn, SnapshotState.Outdated, 0), cancellationToken);
+
     /// <summary>Forgets the table, so that it is copied again.</summary>
     public async ValueTask ClearAsync(RespConnection connection, string table, CancellationToken cancellationToken) =>
         (await connection.ExecuteAsync(cancellationToken, "HDEL", keys.Snapshot, table)).OrThrow(connection.Endpoint, connection.User);

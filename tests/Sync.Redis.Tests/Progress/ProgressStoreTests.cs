@@ -95,7 +95,7 @@ public abstract class ProgressStoreContract : IClassFixture<RedisFixture>, IAsyn
         var marks = await new SnapshotMarks(Keys).LoadAsync(connection, default);
         marks.ShouldBe(new Dictionary<string, SnapshotMark>
         {
-            ["public.t"] = new(new Lsn(0x200), SnapshotState.Stopped, 0), ["public.u"] = new(new Lsn(0x200), SnapshotState.Stopped, 0),
+            ["public.t"] = new(new Lsn(0x200), SnapshotState.Outdated, 0), ["public.u"] = new(new Lsn(0x200), SnapshotState.Outdated, 0),
         }, ignoreOrder: true);
         (await redis.Server.ExecAsync("EXISTS", Keys.Resync, Keys.Mends, Keys.DeadLetters, Keys.ParkedKeys, Keys.Retries)).ShouldBe(0L);
         (await redis.Server.ExecAsync("XLEN", begun.LettersAside!)).ShouldBe(1L);

@@ -10,6 +10,7 @@ public sealed partial class PromotionTests : IAsyncLifetime
     const string Schema = "create table acc(id int primary key, n int); insert into acc select i, 0 from generate_series(1, 100) i";
 
     PostgresServer primary = null!;
+    readonly List<PostgresServer> standbys = [];
     RedisServer redis = null!;
 
     public async Task InitializeAsync()
@@ -20,8 +21,16 @@ public sealed partial class PromotionTests : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
+        foreach (var standby in standbys) await standby.DisposeAsync();
         await primary.DisposeAsync();
         redis.Dispose();
+    }
+
+    /// <summary>Until the stage has cleared up.</summary>
+    PostgresServer Keep(PostgresServer standby)
+    {
+        standbys.Add(standby);
+        return standby;
     }
 
     [GeneratedRegex(@"host: 127\.0\.0\.1, port: \d+, database")]
@@ -55,7 +64,7 @@ public sealed partial class PromotionTests : IAsyncLifetime
         var first = await stage.StartAsync();
         await stage.CaughtUpAsync(first);
         await first.StopAsync();
-        await using var standby = await PostgresServer.StartStandbyAsync(primary, await primary.CopyAsync());
+        var standby = Keep(await PostgresServer.StartStandbyAsync(primary, await primary.CopyAsync()));
         Know(stage, primary, standby);
         var node = await stage.StartAsync();
         await bookings.BookAsync(300);
@@ -98,7 +107,7 @@ public sealed partial class PromotionTests : IAsyncLifetime
         var first = await stage.StartAsync();
         await stage.CaughtUpAsync(first);
         await first.StopAsync();
-        await using var standby = await PostgresServer.StartStandbyAsync(primary, await primary.CopyAsync());
+        var standby = Keep(await PostgresServer.StartStandbyAsync(primary, await primary.CopyAsync()));
         await ReplayedAsync(stage, standby);
         await standby.StopAsync();
         Know(stage, primary, standby);
@@ -121,7 +130,7 @@ public sealed partial class PromotionTests : IAsyncLifetime
     public async Task A_standby_without_the_slot_should_be_read_again()
     {
         await using var stage = await Stage.OpenAsync(primary, redis, Schema, "  - acc");
-        await using var standby = await PostgresServer.StartStandbyAsync(primary);
+        var standby = Keep(await PostgresServer.StartStandbyAsync(primary));
         Know(stage, primary, standby);
         var node = await stage.StartAsync();
         await stage.SqlAsync("update acc set n = n + 1");
