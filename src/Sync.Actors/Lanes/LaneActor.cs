@@ -180,6 +180,7 @@ public sealed class LaneActor(int lane, LaneContext context) : UntypedActor, IWi
     void TakeAnew(LaneBatch batch, IActorRef from)
     {
         log.Info("Lane {0} is taken anew: what was known of it is of before reader {1}.", lane, batch.Since);
+        if (batch.Epoch >= readerEpoch) (readerEpoch, reader) = (batch.Epoch, from);
         Drop();
         BeginTakeover();
         Keep(batch, from);

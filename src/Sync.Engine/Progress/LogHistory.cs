@@ -62,6 +62,9 @@ public sealed record HeldHistory(LogHistory? Log, Lsn Known, Lsn Through)
 {
     /// <summary>OID of the publication that was read by; 0 when there is no record of it.</summary>
     public uint Publication { get; init; }
+
+    /// <summary>What PostgreSQL was told, at most, that it may forget.</summary>
+    public Lsn Confirmed { get; init; }
 }
 
 /// <summary>How the log of a server relates to what Redis holds.</summary>

@@ -41,11 +41,22 @@ sealed class HistoryGuard(NodeParts parts, WriterContext writer, Source source)
         if (finding.Verdict == HistoryVerdict.Older && options.Conn.Hosts.Count > 1)
             throw new SyncException(ExitCode.PostgresUnreachable,
                 $"{Sentence} Another host of postgres.conn.host was promoted since and can't be reached; waiting for it. If it is gone for good, take it out of postgres.conn.host.");
+        bool isRepublished = finding.Verdict == HistoryVerdict.Republished;
         if (options.OnHistoryChange == HistoryPolicy.Stop)
-            throw new SyncException(finding.Verdict == HistoryVerdict.Republished ? ExitCode.Publication : ExitCode.ForeignProgress,
-                $"{Sentence} Set postgres.onHistoryChange: resync to have every table read again, or bring the newer PostgreSQL back.");
-        if (finding.Verdict == HistoryVerdict.Republished && options.Repl.Owner == ReplicationOwner.App) throw new SlotOutdatedException(Sentence);
+            throw new SyncException(isRepublished ? ExitCode.Publication : ExitCode.ForeignProgress,
+                $"{Sentence} Set postgres.onHistoryChange: resync to have every table read again{(isRepublished ? "" : ", or bring the newer PostgreSQL back")}.");
+        if (isRepublished) EnsureSlotFits(options.Repl, found);
         return new HistoryAnswer(true, Lsn.None);
+    }
+
+    /// <summary>The slot of a publication that was created again has to be made again behind it: by us, or by the user, who has done so when it begins behind what was confirmed.</summary>
+    void EnsureSlotFits(ReplicationOptions options, HeldHistory found)
+    {
+        if (options.Owner == ReplicationOwner.App) throw new SlotOutdatedException(Sentence);
+        if (source.Slot.Facts.ConfirmedFlushLsn > found.Confirmed) return;
+        throw new SyncException(ExitCode.Publication,
+            $"{Sentence} Run SELECT pg_drop_replication_slot('{options.Slot}') and SELECT pg_create_logical_replication_slot('{options.Slot}', 'pgoutput') in database"
+            + $" {writer.Config.Postgres.Conn.Database}, then start again: every table is read again.");
     }
 
     /// <summary>A slot that is newer than the publication has all that it decodes; one that was there before may lack what was committed while there was none.</summary>
@@ -102,7 +113,7 @@ sealed class HistoryGuard(NodeParts parts, WriterContext writer, Source source)
                 HistoryVerdict.Forked => $"{server} forked: its timeline {log.Timeline} left the log at {at}, but Redis follows {followed} (recovery to a point in time, or a standby promoted that lagged).",
                 HistoryVerdict.Older => $"{server} went back: it is on timeline {log.Timeline}, but Redis follows {followed} (an older copy, or a former primary).",
                 HistoryVerdict.Unrelated => $"{server} forked: its timeline {log.Timeline} does not come from the one that Redis follows ({followed}).",
-                HistoryVerdict.Republished => $"{server} has a new publication {writer.Config.Postgres.Repl.Pub}: it was dropped and created again behind slot {source.Slot.Facts.Name}, so changes in between are not sent.",
+                HistoryVerdict.Republished => $"{server} has another publication {writer.Config.Postgres.Repl.Pub} than the one Redis was filled by: it was dropped and created again under slot {source.Slot.Facts.Name}, so changes in between are not sent.",
                 _ => $"{server} is another cluster ({log.System}) than the one that Redis follows ({held?.Log?.System}).",
             };
         }

@@ -94,7 +94,7 @@ sealed class NodeEngine
         }
         catch (SlotOutdatedException)
         {
-            shared.HasToRemakeSlot = true;
+            shared.HasToRemakeSlot = MayRemakeSlot(shared.Config);
             throw;
         }
         catch (SyncException e) when (e.Code == ExitCode.Publication && MayRemakeSlot(shared.Config))
@@ -157,7 +157,7 @@ sealed class NodeEngine
         var begun = await writer.Progress.BeginAsync(connection, history.Opening(outputs.Opening(session.History)), soft);
         history.Begun(begun);
         var positions = begun.Positions;
-        var (cluster, held) = await ClusterAsync(writer, source, session, isCleared: !begun.IsAnew && !positions.IsClearing, history.SwitchedAt, soft);
+        var (cluster, held) = await ClusterStart.TakeOverAsync(writer, source, session, isCleared: !begun.IsAnew && !positions.IsClearing, history.SwitchedAt, soft);
         writer = writer with { Cluster = cluster };
         bool wasLost = begun.IsAnew || await new LossCheck(writer, source).CloseAsync(session, positions, positions.IsStamped ? held?.Confirmed : null, soft);
         var marks = await writer.Snapshots.LoadAsync(connection, soft);
@@ -179,29 +179,6 @@ sealed class NodeEngine
             engine.master = engine.WatchAsync(engine.masterWatch.RunAsync(engine.watching.Token));
         }
         return engine;
-    }
-
-    /// <summary>Of a Redis Cluster: takes all masters over and reads how far each hash slot is.</summary>
-    /// <param name="writer">What the writers share.</param>
-    /// <param name="source">PostgreSQL.</param>
-    /// <param name="session">To the master that has our own keys.</param>
-    /// <param name="isCleared">False when the hash slots hold positions of a history that was abandoned.</param>
-    /// <param name="switchedAt">What was confirmed beyond it is not in the log any more; <see cref="Lsn.None"/> when all of it is.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    static async Task<(ClusterView? View, ClusterPositions? Held)> ClusterAsync(
-        WriterContext writer, Source source, SinkSession session, bool isCleared, Lsn switchedAt, CancellationToken cancellationToken)
-    {
-        var config = writer.Config;
-        if (!config.Redis.IsCluster) return (null, null);
-        var view = await ClusterView.TakeOverAsync(config.Redis, config.WriteTimeout, writer.Time, writer.Keys, writer.Fence, cancellationToken);
-        await using var nodes = new ClusterConnections(view);
-        if (!isCleared)
-        {
-            await ClusterProgress.ClearAsync(nodes, session, cancellationToken);
-            await writer.Progress.ClearedAsync(session.Connection, cancellationToken);
-        }
-        var held = await ClusterProgress.LoadAsync(nodes, session, source.Slot.Facts.ConfirmedFlushLsn, config.FlushWorkers, cancellationToken);
-        return (view, switchedAt != Lsn.None && held.Confirmed > switchedAt ? held with { Confirmed = switchedAt } : held);
     }
 
     static PumpContext Assemble(

@@ -39,6 +39,11 @@ sealed class Source : IAsyncDisposable
     /// <summary>The server's log when the slot was ours.</summary>
     public ServerLog Log { get; private set; } = null!;
 
+    /// <summary>
+    /// What committed before this is in every row that is read from now on. Not behind the end of the log that was judged: the server may have been exchanged since the first look at it.
+    /// </summary>
+    public Lsn SeenAt => Facts.CurrentLsn < Log.End ? Facts.CurrentLsn : Log.End;
+
     /// <param name="parts">Configuration, log and clock.</param>
     /// <param name="tables">Bound to what the publication shows.</param>
     /// <param name="board">Told where the primary is, and who holds the slot.</param>

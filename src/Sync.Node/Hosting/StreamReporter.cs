@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using Npgsql;
 using Sync.Contracts;
+using Sync.Postgres.Publication;
 using Sync.Postgres.Streaming;
 using Sync.Redis.Cluster;
 using Sync.Redis.Progress;
@@ -126,6 +127,10 @@ sealed class StreamReporter(PumpContext context, ReplicationStream stream, Strea
         try
         {
             walEnd = (await source.Primary.ReadFactsAsync(cancellationToken)).CurrentLsn;
+            // PostgreSQL 18 leaves out silently what a publication that is gone would have sent.
+            string publication = context.Config.Postgres.Repl.Pub;
+            if (await new PublicationManager(source.Primary, source.Catalog).FindAsync(publication, cancellationToken) != source.Publication.Oid)
+                fail(new SlotOutdatedException($"Publication {publication} was dropped, or dropped and created again, so changes in between are not sent."));
         }
         catch (Exception e) when (e is NpgsqlException or SyncException or OperationCanceledException)
         {

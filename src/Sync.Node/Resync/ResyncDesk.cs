@@ -182,7 +182,7 @@ sealed class ResyncDesk(PumpContext context, Source source, ResyncFeed feed)
         if (Find(table.Name) is not { Status: { IsOver: false, IsCopy: true } } record)
         {
             var status = new ResyncStatus(table.Name) { StartedAt = context.Time.GetUtcNow(), IsCopy = true, Rate = ResyncStatus.HighestRate };
-            record = new ResyncRecord(status, null, [], source.Facts.CurrentLsn.ToString());
+            record = new ResyncRecord(status, null, [], source.SeenAt.ToString());
             await OrderAsync(record, cancellationToken);
         }
         table.Floor = record.FloorLsn;

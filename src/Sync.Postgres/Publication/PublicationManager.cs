@@ -26,6 +26,14 @@ public sealed class PublicationManager(PostgresPrimary primary, CatalogReader ca
     public Task<PublicationReport> CheckAsync(ReplicationOptions options, IReadOnlyCollection<TableName> tables, CancellationToken ct = default) =>
         RunAsync(options, tables, execute: false, ct);
 
+    /// <summary>The OID of a publication, which is another one when it was dropped and created again; 0 when there is none.</summary>
+    /// <exception cref="SyncException">PostgreSQL can't be asked.</exception>
+    public async Task<uint> FindAsync(string name, CancellationToken ct = default)
+    {
+        await using var connection = await primary.OpenAsync(ct);
+        return await ReadOidAsync(connection, name, ct);
+    }
+
     async Task<PublicationReport> RunAsync(ReplicationOptions options, IReadOnlyCollection<TableName> names, bool execute, CancellationToken ct)
     {
         try

@@ -127,7 +127,7 @@ public sealed class ProgressStore(RedisKeys keys, int lanes = LanePositions.Defa
     static HeldHistory Held(LanePositions found, IEnumerable<SnapshotMark> marks)
     {
         var through = marks.Select(m => m.Lsn).Append(Behind(found.Highest.Commit)).Append(Behind(found.Landmark.Commit)).Max();
-        return new HeldHistory(found.Log, new[] { through, found.Confirmed, found.LogEnd }.Max(), through) { Publication = found.Publication };
+        return new HeldHistory(found.Log, new[] { through, found.Confirmed, found.LogEnd }.Max(), through) { Publication = found.Publication, Confirmed = found.Confirmed };
     }
 
     static Lsn Behind(Lsn commit) => commit == Lsn.None ? Lsn.None : new Lsn(commit.Value + 1);

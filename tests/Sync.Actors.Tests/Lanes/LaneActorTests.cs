@@ -86,6 +86,23 @@ public sealed class LaneActorTests(ITestOutputHelper output) : ActorTest(output)
     }
 
     [Fact]
+    public void A_lane_should_be_taken_anew_when_the_reader_begins_with_another_history()
+    {
+        Redis.SetPosition(2, 50);
+        var (lane, _) = StartLane(2, options);
+        lane.Tell(Rows.Message(2, 1, 1, 1, (51, "a")), TestActor);
+        Home(lane, ExpectFlight((51, "a")));
+        ExpectMsg<LaneAck>().Position.ShouldBe(Rows.At(51));
+        // The next reader's rows lie before what the lane remembers: by that it would leave them out and acknowledge them.
+        Redis.SetPosition(2, 0);
+        Redis.Epoch = 2;
+        lane.Tell(Rows.Message(2, 2, 1, 1, (7, "a"), (8, "b")) with { Since = 2 }, TestActor);
+        ExpectMsg<LaneAck>().ShouldSatisfyAllConditions(a => (a.Epoch, a.Seq).ShouldBe((2, 0)), a => a.Position.ShouldBe(Rows.At(0)));
+        Home(lane, ExpectFlight((7, "a"), (8, "b")));
+        ExpectMsg<LaneAck>().ShouldSatisfyAllConditions(a => (a.Epoch, a.Seq).ShouldBe((2, 1)), a => a.Position.ShouldBe(Rows.At(8)));
+    }
+
+    [Fact]
     public void Changes_of_a_key_should_never_be_in_two_flights_at_a_time()
     {
         var (lane, _) = StartLane(2, options);

@@ -27,6 +27,9 @@ sealed class FakeRedis : ILaneStore, ILaneWriterFactory
 
     public bool IsCircuitOpen { get; set; }
 
+    /// <summary>The reader that has begun last.</summary>
+    public long Epoch { get; set; }
+
     public int Writers { get; private set; }
 
     public int OwnedLanes
@@ -67,7 +70,7 @@ sealed class FakeRedis : ILaneStore, ILaneWriterFactory
         lock (gate)
         {
             owners[lane] = ++lastClaim;
-            return new LaneTakeover(lastClaim, positions.GetValueOrDefault(lane), Parked.GetValueOrDefault(lane) ?? []);
+            return new LaneTakeover(lastClaim, positions.GetValueOrDefault(lane), Parked.GetValueOrDefault(lane) ?? []) { Epoch = Epoch };
         }
     }
 

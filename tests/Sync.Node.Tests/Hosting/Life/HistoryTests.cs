@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Sync.Contracts;
 using Sync.Node.Hosting;
 using Sync.Testing;
@@ -210,6 +211,27 @@ public sealed class HistoryTests : IAsyncLifetime
         await postgres.PutBackAsync(copy, $"restore_command = 'cp {archive}/%f %p'");
         await node.UntilAsync(() => node.Log.Any(l => l.Contains("does not come from the one that Redis follows")), "the other fork should be told");
         await ShouldBeRightAsync(stage, node);
+    }
+
+    [Fact]
+    public async Task Positions_in_the_hash_slots_of_a_Redis_Cluster_should_be_discarded_as_well()
+    {
+        using var cluster = await ClusterServers.StartAsync();
+        await using var stage = await OpenAsync(Schema + "; alter table acc replica identity full", """
+              - acc: { commands: [["SET", "acc:{id}", "{n}"], ["INCRBY", "sum", "{diff:n}"]] }
+            """);
+        stage.Edit = yaml => Regex.Replace(yaml, @"^redis:\n.*$", $"redis:\n  nodes: '{cluster.Nodes}'", RegexOptions.Multiline);
+        string copy = await FollowAsync(stage);
+        (await cluster.ExecAsync("GET", "acc:120")).ShouldBe("1");
+        await postgres.PutBackAsync(copy);
+        var node = await stage.StartAsync();
+        await stage.SqlAsync("update acc set n = 1000 + id");
+        await stage.CaughtUpAsync(node);
+        node.Log.ShouldContain(l => l.Contains("went back: its log ends at"));
+        (await cluster.KeysAsync("acc:*")).Length.ShouldBe(100);
+        for (int id = 1; id <= 100; id++) (await cluster.ExecAsync("GET", $"acc:{id}")).ShouldBe($"{1000 + id}");
+        (await cluster.ExecAsync("GET", "sum")).ShouldBe($"{await stage.ScalarAsync<long>("select sum(n) from acc")}");
+        (await cluster.ExecAsync("HEXISTS", $"actorsync:{{{stage.Slot}}}:progress", "clearing")).ShouldBe(0L);
     }
 
     [Fact]
