@@ -114,12 +114,18 @@ public sealed class PostgresServer : IAsyncDisposable
             if (DateTime.UtcNow > deadline) throw new TimeoutException($"The recovery does not end:\n{await File.ReadAllTextAsync(LogFile)}");
     }
 
-    /// <summary>A physical standby from a copy, which has the slots that <paramref name="primary"/> had when the copy was made.</summary>
-    public static async Task<PostgresServer> StartStandbyAsync(PostgresServer primary, string copy)
+    /// <summary>A physical standby from a copy.</summary>
+    /// <param name="primary">Whom it follows.</param>
+    /// <param name="copy">Made by <see cref="CopyAsync"/>.</param>
+    /// <param name="keepsSlots">Whether it has the slots that the primary had when the copy was made, which no standby of pg_basebackup has.</param>
+    /// <param name="settings">Further lines of postgresql.conf.</param>
+    public static async Task<PostgresServer> StartStandbyAsync(PostgresServer primary, string copy, bool keepsSlots, params string[] settings)
     {
         var server = new PostgresServer(await NewFolderAsync(), primary.password);
         await PostgresTools.CopyAsync(copy, server.DataFolder);
-        await server.ConfigureAsync($"primary_conninfo = 'host={primary.SocketFolder} port={primary.Port} user=postgres'");
+        if (!keepsSlots)
+            foreach (string slot in Directory.GetDirectories(Path.Combine(server.DataFolder, "pg_replslot"))) Directory.Delete(slot, recursive: true);
+        await server.ConfigureAsync([$"primary_conninfo = 'host={primary.SocketFolder} port={primary.Port} user=postgres dbname=postgres'", .. settings]);
         await server.SignalAsync("standby.signal");
         await server.StartOnFreePortAsync();
         return server;

@@ -64,7 +64,7 @@ public sealed partial class PromotionTests : IAsyncLifetime
         var first = await stage.StartAsync();
         await stage.CaughtUpAsync(first);
         await first.StopAsync();
-        var standby = Keep(await PostgresServer.StartStandbyAsync(primary, await primary.CopyAsync()));
+        var standby = Keep(await PostgresServer.StartStandbyAsync(primary, await primary.CopyAsync(), keepsSlots: true));
         Know(stage, primary, standby);
         var node = await stage.StartAsync();
         await bookings.BookAsync(300);
@@ -101,13 +101,50 @@ public sealed partial class PromotionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_slot_that_PostgreSQL_keeps_on_the_standby_should_be_followed_exactly_under_load()
+    {
+        // Failover slots came with 17.
+        if (await primary.ScalarAsync<int>("select current_setting('server_version_num')::int") < 170000) return;
+        await using var stage = await Stage.OpenAsync(primary, redis, Bookings.Schema, Bookings.Tables);
+        await using var bookings = new Bookings(stage);
+        var first = await stage.StartAsync();
+        await bookings.BookAsync(100);
+        await stage.CaughtUpAsync(first);
+        await first.StopAsync();
+        await primary.ExecuteAsync("select pg_create_physical_replication_slot('standby', true)");
+        var standby = Keep(await PostgresServer.StartStandbyAsync(
+            primary, await primary.CopyAsync(), keepsSlots: false, "sync_replication_slots = on", "hot_standby_feedback = on", "primary_slot_name = 'standby'"));
+        await primary.ExecuteAsync("alter system set synchronized_standby_slots = 'standby'");
+        await primary.ReloadAsync();
+        Know(stage, primary, standby);
+        var node = await stage.StartAsync();
+        bookings.Start();
+        await node.UntilAsync(
+            () => standby.ScalarAsync<bool>($"select synced and not temporary from pg_replication_slots where slot_name = '{stage.Slot}'"), "the standby should keep the slot");
+        long rows = node.Status.Tables[0].Rows;
+        await node.UntilAsync(() => node.Status.Tables[0].Rows > rows + 500, "rows should flow");
+        await primary.StopAsync(StopMode.Immediate);
+        await standby.ExecuteAsync("alter system set synchronized_standby_slots = ''");
+        await standby.PromoteAsync();
+        await standby.ReloadAsync();
+        stage.Postgres = standby;
+        await node.UntilAsync(() => node.Log.Any(l => l.Contains("PostgreSQL is on timeline 2 now")), "the new primary should be followed");
+        rows = node.Status.Tables[0].Rows;
+        await node.UntilAsync(() => node.Status.Tables[0].Rows > rows + 500, "rows should flow again");
+        await bookings.StopAsync();
+        await stage.CaughtUpAsync(node);
+        await bookings.ShouldBeExactAsync();
+        node.Log.ShouldNotContain(l => l.Contains("read again") || l.Contains("copied again"));
+    }
+
+    [Fact]
     public async Task A_standby_that_lagged_should_be_told_and_read_again()
     {
         await using var stage = await Stage.OpenAsync(primary, redis, Schema, "  - acc");
         var first = await stage.StartAsync();
         await stage.CaughtUpAsync(first);
         await first.StopAsync();
-        var standby = Keep(await PostgresServer.StartStandbyAsync(primary, await primary.CopyAsync()));
+        var standby = Keep(await PostgresServer.StartStandbyAsync(primary, await primary.CopyAsync(), keepsSlots: true));
         await ReplayedAsync(stage, standby);
         await standby.StopAsync();
         Know(stage, primary, standby);
