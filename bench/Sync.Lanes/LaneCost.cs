@@ -107,7 +107,7 @@ static class LaneCost
     {
         public int Count => lanes;
 
-        public void Begun() { }
+        public void Begun(long since) { }
 
         public ValueTask SendAsync(int lane, Batch batch, CancellationToken cancellationToken)
         {
