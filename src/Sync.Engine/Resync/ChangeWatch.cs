@@ -1,5 +1,5 @@
-using Sync.Contracts.Rows;
 using Sync.Contracts;
+using Sync.Contracts.Rows;
 
 namespace Sync.Engine.Resync;
 

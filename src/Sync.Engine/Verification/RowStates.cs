@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
-using Sync.Contracts.Cluster;
 using Sync.Contracts;
+using Sync.Contracts.Cluster;
 using Sync.Engine.Mapping;
 
 namespace Sync.Engine.Verification;

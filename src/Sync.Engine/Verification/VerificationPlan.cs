@@ -1,6 +1,6 @@
+using Sync.Contracts;
 using Sync.Contracts.Configuration.Commands;
 using Sync.Contracts.Rows;
-using Sync.Contracts;
 using Sync.Engine.Mapping;
 
 namespace Sync.Engine.Verification;

@@ -1,6 +1,6 @@
+using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Contracts.Rows;
-using Sync.Contracts;
 using Sync.Engine.Verification;
 using Sync.Postgres.Rows;
 

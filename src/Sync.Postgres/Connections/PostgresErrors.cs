@@ -82,7 +82,8 @@ public static class PostgresErrors
         _ when IsPooler(error) => (ExitCode.PostgresUnsuitable,
             $"Not PostgreSQL but a connection pooler answers at {address} ({error.MessageText.TrimEnd('.')}): connect directly, not through a pooler."
                 + " Name the address of PostgreSQL itself in postgres.conn.host and port."),
-        PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter => (ExitCode.Encoding, $"PostgreSQL at {address} can't send a value: {Sentence(error)} {EncodingWayOut}"),
+        PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter => (ExitCode.Encoding,
+            $"PostgreSQL at {address} can't send a value: {Sentence(error)} {EncodingWayOut}"),
         PostgresErrorCodes.InvalidPassword => (ExitCode.PostgresAuthentication,
             $"PostgreSQL at {address} refuses the password of user {conn.User}: correct postgres.conn.password."),
         PostgresErrorCodes.InvalidAuthorizationSpecification => (ExitCode.PostgresAuthentication,
