@@ -14,13 +14,13 @@ public enum ExitCode
     PostgresUnreachable = 10,
     /// <summary>PostgreSQL refuses user, password or certificate.</summary>
     PostgresAuthentication = 11,
-    /// <summary>PostgreSQL is too old, or wal_level is not logical.</summary>
+    /// <summary>PostgreSQL is too old, wal_level is not logical, or the settings of our sessions did not take, as behind a connection pooler.</summary>
     PostgresUnsuitable = 12,
     /// <summary>Publication: missing, or a table is not in it.</summary>
     Publication = 13,
     /// <summary>Slot: missing, of another plugin or database, lost, or none left.</summary>
     Slot = 14,
-    /// <summary>A table, column or privilege that the configuration needs is missing.</summary>
+    /// <summary>A table, column, replica identity or privilege that the configuration needs is missing.</summary>
     Schema = 15,
     /// <summary>A value or a statement that has no form in UTF-8, or is no text in the encoding of the database.</summary>
     Encoding = 16,

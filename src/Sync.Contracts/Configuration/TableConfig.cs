@@ -43,6 +43,11 @@ public sealed record TableConfig
     /// <summary>Rows for which nothing is done unless this holds.</summary>
     public Condition? When { get; init; }
 
+    /// <summary>
+    /// Whether the table may be added to a publication although PostgreSQL then refuses every UPDATE and DELETE on it, because it has no replica identity. Default false.
+    /// </summary>
+    public bool PublishWithoutIdentity { get; init; }
+
     /// <summary>Whether commands were given per operation.</summary>
     public bool IsPerOperation => Insert is not null || Update is not null || Delete is not null;
 }

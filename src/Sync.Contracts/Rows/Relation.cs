@@ -15,6 +15,11 @@ public enum ReplicaIdentity : byte
 /// <param name="InIdentity">Whether PostgreSQL sends its old value with deletes and key updates.</param>
 public sealed record RelationColumn(string Name, uint TypeOid, ColumnType Type, bool InIdentity);
 
+/// <param name="Name">As written in the catalog.</param>
+/// <param name="IsGenerated">Whether it is computed from other columns.</param>
+/// <param name="InPrimaryKey">Whether it is part of the primary key.</param>
+public sealed record LeftOutColumn(string Name, bool IsGenerated, bool InPrimaryKey);
+
 /// <summary>A published table as the stream describes it at one moment; a schema change gives a new instance.</summary>
 public sealed class Relation
 {
@@ -32,6 +37,11 @@ public sealed class Relation
     /// belong to another row already.
     /// </summary>
     public bool IsKeyDeferrable { get; init; }
+
+    /// <summary>
+    /// Columns that the table has and the stream does not, as far as the catalog was asked: for messages. Generated ones are never sent before PostgreSQL 18.
+    /// </summary>
+    public IReadOnlyList<LeftOutColumn> LeftOut { get; init; } = [];
 
     /// <summary>Schema and table joined by a dot.</summary>
     public string FullName => $"{Schema}.{Name}";

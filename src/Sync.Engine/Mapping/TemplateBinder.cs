@@ -1,4 +1,5 @@
 using System.Text;
+using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Contracts.Rows;
 using Sync.Engine.Resp;
@@ -21,6 +22,9 @@ sealed class TemplateBinder(TableConfig table, Relation relation, MappingOptions
     public IReadOnlyList<MappingIssue> Issues => issues;
 
     public void Error(SourcePosition position, string message) => issues.Add(new MappingIssue(IssueLevel.Error, position, message));
+
+    /// <summary>An error of the table: it lacks what the configuration names.</summary>
+    void Lacks(SourcePosition position, string message) => issues.Add(new MappingIssue(IssueLevel.Error, position, message, ExitCode.Schema));
 
     public void Warn(SourcePosition position, string message) => issues.Add(new MappingIssue(IssueLevel.Warning, position, message));
 
@@ -49,13 +53,33 @@ sealed class TemplateBinder(TableConfig table, Relation relation, MappingOptions
     public int Column(string name, SourcePosition position)
     {
         int index = relation.IndexOf(name);
-        if (index < 0)
-            Error(position, $"column '{name}' does not exist in {relation.FullName}, or the publication leaves it out; it has {string.Join(", ", relation.Columns.Select(c => c.Name))}");
+        if (index >= 0) return index;
+        string sent = string.Join(", ", relation.Columns.Select(c => c.Name));
+        Lacks(position, relation.LeftOut.FirstOrDefault(c => c.Name == name) switch
+        {
+            { IsGenerated: true } => $"column '{name}' of {relation.FullName} is generated, and {NoGenerated}; use what it is computed from; sent are {sent}",
+            { } => $"column '{name}' is in {relation.FullName}, but the publication leaves it out; sent are {sent}",
+            null => $"column '{name}' does not exist in {relation.FullName}, or the publication leaves it out; it has {sent}",
+        });
         return index;
     }
 
     /// <summary>The same for a name in a template, where blanks around it may only be there to be read well.</summary>
     int Placeholder(string name, SourcePosition position) => Template.IndexIn(relation, name) is var index && index >= 0 ? index : Column(name.Trim(), position);
+
+    const string NoGenerated = "the publication sends no generated columns (PostgreSQL 18 can, with publish_generated_columns = stored)";
+
+    /// <summary>Why rows have no primary key.</summary>
+    string KeyProblem()
+    {
+        string[] key = [.. relation.LeftOut.Where(c => c.InPrimaryKey).Select(c => c.Name)];
+        if (key.Length == 0) return $"{{%pk%}} is used but {relation.FullName} has no primary key; name columns instead";
+        string columns = $"{(key.Length == 1 ? "column" : "columns")} {string.Join(", ", key)} of the primary key of {relation.FullName}";
+        string verb = key.Length == 1 ? "is" : "are";
+        return relation.LeftOut.Any(c => c is { InPrimaryKey: true, IsGenerated: true })
+            ? $"{{%pk%}} is used but {columns} {verb} generated, and {NoGenerated}; name other columns instead"
+            : $"{{%pk%}} is used but {columns} {verb} left out by the publication; name other columns instead";
+    }
 
     /// <summary>Notes that the old value of a column is used.</summary>
     public void NeedsOld(int column)
@@ -101,7 +125,7 @@ sealed class TemplateBinder(TableConfig table, Relation relation, MappingOptions
                 break;
             case SegmentKind.PrimaryKey:
                 key = [.. relation.PrimaryKey];
-                if (key.Length == 0) Error(position, $"{{%pk%}} is used but {relation.FullName} has no primary key; name columns instead");
+                if (key.Length == 0) Lacks(position, KeyProblem());
                 foreach (int part in key) Note(kind, part, purpose);
                 break;
             case SegmentKind.Pairs or SegmentKind.Json or SegmentKind.Columns:

@@ -1,3 +1,4 @@
+using Sync.Contracts.Configuration;
 using Sync.Contracts.Configuration.Commands;
 using Sync.Engine.Mapping;
 
@@ -16,6 +17,42 @@ public sealed record WrittenPlace(string Source, KeyPattern Key, IReadOnlyList<K
             .Where(c => StateCommand.Keeps(c.Nature) || c.Nature == CommandNature.Accumulate)
             .SelectMany(c => c.Keys.Take(c.Name == "MSET" ? int.MaxValue : 1), (c, key) => new WrittenPlace(key.Template.Source, key.ToPattern(plan.Relation), PartsOf(c, plan))),
     ];
+
+    /// <summary>The same for a table whose mapping could not be bound to its columns: anything may stand where a column does, and in any part of the key.</summary>
+    public static IReadOnlyList<WrittenPlace> Of(TableConfig table)
+    {
+        var rules = new[] { table.Commands, table.Insert, table.Update }.Where(list => list is not null).SelectMany(list => list!).ToList();
+        if (rules.Count == 0 && !table.IsPerOperation) return [new WrittenPlace("", Pattern(table, "{%schema%}.{%table%}:{%pk%}"), null)];
+        return [.. rules.SelectMany(rule => rule.Commands).SelectMany(KeysOf).Select(key => new WrittenPlace(key, Pattern(table, key), null))];
+    }
+
+    /// <summary>Templates of the keys that a command writes or counts in.</summary>
+    static IEnumerable<string> KeysOf(CommandTemplate command) =>
+        CommandCatalog.TryGet(command.Arguments[0], out var info) && (StateCommand.Keeps(info.Nature) || info.Nature == CommandNature.Accumulate)
+            ? Enumerable.Range(1, command.Arguments.Count - 1).Where(info.IsKey).Select(i => command.Arguments[i])
+            : [];
+
+    static KeyPattern Pattern(TableConfig table, string template)
+    {
+        var pattern = new KeyPattern.Builder();
+        try
+        {
+            foreach (var segment in Template.Parse(template).Segments)
+                switch (segment.Kind)
+                {
+                    case SegmentKind.Literal: pattern.Literal(segment.Text); break;
+                    case SegmentKind.Schema: pattern.Literal(table.Schema); break;
+                    case SegmentKind.Table: pattern.Literal(table.Name); break;
+                    default: pattern.Value(Contracts.Rows.ValueKind.Text); break;
+                }
+        }
+        catch (TemplateException)
+        {
+            // It was never written with.
+            pattern.Literal(template);
+        }
+        return pattern.Build();
+    }
 
     static KeyPattern[]? PartsOf(CommandPlan command, TablePlan plan)
     {

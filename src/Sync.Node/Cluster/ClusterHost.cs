@@ -89,7 +89,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
         try
         {
             await CheckRedisAsync(stop);
-            bool isThere = await presence.FindAsync(stop);
+            bool isThere = await presence.FindAsync(forWhom => { if (forWhom.Length > 0) log.Warning(forWhom); }, stop);
             // From here on losing PostgreSQL ends no node, though its reader may begin only much later.
             sources.Found();
             await using var leases = new LeaseStore(new PostgresConnector(config.Postgres.Conn));
@@ -105,7 +105,7 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
                 Leases = needsLease ? leases : null,
             };
             await using var system = await ClusterSystem.StartAsync(
-                config, settings, lanes, sources, new ReaderDesk(board), this, new PetabridgeText(Desk, () => board.Status.DeadLetters), logger, stop);
+                config, settings, lanes, sources, new ReaderDesk(board), this, new PetabridgeText(Desk, () => board.Status.DeadLetters), logger, presence.Major, stop);
             new ClusterLeaving(system.System, system.Lanes, system.Proxy, system.Status, sources, config.ShutdownTimeout, () => isLeftBehind).Register();
             cluster = system;
             logger.LogInformation("node {Node} of cluster {Cluster}, incarnation {Incarnation}, {Lanes} lanes", config.Cluster.Address, config.Cluster.Name, lanes.Incarnation, config.Cluster.Lanes);

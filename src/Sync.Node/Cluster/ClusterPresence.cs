@@ -1,5 +1,6 @@
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
+using Sync.Node.Hosting;
 using Sync.Postgres.Connections;
 using Sync.Postgres.Leases;
 using Sync.Postgres.Slots;
@@ -21,11 +22,19 @@ sealed class ClusterPresence(SyncConfig config, Func<CancellationToken, Task<boo
 
     string Slot => config.Postgres.Repl.Slot;
 
+    /// <summary>Major version of PostgreSQL, once it was found.</summary>
+    public int Major { get; private set; } = ServerChecks.MinimumMajor;
+
     /// <summary>Fixes the number of lanes, and looks whether there is a cluster to join: one that reads, or one between two readers.</summary>
-    /// <exception cref="SyncException">PostgreSQL can't be asked, or the slot has another number of lanes.</exception>
-    public async Task<bool> FindAsync(CancellationToken cancellationToken)
+    /// <param name="onWaiting">Told for whom PostgreSQL makes the look wait; an empty text when that is over.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="SyncException">PostgreSQL can't be asked, the slot has another number of lanes, or the configuration is refused at the first start.</exception>
+    public async Task<bool> FindAsync(Action<string> onWaiting, CancellationToken cancellationToken)
     {
         await using var primary = await connector.FindPrimaryAsync(cancellationToken);
+        Major = primary.Major;
+        // The first start of all makes a schema; one that refuses its configuration has to leave none behind.
+        if (!await ClusterSchema.ExistsAsync(primary, cancellationToken)) await Source.RehearseAsync(config, onWaiting, time, cancellationToken);
         await new SlotSettings(primary).FixLanesAsync(Slot, config.Cluster.Lanes, cancellationToken);
         return await MemberLock.IsAnyAsync(primary, Slot, cancellationToken) || await IsReadAsync(primary, cancellationToken);
     }

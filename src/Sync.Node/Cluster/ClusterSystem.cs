@@ -73,9 +73,9 @@ sealed class ClusterSystem : IAsyncDisposable
 
     public static async Task<ClusterSystem> StartAsync(
         SyncConfig config, ClusterHostSettings settings, NodeLanes lanes, ILaneSourceFactory sources, IReaderDesk desk, INodeFate fate, IPetabridgeText text, ILogger logger,
-        CancellationToken cancellationToken)
+        int major, CancellationToken cancellationToken)
     {
-        string journal = await new PostgresConnector(config.Postgres.Conn).ConnectionStringAsync(cancellationToken);
+        string journal = await new PostgresConnector(config.Postgres.Conn).ConnectionStringAsync(major, cancellationToken);
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(o => o.ShutdownTimeout = 2 * config.ShutdownTimeout);
         builder.Services.AddSingleton<ILoggerFactory>(new OneLoggerFactory(logger));

@@ -55,7 +55,8 @@ sealed class ReaderRehearsal(NodeParts parts)
     async Task RehearseAsync(CancellationToken cancellationToken)
     {
         var config = parts.Config;
-        var log = await Source.RehearseAsync(config, parts.Time, cancellationToken);
+        var (log, refused) = await Source.RehearseAsync(config, forWhom => { if (forWhom.Length > 0) parts.Log.Warning(forWhom); }, parts.Time, cancellationToken);
+        foreach (string table in refused) parts.Log.Warning($"This node would stop a table if it had to read slot {config.Postgres.Repl.Slot} now: {table}.");
         await using var session = await SinkSession.OpenAsync(config.Redis, config.WriteTimeout, parts.Time, null, null, cancellationToken);
         var (writer, connection) = (parts.ContextFor(session.History, config.Cluster.Lanes), session.Connection);
         var held = await writer.Progress.ReadHistoryAsync(connection, cancellationToken);

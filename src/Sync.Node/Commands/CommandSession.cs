@@ -43,6 +43,12 @@ sealed class CommandSession(IReadOnlyDictionary<string, string> environment, str
     /// <summary>One line on stderr, with the program's name as is custom.</summary>
     public void Say(string line) => Error.WriteLine($"actorsync: {line}");
 
+    /// <summary>For whom PostgreSQL makes the command wait; an empty text when that is over.</summary>
+    public void Waiting(string forWhom)
+    {
+        if (forWhom.Length > 0) Say(forWhom);
+    }
+
     /// <exception cref="SyncException">All that is wrong with it, a line each.</exception>
     public (SyncConfig Config, IReadOnlyList<ConfigIssue> Warnings) Load(ParseResult parsed) => Load(parsed, new Dictionary<string, string>());
 

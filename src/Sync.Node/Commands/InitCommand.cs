@@ -69,6 +69,7 @@ static class InitCommand
         CancellationToken cancellationToken)
     {
         await using var primary = await new PostgresConnector(conn).FindPrimaryAsync(cancellationToken);
+        await using var watch = WaitWatch.Start(primary, session.Waiting, session.Time);
         try
         {
             var server = await primary.ReadFactsAsync(cancellationToken);

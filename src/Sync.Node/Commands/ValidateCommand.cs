@@ -35,7 +35,7 @@ static class ValidateCommand
             var broken = Templates(config, report);
             if (parsed.GetValue(connect))
             {
-                ulong? system = await new PostgresChecks(config, broken, report, session.Time).RunAsync(signals.Token);
+                ulong? system = await new PostgresChecks(config, broken, report, session.Waiting, session.Time).RunAsync(signals.Token);
                 await new RedisChecks(config, report, session.Time).RunAsync(system, signals.Token);
             }
             foreach (var table in config.Tables.Where(t => !report.Shows(t.FullName))) Show(table, !broken.Contains(table), report);

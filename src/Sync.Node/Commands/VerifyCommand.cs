@@ -47,10 +47,10 @@ static class VerifyCommand
                 parsed.GetValue(table) is { } name ? RunCommand.Configured(name, config) : null,
                 Within("--rate", parsed.GetValue(rate), 1, 10_000_000), parsed.GetValue(repair), Within("--examples", parsed.GetValue(examples), 0, MostExamples));
             var address = parsed.GetValue(url) is { } given ? NodeClient.ParseUrl(given) : NodeClient.UrlOf(config.Http);
-            var report = await new Verifier(config, address, session.Time).RunAsync(options, signals.Token);
+            var report = await new Verifier(config, address, session.Time, session.Waiting).RunAsync(options, signals.Token);
             if (parsed.GetValue(json)) session.Out.WriteLine(JsonSerializer.Serialize(report, HttpJson.Indented));
             else VerifyText.Write(report, session.Out);
-            return (int)(report.Drift > 0 ? ExitCode.Drift : ExitCode.Ok);
+            return (int)report.Outcome;
         });
         return command;
     }

@@ -17,8 +17,11 @@ static class VerifyText
             foreach (string note in table.NotSearched) output.WriteLine(Terminal.Field($"  extra keys not searched: {note}"));
         }
         if (report.Note.Length > 0) output.WriteLine($"note: {report.Note}");
-        string result = report.Drift == 0 ? "no drift" : string.Create(CultureInfo.InvariantCulture, $"{report.Drift:N0} {(report.Drift == 1 ? "key differs" : "keys differ")}");
-        output.WriteLine($"{result}, compared at {report.Position}");
+        string[] left = [.. report.Tables.Where(t => !t.Compared).Select(t => t.Table)];
+        string result = report.Drift == 0 && left.Length == report.Tables.Count ? "nothing could be compared"
+            : report.Drift == 0 && left.Length > 0 ? $"no drift in what was compared, which is not {Terminal.Field(string.Join(", ", left))}"
+            : report.Drift == 0 ? "no drift" : string.Create(CultureInfo.InvariantCulture, $"{report.Drift:N0} {(report.Drift == 1 ? "key differs" : "keys differ")}");
+        output.WriteLine(left.Length == report.Tables.Count ? result : $"{result}, compared at {report.Position}");
     }
 
     static string Row(VerifyExample example) => example.Row.Length > 0 ? $" (row {example.Row})" : "";

@@ -20,7 +20,7 @@ static class CopyChoice
         TableRuntime[] missing = [.. context.Tables.All.Where(t => t.Plan is not null && !t.IsStopped && !(marks.TryGetValue(t.Name, out var mark) && mark.State is not (SnapshotState.Stopped or SnapshotState.Outdated)))];
         if (missing.Length == 0 || source.Slot.Created || context.Config.Snapshot.AbortOnError || context.Config.Redis.IsCluster || source.Facts.VersionNumber < ResyncTable.FirstVersion) return [];
         var chosen = new List<TableRuntime>();
-        foreach (var (config, parts, _) in await TableOpener.OpenAllAsync(context.Config, source.Primary, cancellationToken))
+        foreach (var (config, parts, _, _) in await TableOpener.OpenAllAsync(context.Config, source.Primary, cancellationToken))
         {
             if (parts is null) continue;
             await using (parts)

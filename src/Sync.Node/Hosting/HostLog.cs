@@ -40,7 +40,7 @@ sealed partial class HostLog(ILogger logger)
     [LoggerMessage(Level = LogLevel.Error, Message = "{Table}: the change at {Position} went to the dead letters, and what follows for its key waits behind it: {Error}; see actorsync dlq list")]
     public partial void Parked(string table, string position, string error);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Table} is stopped: {Error}; mend the configuration and start again, its rows will be copied anew")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Table} is stopped: {Error}; mend that and start again, its rows will be copied anew")]
     public partial void TableStopped(string table, string error);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Table} was truncated and nothing says what to do about its keys in Redis; set truncate: {{commands: [...]}}, resync or ignore")]

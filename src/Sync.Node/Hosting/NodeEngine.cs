@@ -10,6 +10,7 @@ using Sync.Node.Resync;
 using Sync.Postgres.Rows;
 using Sync.Postgres.Streaming;
 using Sync.Redis.Cluster;
+using Sync.Redis.Connections;
 using Sync.Redis.Errors;
 using Sync.Redis.Sink;
 
@@ -161,6 +162,7 @@ sealed class NodeEngine
         writer = writer with { Cluster = cluster };
         bool wasLost = begun.IsAnew || await new LossCheck(writer, source).CloseAsync(session, positions, positions.IsStamped ? held?.Confirmed : null, soft);
         var marks = await writer.Snapshots.LoadAsync(connection, soft);
+        await MarkRefusedAsync(writer, connection, tables, marks, source.Slot.Facts.ConfirmedFlushLsn, soft);
         var parkedKeys = await writer.DeadLetters.LoadParkedKeysAsync(connection, soft);
         writer.Stats.SetDeadLetters(await writer.DeadLetters.CountAsync(connection, soft));
         writer.EnsureDeadLettersFit();
@@ -170,7 +172,10 @@ sealed class NodeEngine
         var landmarks = HistoryGuard.Watch(positions, (replay?.Highest ?? positions.Highest).Commit, source, config.Postgres.Repl.Pub);
         var context = Assemble(writer, outputs.Create(writer, parkedKeys.Keys, begun.Since), tables, source, outputs.Router, positions, replay, landmarks);
         foreach (var table in tables.All)
+        {
+            table.WasFollowed |= !table.IsRefused;
             (table.CopyPlan, table.TellingPlan, table.Floor) = (null, null, marks.TryGetValue(table.Name, out var mark) && mark.State == SnapshotState.Done ? mark.Lsn : Lsn.None);
+        }
         var engine = new NodeEngine(context, shared.Recent, cluster is null ? connection.Endpoint : string.Join(", ", cluster.Map.Masters), marks, soft, hard) { WasLost = wasLost };
         engine.writers = Task.WhenAll(context.Output.Start(engine.writing.Token).Select(engine.WatchAsync));
         if (config.Redis.Sentinel is not null)
@@ -179,6 +184,18 @@ sealed class NodeEngine
             engine.master = engine.WatchAsync(engine.masterWatch.RunAsync(engine.watching.Token));
         }
         return engine;
+    }
+
+    /// <summary>The changes of a refused table are left out from here on: what an earlier start copied of it is emptied and copied again by the start that takes it.</summary>
+    static async Task MarkRefusedAsync(
+        WriterContext writer, RespConnection connection, TableSet tables, Dictionary<string, SnapshotMark> marks, Lsn from, CancellationToken cancellationToken)
+    {
+        foreach (var table in tables.All.Where(t => t.IsRefused))
+        {
+            if (!marks.TryGetValue(table.Name, out var mark) || mark.State is SnapshotState.Stopped or SnapshotState.Outdated) continue;
+            await writer.Snapshots.MarkStoppedAsync(connection, table.Name, from, cancellationToken);
+            marks[table.Name] = new SnapshotMark(from, SnapshotState.Stopped, 0);
+        }
     }
 
     static PumpContext Assemble(
@@ -215,6 +232,8 @@ sealed class NodeEngine
     async Task<bool> CopyAsync(Source source, HostOptions options, StatusBoard board)
     {
         var mode = options.SnapshotOnly ? SnapshotMode.OnetimeOnly : context.Config.Snapshot.Mode;
+        if (mode == SnapshotMode.OnetimeOnly && context.Tables.All.FirstOrDefault(t => t.IsRefused && t.Name == options.OnlyTable) is { } asked)
+            throw new SyncException(ExitCode.Schema, $"{asked.Name} can't be copied: {asked.Error}.");
         if (mode != SnapshotMode.Never)
         {
             if (mode == SnapshotMode.Onetime && options.OnlyTable is null) copies = await CopyChoice.WhileStreamingAsync(context, source, marks, WasLost, reading.Token);
@@ -224,6 +243,8 @@ sealed class NodeEngine
         }
         // Its transaction would hold back VACUUM for as long as we stream.
         await source.ReleaseSnapshotAsync();
+        if (mode == SnapshotMode.OnetimeOnly && options.OnlyTable is null && context.Tables.All.FirstOrDefault(t => t.IsRefused) is { } refused)
+            throw new SyncException(ExitCode.Schema, $"All tables were copied but those that are stopped: {refused.Name}: {refused.Error}.");
         return mode == SnapshotMode.OnetimeOnly;
     }
 

@@ -17,7 +17,7 @@ namespace Sync.Node.Hosting;
 /// </summary>
 sealed class Source : IAsyncDisposable
 {
-    static readonly TimeSpan confirmationWait = TimeSpan.FromSeconds(2), confirmationPoll = TimeSpan.FromMilliseconds(20), handingOver = TimeSpan.FromMilliseconds(200);
+    static readonly TimeSpan confirmationWait = TimeSpan.FromSeconds(2), confirmationPoll = TimeSpan.FromMilliseconds(20), handingOver = TimeSpan.FromMilliseconds(200), staleAfter = TimeSpan.FromSeconds(10);
 
     readonly List<IAsyncDisposable> owned = [];
 
@@ -62,7 +62,17 @@ sealed class Source : IAsyncDisposable
             source = new Source(primary, facts, new CatalogReader(primary.DataSource));
             ServerChecks.Ensure(facts, config.Postgres.Repl);
             board.SetPostgres(primary.Address.ToString());
-            await source.SettleAsync(parts, tables, board, found, cancellationToken);
+            var watch = WaitWatch.Start(primary, Waiting, parts.Time);
+            source.owned.Add(watch);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, watch.Silent);
+            try
+            {
+                await source.SettleAsync(parts, tables, board, found, limit.Token);
+            }
+            catch (OperationCanceledException) when (watch.Silent.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+            {
+                throw primary.Describe(new TimeoutException("it does not answer"));
+            }
             return source;
         }
         catch (Exception e)
@@ -71,6 +81,12 @@ sealed class Source : IAsyncDisposable
             else await primary.DisposeAsync();
             if (e is NpgsqlException) throw primary.Describe(e);
             throw;
+        }
+
+        void Waiting(string forWhom)
+        {
+            board.SetWaiting(forWhom);
+            if (forWhom.Length > 0) parts.Log.Warning(forWhom);
         }
     }
 
@@ -84,13 +100,12 @@ sealed class Source : IAsyncDisposable
             // A pooler may refuse a replication connection: before anything was made for one.
             await using var replication = await Primary.OpenReplicationAsync(cancellationToken);
         }
-        Publication = await new PublicationManager(Primary, Catalog).EnsureAsync(repl, [.. config.Tables.Select(TableName.Of)], cancellationToken);
-        foreach (string change in Publication.Changes) log.Changed(change);
-        foreach (string warning in Publication.Warnings) log.Warning(warning);
-        log.Issues(tables.BindAll(RelationOf));
-
+        await PrepareAsync(parts, tables, cancellationToken);
+        long since = time.GetTimestamp();
         Lease = await SlotLease.AcquireAsync(Primary, repl.Slot, holder => StandBy(holder?.ToString() ?? "another node"), time, cancellationToken);
         owned.Add(Lease);
+        // A standby may have looked long ago.
+        if (time.GetElapsedTime(since) > staleAfter) await PrepareAsync(parts, tables, cancellationToken);
         var slots = new SlotManager(Primary, time);
         Slot = await slots.EnsureAsync(repl, cancellationToken);
         if (Slot.Snapshot is { } snapshot) owned.Add(snapshot);
@@ -134,20 +149,42 @@ sealed class Source : IAsyncDisposable
         parts.HasToRemakeSlot = false;
     }
 
+    /// <summary>Looks at everything, and only then settles the publication and binds the tables.</summary>
+    async Task PrepareAsync(NodeParts parts, TableSet tables, CancellationToken cancellationToken)
+    {
+        var (config, log) = (parts.Config, parts.Log);
+        var review = await SourceReview.RunAsync(config, Primary, Facts, Catalog, cancellationToken);
+        if (review.Problems is [var first, ..]) throw first;
+        foreach (var table in tables.Settle(review))
+        {
+            parts.Stats.Stopped(table.Index, table.Error);
+            if (table.IsRefused) log.TableStopped(table.Name, table.Error);
+            else log.Changed($"{table.Name} is followed again; its rows are copied anew.");
+        }
+        var followed = tables.All.ToLookup(t => !t.IsRefused, t => TableName.Of(t.Config));
+        Publication = await new PublicationManager(Primary, Catalog).EnsureAsync(config.Postgres.Repl, [.. followed[true]], followed[false].ToHashSet(), cancellationToken);
+        foreach (string change in Publication.Changes) log.Changed(change);
+        foreach (string warning in review.Tables.SelectMany(t => t.Warnings).Concat(Publication.Warnings).Where(tables.IsNew)) log.Warning(warning);
+        log.Issues(tables.BindAll(RelationOf));
+    }
+
     /// <summary>Looks at what an opening looks at, and changes nothing. For a node that may open it later.</summary>
-    /// <returns>The server's log.</returns>
+    /// <returns>The server's log, and the tables that it would refuse, each with the reason.</returns>
     /// <exception cref="SyncException">Nothing can be reached, or what is found can't be used.</exception>
-    public static async Task<ServerLog> RehearseAsync(SyncConfig config, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<(ServerLog Log, IReadOnlyList<string> Refused)> RehearseAsync(
+        SyncConfig config, Action<string> onWaiting, TimeProvider time, CancellationToken cancellationToken)
     {
         var repl = config.Postgres.Repl;
         await using var primary = await new PostgresConnector(config.Postgres.Conn).FindPrimaryAsync(cancellationToken);
         try
         {
-            ServerChecks.Ensure(await primary.ReadFactsAsync(cancellationToken), repl);
-            var publication = await new PublicationManager(primary, new CatalogReader(primary.DataSource)).CheckAsync(repl, [.. config.Tables.Select(TableName.Of)], cancellationToken);
-            new TableSet(config).BindAll(table => RelationOf(publication.Tables[TableName.Of(table.Config)]));
-            await new SlotManager(primary, time).InspectAsync(repl.Slot, cancellationToken);
-            return await primary.ReadLogAsync(cancellationToken);
+            await using var watch = WaitWatch.Start(primary, onWaiting, time);
+            var facts = await primary.ReadFactsAsync(cancellationToken);
+            ServerChecks.Ensure(facts, repl);
+            var review = await SourceReview.RunAsync(config, primary, facts, new CatalogReader(primary.DataSource), cancellationToken);
+            if (review.Problems is [var first, ..]) throw first;
+            var tables = new TableSet(config);
+            return (await primary.ReadLogAsync(cancellationToken), [.. tables.Settle(review).Select(t => $"{t.Name}: {t.Error}")]);
         }
         catch (NpgsqlException e)
         {

@@ -12,7 +12,7 @@ sealed class StatusBoard(SyncConfig config, NodeStats stats, TimeProvider time)
     readonly Lock gate = new();
     readonly DateTimeOffset startedAt = time.GetUtcNow();
     NodeState state = NodeState.Starting;
-    string detail = "", postgres = "";
+    string detail = "", postgres = "", waiting = "";
     Lsn walEnd, received, reported;
     SnapshotStatus? snapshot;
 
@@ -27,6 +27,12 @@ sealed class StatusBoard(SyncConfig config, NodeStats stats, TimeProvider time)
             if (state == NodeState.Stopped || (state == NodeState.Stopping && next != NodeState.Stopped)) return;
             (state, detail) = (next, why);
         }
+    }
+
+    /// <summary>For whom the node waits in PostgreSQL; empty when it does not.</summary>
+    public void SetWaiting(string forWhom)
+    {
+        lock (gate) waiting = forWhom;
     }
 
     public void SetPostgres(string address)
@@ -64,7 +70,7 @@ sealed class StatusBoard(SyncConfig config, NodeStats stats, TimeProvider time)
                 {
                     Version = version,
                     State = state,
-                    Detail = detail,
+                    Detail = detail.Length > 0 ? detail : waiting,
                     LastError = stats.LastError,
                     StartedAt = startedAt,
                     Slot = config.Postgres.Repl.Slot,

@@ -31,6 +31,28 @@ sealed class TableRuntime(int index, TableConfig config, TableSet tables)
     /// </summary>
     public bool IsStopped { get; set; }
 
+    /// <summary>Whether the table was refused when the node connected: it is stopped, and was not added to the publication. The next connection looks at it again.</summary>
+    public bool IsRefused { get; private set; }
+
+    /// <summary>Whether a connection of this process has followed it.</summary>
+    public bool WasFollowed { get; set; }
+
+    /// <summary>Stops the table before any of its rows was looked at.</summary>
+    public void Refuse(string why)
+    {
+        (Plan, Error) = (null, why);
+        IsRefused = IsStopped = true;
+        WasFollowed = false;
+    }
+
+    /// <summary>Takes the refusal back. A table that a row has stopped stays stopped.</summary>
+    public void Accept()
+    {
+        if (!IsRefused) return;
+        Error = "";
+        IsRefused = IsStopped = false;
+    }
+
     /// <summary>Changes that committed before this are in Redis through the table's copy already.</summary>
     public Lsn Floor { get; set; }
 

@@ -11,7 +11,6 @@ sealed class TableSet
     readonly Dictionary<(string Schema, string Name), TableRuntime> byName = [];
     readonly MappingOptions options;
     readonly HashSet<string> told = [];
-    bool isBound;
 
     public TableSet(SyncConfig config)
     {
@@ -48,16 +47,45 @@ sealed class TableSet
         return issues;
     }
 
-    /// <summary>At start every table must compile; when a connection was lost and the node begins again, the others go on.</summary>
-    /// <exception cref="SyncException">All errors of all tables, a line each.</exception>
-    public IReadOnlyList<MappingIssue> BindAll(Func<TableRuntime, Relation> relationOf)
+    /// <summary>
+    /// Stops the tables that a review refused; the others go on. For a table that no connection of this process has followed yet, every reason counts. One that was followed is stopped only
+    /// if the publication can't have it: the catalog may be ahead of the stream, and what is missing to read rows is met where rows are read.
+    /// </summary>
+    /// <returns>The tables that were stopped or taken back now.</returns>
+    /// <exception cref="SyncException">No table is left. All reasons, a line each.</exception>
+    public IReadOnlyList<TableRuntime> Settle(SourceReview review)
     {
-        var issues = All.Where(t => !t.IsStopped).SelectMany(table => Compile(table, relationOf(table))).ToLookup(i => i.Level);
-        if (issues.Contains(IssueLevel.Error) && !isBound)
-            throw new SyncException(ExitCode.Configuration, string.Join(Environment.NewLine, issues[IssueLevel.Error].Distinct()));
-        isBound = true;
-        return [.. issues[IssueLevel.Warning].Where(i => told.Add(i.ToString()))];
+        var refused = new Dictionary<TableRuntime, IReadOnlyList<SyncException>>();
+        foreach (var (table, found) in All.Zip(review.Tables))
+        {
+            if (table is { IsStopped: true, IsRefused: false } || found.Refusals.Count == 0) continue;
+            bool isImpossible = found.Published is null || review.Publication?.Refused.ContainsKey(TableName.Of(table.Config)) == true;
+            if (isImpossible || !table.WasFollowed) refused[table] = found.Refusals;
+        }
+        if (refused.Count > 0 && All.All(t => refused.ContainsKey(t) || t is { IsStopped: true, IsRefused: false }))
+        {
+            var reasons = All.Where(refused.ContainsKey).SelectMany(t => refused[t]).ToList();
+            throw new SyncException(reasons[0].Code, string.Join(Environment.NewLine, reasons.Select(r => r.Message).Distinct()), reasons[0]);
+        }
+        var changed = new List<TableRuntime>();
+        foreach (var table in All)
+        {
+            string before = table.Error;
+            if (refused.TryGetValue(table, out var why)) table.Refuse(string.Join(" ", why.Select(r => r.Message.TrimEnd('.') + ".").Distinct()).TrimEnd('.'));
+            else if (table.IsRefused) table.Accept();
+            else continue;
+            if (table.Error != before) changed.Add(table);
+        }
+        return changed;
     }
+
+    /// <summary>Compiles the plans of all tables that are not stopped. One that does not compile is stopped by the first row that needs its plan.</summary>
+    /// <returns>Warnings that were not given before.</returns>
+    public IReadOnlyList<MappingIssue> BindAll(Func<TableRuntime, Relation> relationOf) =>
+        [.. All.Where(t => !t.IsStopped).SelectMany(table => Compile(table, relationOf(table))).Where(i => i.Level == IssueLevel.Warning && told.Add(i.ToString()))];
+
+    /// <summary>Whether something was not said before.</summary>
+    public bool IsNew(string warning) => told.Add(warning);
 
     /// <summary>A table whose plan is for the table of this id, whatever its name is now; null when there is none.</summary>
     public TableRuntime? FindRenamed(uint oid) => All.FirstOrDefault(t => t.Plan?.Relation.Oid == oid);

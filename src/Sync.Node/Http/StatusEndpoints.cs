@@ -58,7 +58,11 @@ sealed class StatusEndpoints(INodeAdmin admin, IDeadLetterReader deadLetters, Pr
     /// <summary>Whether it is ready, and in one line why not.</summary>
     internal static (bool Ready, string Text) Readiness(NodeStatus status)
     {
-        if (status.Ready) return (true, "ready");
+        if (status.Ready)
+        {
+            string[] stopped = [.. status.Tables.Where(t => t.Error.Length > 0).Select(t => $"{t.Table} is stopped: {t.Error}")];
+            return (true, stopped.Length == 0 ? "ready" : $"ready, but {string.Join("; ", stopped)}");
+        }
         string state = status.State.ToString().ToLowerInvariant();
         string why = status switch
         {

@@ -96,9 +96,10 @@ sealed class ResyncTable : IAsyncDisposable
     {
         var all = await TableOpener.OpenAllAsync(context.Config, source.Primary, cancellationToken);
         foreach (var other in all.Where(t => t.Table.FullName != table.Name && t.Parts is not null)) await other.Parts!.DisposeAsync();
-        var (_, own, why) = all.Find(t => t.Table.FullName == table.Name);
-        parts = own ?? throw new SyncException(ExitCode.Usage, $"{table.Name} can't be re-synced: {why}.");
+        var own = all.Find(t => t.Table.FullName == table.Name)!;
+        parts = own.Parts;
         if (table.IsStopped) throw new SyncException(ExitCode.Usage, $"{table.Name} is stopped ({table.Error}): mend that and start again, which copies it.");
+        if (parts is null) throw new SyncException(own.Trouble ?? ExitCode.Usage, $"{table.Name} can't be re-synced: {own.Why}.");
         if (Obstacle(parts) is { } obstacle) throw new SyncException(ExitCode.Usage, $"{table.Name} can't be re-synced: {obstacle}.");
         await SeeRecentAsync(cancellationToken);
     }

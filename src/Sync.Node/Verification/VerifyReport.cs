@@ -1,3 +1,6 @@
+using System.Text.Json.Serialization;
+using Sync.Contracts;
+
 namespace Sync.Node.Verification;
 
 /// <summary>What a comparison asks for.</summary>
@@ -53,8 +56,15 @@ sealed record TableReport(string Table)
     /// <summary>Differences that were gone after the node had been asked to mend them.</summary>
     public long Repaired { get; set; }
 
-    /// <summary>Why nothing of the table could be compared; empty when something was.</summary>
-    public string Skipped { get; init; } = "";
+    /// <summary>Why the table could not be compared, or not to its end; empty when it was.</summary>
+    public string Skipped { get; set; } = "";
+
+    /// <summary>The class of what somebody has to mend before the table can be compared; null when there is nothing.</summary>
+    [JsonIgnore]
+    public ExitCode? Trouble { get; set; }
+
+    /// <summary>Whether anything of the table follows from its rows, so that it could be compared.</summary>
+    public bool Compared { get; set; }
     public IReadOnlyList<string> NotVerifiable { get; init; } = [];
     public IReadOnlyList<string> NotSearched { get; init; } = [];
     public List<VerifyExample> Examples { get; } = [];
@@ -69,4 +79,9 @@ sealed record TableReport(string Table)
 sealed record VerifyReport(string Node, string Position, string Note, IReadOnlyList<TableReport> Tables)
 {
     public long Drift => Tables.Sum(t => t.Drift);
+
+    /// <summary>Drift first, then what kept a table from being compared; a comparison of nothing has failed as well.</summary>
+    [JsonIgnore]
+    public ExitCode Outcome => Drift > 0 ? ExitCode.Drift
+        : Tables.FirstOrDefault(t => t.Trouble is not null)?.Trouble ?? (Tables.Any(t => t.Compared) ? ExitCode.Ok : ExitCode.CheckFailed);
 }

@@ -85,6 +85,8 @@ public sealed class CatalogReader(NpgsqlDataSource source, TypeResolver types)
         await using (var command = source.CreateCommand(TableQuery + condition + " order by n.nspname, c.relname"))
         {
             command.Parameters.AddRange(parameters);
+            // The size of a table that is locked exclusively is only told when the lock is free.
+            command.CommandTimeout = 0;
             await using var reader = await command.ExecuteReaderAsync(ct);
             while (await reader.ReadAsync(ct)) tables.Add(ReadTable(reader));
         }

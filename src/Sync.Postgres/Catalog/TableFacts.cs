@@ -78,6 +78,8 @@ public sealed record TableFacts
             Identity = Identity,
             Columns = [.. columns.Select(c => new RelationColumn(c.Name, c.TypeOid, c.Type, c.InIdentity))],
             PrimaryKey = key.Contains(-1) ? [] : key,
+            LeftOut = [.. Columns.Select((c, i) => (Column: c, Index: i)).Where(c => !columns.Contains(c.Column))
+                .Select(c => new LeftOutColumn(c.Column.Name, c.Column.Generated, PrimaryKey.Contains(c.Index)))],
         };
     }
 }

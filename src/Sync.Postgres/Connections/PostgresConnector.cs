@@ -16,23 +16,6 @@ public sealed class PostgresConnector
     /// <summary>How long one host may take to accept a connection, in seconds.</summary>
     internal const int ConnectTimeoutSeconds = 10;
 
-    /// <summary>
-    /// How values look as text must not depend on the server's, database's or role's settings: the stream, the snapshot and
-    /// re-read rows have to render one value alike. Time-outs of the role would end snapshots and the idle transaction that
-    /// keeps an exported snapshot alive.
-    /// </summary>
-    internal const string SessionSettings =
-        "-c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=1 -c timezone=UTC -c bytea_output=hex -c client_encoding=UTF8"
-        + " -c statement_timeout=0 -c idle_in_transaction_session_timeout=0";
-
-    /// <summary>
-    /// The encoding of a database that does not know what its bytes mean. Asked for UTF-8 it refuses to send what is none, so its connections ask for no encoding and get the bytes as they are.
-    /// </summary>
-    internal const string BytesEncoding = "SQL_ASCII";
-
-    /// <summary>The settings for a database in that encoding.</summary>
-    internal static readonly string BytesSessionSettings = SessionSettings.Replace("client_encoding=UTF8", $"client_encoding={BytesEncoding}", StringComparison.Ordinal);
-
     /// <summary>How long other hosts have to answer once one is found to be a primary.</summary>
     static readonly TimeSpan othersHave = TimeSpan.FromSeconds(1);
 
@@ -43,7 +26,7 @@ public sealed class PostgresConnector
     public PostgresConnector(PostgresConnectionOptions options)
     {
         this.options = options;
-        foreach (var host in options.Hosts) _ = Build(host, password: null, replication: false);
+        foreach (var host in options.Hosts) _ = Build(host, ServerChecks.MinimumMajor, password: null);
     }
 
     /// <summary>
@@ -72,13 +55,14 @@ public sealed class PostgresConnector
             : throw NoPrimary([.. answers.Where(a => a.Error is null).Select(a => a.Host)], [.. answers.Where(a => a.Error is not null).Select(a => (a.Host, a.Error!))]);
     }
 
+    /// <param name="Major">The server's major version, which has to be known before the sessions to work with: each sets what its version knows.</param>
     /// <param name="Timeline">The timeline that the primary writes.</param>
     /// <param name="Password">The password, in the form that the server takes.</param>
-    /// <param name="HoldsBytes">Whether the database is in <see cref="BytesEncoding"/>.</param>
+    /// <param name="HoldsBytes">Whether the database is in <see cref="SessionSettings.BytesEncoding"/>.</param>
     /// <param name="IsDirect">
     /// Whether the connection ends at PostgreSQL itself: a pooler makes up the process's number that it gives at login (PostgreSQL docs, "Message Formats", BackendKeyData).
     /// </param>
-    sealed record PrimaryFacts(uint Timeline, string? Password, bool HoldsBytes, bool IsDirect);
+    sealed record PrimaryFacts(int Major, uint Timeline, string? Password, bool HoldsBytes, bool IsDirect);
 
     /// <param name="Host">Which host.</param>
     /// <param name="Found">What a primary is like; null for a standby, and where there is an error.</param>
@@ -90,7 +74,9 @@ public sealed class PostgresConnector
         try
         {
             string? password = await PasswordAsync(host, ct);
-            await using var connection = new NpgsqlConnection(Build(host, password, replication: true).ConnectionString);
+            var first = Build(host, ServerChecks.MinimumMajor, password);
+            first.Pooling = false;
+            await using var connection = new NpgsqlConnection(first.ConnectionString);
             await connection.OpenAsync(ct);
             await using var command = new NpgsqlCommand(
                 "select case when not pg_is_in_recovery() then left(pg_walfile_name(pg_current_wal_lsn()), 8) end, current_setting('server_encoding'), pg_backend_pid()", connection);
@@ -98,7 +84,8 @@ public sealed class PostgresConnector
             await row.ReadAsync(ct);
             if (row.IsDBNull(0)) return new Answer(host, null, null);
             uint timeline = uint.Parse(row.GetString(0), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
-            return new Answer(host, new PrimaryFacts(timeline, password, row.GetString(1) == BytesEncoding, row.GetInt32(2) == connection.ProcessID), null);
+            bool holdsBytes = row.GetString(1) == SessionSettings.BytesEncoding, isDirect = row.GetInt32(2) == connection.ProcessID;
+            return new Answer(host, new PrimaryFacts(connection.PostgreSqlVersion.Major, timeline, password, holdsBytes, isDirect), null);
         }
         catch (Exception e)
         {
@@ -109,12 +96,14 @@ public sealed class PostgresConnector
     /// <summary>
     /// The same for what opens connections of the driver by itself: those go to whichever of the hosts is the primary at that moment. Holds the password.
     /// </summary>
-    public async Task<string> ConnectionStringAsync(CancellationToken ct = default)
+    /// <param name="major">Major version of the server, as far as it is known.</param>
+    /// <param name="ct">Gives up.</param>
+    public async Task<string> ConnectionStringAsync(int major = ServerChecks.MinimumMajor, CancellationToken ct = default)
     {
         var passwords = new HashSet<string?>();
         foreach (var host in options.Hosts) passwords.Add(await PasswordAsync(host, ct));
         // One text holds one password; where hosts have different ones, the driver looks into the password file by itself.
-        var builder = Build(options.Hosts[0], passwords.Count == 1 ? passwords.Single() : null, replication: false);
+        var builder = Build(options.Hosts[0], major, passwords.Count == 1 ? passwords.Single() : null);
         builder.MaxPoolSize = 8;
         if (options.Hosts.Count == 1) return builder.ConnectionString;
         builder.Host = string.Join(',', options.Hosts);
@@ -138,12 +127,28 @@ public sealed class PostgresConnector
         return new SyncException(ExitCode.PostgresUnreachable, message, failures.FirstOrDefault().Error);
     }
 
-    PostgresPrimary Primary(HostPort host, PrimaryFacts found) => new(
-        host, options, NpgsqlDataSource.Create(Build(host, found.Password, replication: false, found.HoldsBytes)),
-        Build(host, found.Password, replication: true, found.HoldsBytes).ConnectionString, found.HoldsBytes)
+    PostgresPrimary Primary(HostPort host, PrimaryFacts found)
     {
-        IsDirect = found.IsDirect,
-    };
+        NpgsqlConnectionStringBuilder Settings() => Build(host, found.Major, found.Password, found.HoldsBytes);
+        NpgsqlConnectionStringBuilder reading = Settings(), replication = Settings();
+        // COPY sends nothing before its first rows, and a condition that finds few rows may take long. Not pooled, so that a session that was cut off is never handed out again.
+        (reading.CommandTimeout, reading.Pooling, reading.ReadBufferSize) = (0, false, 64 * 1024);
+        replication.Pooling = false;
+        var sessions = new OwnSessions();
+        NpgsqlDataSource Source(NpgsqlConnectionStringBuilder settings) => Checked(settings, host, sessions, found.HoldsBytes);
+        return new PostgresPrimary(host, options, Source(Settings()), Source(reading), replication.ConnectionString, sessions, found.Major, found.HoldsBytes) { IsDirect = found.IsDirect };
+    }
+
+    static NpgsqlDataSource Checked(NpgsqlConnectionStringBuilder settings, HostPort host, OwnSessions sessions, bool holdsBytes)
+    {
+        Task BeginAsync(NpgsqlConnection connection)
+        {
+            sessions.Add(connection.ProcessID);
+            return SessionSettings.CheckAsync(connection, host, holdsBytes, CancellationToken.None);
+        }
+        return new NpgsqlDataSourceBuilder(settings.ConnectionString)
+            .UsePhysicalConnectionInitializer(connection => BeginAsync(connection).GetAwaiter().GetResult(), BeginAsync).Build();
+    }
 
     /// <summary>
     /// The password as the driver has to have it. For SCRAM it has to be prepared, which the driver leaves out; for every other way of asking it must not be. So the server is asked for its way
@@ -158,7 +163,7 @@ public sealed class PostgresConnector
         limit.CancelAfter(TimeSpan.FromSeconds(ConnectTimeoutSeconds));
         try
         {
-            return await WireConnection.IsScramAsync(host, options, SessionSettings, limit.Token) ? prepared : given;
+            return await WireConnection.IsScramAsync(host, options, SessionSettings.Options(ServerChecks.MinimumMajor), limit.Token) ? prepared : given;
         }
         catch (Exception) when (!ct.IsCancellationRequested)
         {
@@ -167,7 +172,7 @@ public sealed class PostgresConnector
         }
     }
 
-    NpgsqlConnectionStringBuilder Build(HostPort host, string? password, bool replication, bool holdsBytes = false)
+    NpgsqlConnectionStringBuilder Build(HostPort host, int major, string? password, bool holdsBytes = false)
     {
         var builder = new NpgsqlConnectionStringBuilder
         {
@@ -177,11 +182,11 @@ public sealed class PostgresConnector
             Username = options.User,
             Password = password,
             ApplicationName = PostgresConnector.ApplicationName,
-            Options = holdsBytes ? BytesSessionSettings : SessionSettings,
-            ClientEncoding = holdsBytes ? BytesEncoding : null,
+            Options = SessionSettings.Options(major, holdsBytes),
+            ClientEncoding = holdsBytes ? SessionSettings.BytesEncoding : null,
             Timeout = ConnectTimeoutSeconds,
             CommandTimeout = 30,
-            Pooling = !replication,
+            Pooling = true,
             ReadBufferSize = 16 * 1024,
             MaxPoolSize = 64,
             Enlist = false,

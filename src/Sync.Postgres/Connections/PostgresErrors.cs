@@ -91,6 +91,12 @@ public static class PostgresErrors
                 + " attributes, and pg_hba.conf."),
         PostgresErrorCodes.InvalidCatalogName => (ExitCode.Configuration,
             $"Database {conn.Database} does not exist on {address}: create it or correct postgres.conn.database."),
+        // With row_security = off PostgreSQL refuses what a policy would change.
+        PostgresErrorCodes.InsufficientPrivilege when error.Routine == "check_enable_rls" => (ExitCode.Schema,
+            $"Row-level security hides rows from user {conn.User} on {address}: {Sentence(error)} Run ALTER ROLE {Sql.Identifier(conn.User)} BYPASSRLS;"
+                + " for the owner of the table, ALTER TABLE … NO FORCE ROW LEVEL SECURITY does as well."),
+        PostgresErrorCodes.InsufficientPrivilege when error.Routine == "CheckSlotPermissions" => (ExitCode.Schema,
+            $"User {conn.User} may not use replication on {address}: run ALTER ROLE {Sql.Identifier(conn.User)} REPLICATION."),
         PostgresErrorCodes.InsufficientPrivilege => (ExitCode.Schema,
             $"User {conn.User} lacks a privilege on {address}: {Sentence(error)} Grant it or use another user."),
         PostgresErrorCodes.UndefinedFile => (ExitCode.Slot,

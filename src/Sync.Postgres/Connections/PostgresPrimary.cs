@@ -14,15 +14,20 @@ namespace Sync.Postgres.Connections;
 /// </summary>
 public sealed class PostgresPrimary : IAsyncDisposable
 {
+    readonly NpgsqlDataSource reading;
     readonly string replicationConnectionString;
 
-    internal PostgresPrimary(HostPort address, PostgresConnectionOptions options, NpgsqlDataSource dataSource, string replicationConnectionString, bool holdsBytes = false)
+    internal PostgresPrimary(HostPort address, PostgresConnectionOptions options, NpgsqlDataSource dataSource, NpgsqlDataSource reading, string replicationConnectionString,
+        OwnSessions sessions, int major, bool holdsBytes)
     {
         HoldsBytes = holdsBytes;
         Address = address;
         Options = options;
         DataSource = dataSource;
+        this.reading = reading;
         this.replicationConnectionString = replicationConnectionString;
+        Sessions = sessions;
+        Major = major;
     }
 
     public HostPort Address { get; }
@@ -32,23 +37,35 @@ public sealed class PostgresPrimary : IAsyncDisposable
     public bool HoldsBytes { get; }
 
     /// <summary>Whether connections end at PostgreSQL itself, and not at a pooler or proxy in front of it.</summary>
-    public bool IsDirect { get; internal set; } = true;
+    public bool IsDirect { get; internal init; } = true;
 
     /// <summary>What to know of connections that are not <see cref="IsDirect"/>.</summary>
     public string ProxyWarning =>
         $"Not PostgreSQL itself answers at {Address}, but a pooler or a proxy in front of it (the process's number that it gives is not the server's)."
         + " One that shares server sessions between clients breaks locks and settings: connect directly, or make sure that it keeps a session of the server for each of ours.";
 
+    /// <summary>The server's processes that work for this object, as far as they were begun through it.</summary>
+    internal OwnSessions Sessions { get; }
+
+    /// <summary>The server's major version.</summary>
+    public int Major { get; }
+
     /// <summary>Pooled ordinary connections; ended by <see cref="DisposeAsync"/>.</summary>
     public NpgsqlDataSource DataSource { get; }
 
     /// <summary>Opens an ordinary connection; the caller disposes it.</summary>
     /// <exception cref="SyncException">The server can't be reached or refuses.</exception>
-    public async Task<NpgsqlConnection> OpenAsync(CancellationToken ct = default)
+    public Task<NpgsqlConnection> OpenAsync(CancellationToken ct = default) => OpenAsync(DataSource, ct);
+
+    /// <summary>Opens a connection to read rows with: it is not pooled, and its statements may take as long as they need. The caller disposes it.</summary>
+    /// <exception cref="SyncException">The server can't be reached or refuses.</exception>
+    public Task<NpgsqlConnection> OpenReadingAsync(CancellationToken ct = default) => OpenAsync(reading, ct);
+
+    async Task<NpgsqlConnection> OpenAsync(NpgsqlDataSource source, CancellationToken ct)
     {
         try
         {
-            return await DataSource.OpenConnectionAsync(ct);
+            return await source.OpenConnectionAsync(ct);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
@@ -67,6 +84,10 @@ public sealed class PostgresPrimary : IAsyncDisposable
         try
         {
             await connection.Open(ct);
+            Sessions.Add(connection.ProcessID);
+            var actual = new Dictionary<string, string>();
+            foreach (string name in SessionSettings.Names(Major)) actual[name] = await connection.Show(name, ct);
+            SessionSettings.Ensure(actual, Major, Address, HoldsBytes);
             return connection;
         }
         catch (Exception e)
@@ -88,7 +109,17 @@ public sealed class PostgresPrimary : IAsyncDisposable
         limit.CancelAfter(TimeSpan.FromSeconds(PostgresConnector.ConnectTimeoutSeconds));
         try
         {
-            return await WireConnection.OpenAsync(Address, Options, HoldsBytes ? PostgresConnector.BytesSessionSettings : PostgresConnector.SessionSettings, limit.Token);
+            var connection = await WireConnection.OpenAsync(Address, Options, SessionSettings.Options(Major, HoldsBytes), limit.Token);
+            try
+            {
+                SessionSettings.Ensure(await connection.PairsAsync(SessionSettings.Query, limit.Token), Major, Address, HoldsBytes);
+                return connection;
+            }
+            catch
+            {
+                await connection.DisposeAsync();
+                throw;
+            }
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
@@ -153,5 +184,9 @@ public sealed class PostgresPrimary : IAsyncDisposable
     /// <summary>A driver's error as a sentence about this server.</summary>
     public SyncException Describe(Exception error) => PostgresErrors.ToSyncException(error, Address, Options);
 
-    public ValueTask DisposeAsync() => DataSource.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await DataSource.DisposeAsync();
+        await reading.DisposeAsync();
+    }
 }

@@ -33,6 +33,21 @@ public static class ClusterSchema
         );
         """;
 
+    /// <summary>Whether all of it is there.</summary>
+    /// <exception cref="SyncException">PostgreSQL can't be asked.</exception>
+    public static async Task<bool> ExistsAsync(PostgresPrimary server, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var look = server.DataSource.CreateCommand("select to_regclass('actorsync.leases') is not null and to_regclass('actorsync.settings') is not null");
+            return await look.ExecuteScalarAsync(cancellationToken) is true;
+        }
+        catch (NpgsqlException e)
+        {
+            throw server.Describe(e);
+        }
+    }
+
     /// <summary>Makes the schema and its tables if they are missing.</summary>
     /// <exception cref="SyncException">PostgreSQL can't be reached, or the user may not create them.</exception>
     public static async Task EnsureAsync(PostgresPrimary server, CancellationToken cancellationToken)
@@ -40,8 +55,7 @@ public static class ClusterSchema
         try
         {
             // An existing schema may belong to somebody else, so the rights to create are only needed where something is missing.
-            await using var look = server.DataSource.CreateCommand("select to_regclass('actorsync.leases') is not null and to_regclass('actorsync.settings') is not null");
-            if (await look.ExecuteScalarAsync(cancellationToken) is true) return;
+            if (await ExistsAsync(server, cancellationToken)) return;
             await using var connection = await server.DataSource.OpenConnectionAsync(cancellationToken);
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
             await using var command = new NpgsqlCommand(ensure, connection, transaction);

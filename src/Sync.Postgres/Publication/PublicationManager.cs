@@ -4,6 +4,7 @@ using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Postgres.Catalog;
 using Sync.Postgres.Connections;
+using Sync.Postgres.Privileges;
 
 namespace Sync.Postgres.Publication;
 
@@ -13,19 +14,6 @@ namespace Sync.Postgres.Publication;
 /// </summary>
 public sealed class PublicationManager(PostgresPrimary primary, CatalogReader catalog)
 {
-    /// <summary>
-    /// With <see cref="ReplicationOwner.App"/> creates or alters the publication, with <see cref="ReplicationOwner.User"/>
-    /// only checks it.
-    /// </summary>
-    /// <exception cref="SyncException">A table is missing, a privilege is missing, or the user has to act.</exception>
-    public Task<PublicationReport> EnsureAsync(ReplicationOptions options, IReadOnlyCollection<TableName> tables, CancellationToken ct = default) =>
-        RunAsync(options, tables, execute: true, ct);
-
-    /// <summary>Tells what <see cref="EnsureAsync"/> would do, and does nothing.</summary>
-    /// <exception cref="SyncException">As in <see cref="EnsureAsync"/>, but for privileges.</exception>
-    public Task<PublicationReport> CheckAsync(ReplicationOptions options, IReadOnlyCollection<TableName> tables, CancellationToken ct = default) =>
-        RunAsync(options, tables, execute: false, ct);
-
     /// <summary>The OID of a publication, which is another one when it was dropped and created again; 0 when there is none.</summary>
     /// <exception cref="SyncException">PostgreSQL can't be asked.</exception>
     public async Task<uint> FindAsync(string name, CancellationToken ct = default)
@@ -34,31 +22,64 @@ public sealed class PublicationManager(PostgresPrimary primary, CatalogReader ca
         return await ReadOidAsync(connection, name, ct);
     }
 
-    async Task<PublicationReport> RunAsync(ReplicationOptions options, IReadOnlyCollection<TableName> names, bool execute, CancellationToken ct)
+    /// <summary>
+    /// With <see cref="ReplicationOwner.App"/> creates or alters the publication, with <see cref="ReplicationOwner.User"/>
+    /// only checks it.
+    /// </summary>
+    /// <param name="options">Its name, and who owns it.</param>
+    /// <param name="tables">The tables to publish: those that <see cref="ReviewAsync"/> did not refuse.</param>
+    /// <param name="keep">Further tables, which stay in the publication if they are there; null for none.</param>
+    /// <param name="ct">Gives up.</param>
+    /// <exception cref="SyncException">A table is missing, a privilege is missing, or the user has to act.</exception>
+    public async Task<PublicationReport> EnsureAsync(
+        ReplicationOptions options, IReadOnlyCollection<TableName> tables, IReadOnlySet<TableName>? keep = null, CancellationToken ct = default)
     {
         try
         {
             await using var connection = await primary.OpenAsync(ct);
-            var tables = await ReadTablesAsync(connection, [.. names.Distinct()], ct);
+            var (configured, missing) = await ReadTablesAsync(connection, [.. tables.Select(t => (t, false))], ct);
+            if (missing.Count > 0) throw Missing(missing);
             for (int attempt = 1; ; attempt++)
             {
                 var state = await ReadStateAsync(connection, options.Pub, ct);
-                var plan = PublicationPlan.Make(state, options, tables);
+                var plan = PublicationPlan.Make(state, options, configured, keep);
                 try
                 {
-                    if (execute) await ExecuteAsync(connection, plan, ct);
+                    await ExecuteAsync(connection, plan, ct);
                 }
                 catch (PostgresException e) when (attempt < 4 && IsRace(e.SqlState))
                 {
                     continue;
                 }
-                var published = await ReadPublishedAsync(connection, options.Pub, tables, ct);
+                var published = await ReadPublishedAsync(connection, options.Pub, configured, ct);
                 return new PublicationReport(state is null, plan.Changes, plan.Warnings, published) { Oid = await ReadOidAsync(connection, options.Pub, ct) };
             }
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
         {
             throw new SyncException(ExitCode.Schema, PrivilegeSentence(options.Pub, e), e);
+        }
+        catch (Exception e) when (e is not (SyncException or OperationCanceledException))
+        {
+            throw primary.Describe(e);
+        }
+    }
+
+    /// <summary>Tells what <see cref="EnsureAsync"/> would do, and which tables can't be followed. Changes nothing.</summary>
+    /// <exception cref="SyncException">The publication is missing and not ours to create.</exception>
+    public async Task<PublicationReview> ReviewAsync(ReplicationOptions options, IReadOnlyCollection<TableConfig> tables, CancellationToken ct = default)
+    {
+        try
+        {
+            await using var connection = await primary.OpenAsync(ct);
+            var (configured, missing) = await ReadTablesAsync(connection, [.. tables.Select(t => (TableName.Of(t), t.PublishWithoutIdentity))], ct);
+            var state = await ReadStateAsync(connection, options.Pub, ct);
+            var refused = PublicationPlan.FindRefusals(state, options, configured, primary.Major).Concat(missing.Select(n => KeyValuePair.Create(n, Missing([n])))).ToDictionary();
+            List<ConfiguredTable> good = [.. configured.Where(t => !refused.ContainsKey(t.Name))];
+            var plan = good.Count == 0 ? new PublicationPlan([], [], []) : PublicationPlan.Make(state, options, good, refused.Keys.ToHashSet());
+            var needs = plan.Statements.Count == 0 ? PublicationNeeds.None(options.Pub) : new PublicationNeeds(
+                options.Pub, Creates: state is null, Alters: state is not null, await PrivilegeReader.OwnsPublicationAsync(primary.DataSource, options.Pub, ct), plan.Adds);
+            return new PublicationReview(plan.Changes, plan.Warnings, await ReadPublishedAsync(connection, options.Pub, configured, ct), refused, needs);
         }
         catch (Exception e) when (e is not (SyncException or OperationCanceledException))
         {
@@ -85,26 +106,34 @@ public sealed class PublicationManager(PostgresPrimary primary, CatalogReader ca
         await using var transaction = await connection.BeginTransactionAsync(ct);
         foreach (string statement in plan.Statements)
         {
-            await using var command = new NpgsqlCommand(statement, connection, transaction);
+            // It may have to wait for a lock, as long as that takes; who watches the session says for whom (WaitWatch).
+            await using var command = new NpgsqlCommand(statement, connection, transaction) { CommandTimeout = 0 };
             await command.ExecuteNonQueryAsync(ct);
         }
         await transaction.CommitAsync(ct);
     }
 
-    async Task<IReadOnlyList<ConfiguredTable>> ReadTablesAsync(NpgsqlConnection connection, IReadOnlyList<TableName> names, CancellationToken ct)
+    async Task<(IReadOnlyList<ConfiguredTable> Tables, IReadOnlyList<TableName> Missing)> ReadTablesAsync(
+        NpgsqlConnection connection, IReadOnlyList<(TableName Name, bool PublishWithoutIdentity)> wanted, CancellationToken ct)
     {
-        if (names.Count == 0) throw new SyncException(ExitCode.Configuration, "No table is configured: name at least one under tables.");
-        var found = await catalog.ReadAsync(names, ct);
-        var missing = names.Where(n => !found.ContainsKey(n)).ToList();
-        if (missing.Count > 0)
-            throw new SyncException(ExitCode.Schema,
-                $"{(missing.Count == 1 ? "Table" : "Tables")} {string.Join(", ", missing)} {(missing.Count == 1 ? "does" : "do")} not exist in"
-                    + $" database {primary.Options.Database}: correct the name, or create the table.");
+        if (wanted.Count == 0) throw new SyncException(ExitCode.Configuration, "No table is configured: name at least one under tables.");
+        var found = await catalog.ReadAsync([.. wanted.Select(w => w.Name).Distinct()], ct);
         var tables = new List<ConfiguredTable>();
-        foreach (var name in names)
-            tables.Add(new ConfiguredTable(found[name], found[name].IsPartition ? await ReadAncestorsAsync(connection, found[name].Oid, ct) : []));
-        return tables;
+        foreach (var (name, without) in wanted.DistinctBy(w => w.Name))
+        {
+            if (!found.TryGetValue(name, out var facts)) continue;
+            tables.Add(new ConfiguredTable(facts, facts.IsPartition ? await ReadAncestorsAsync(connection, facts.Oid, ct) : [])
+            {
+                Leaves = facts.Kind == TableKind.Partitioned ? await catalog.ReadPartitionsAsync(facts.Oid, ct) : [],
+                PublishWithoutIdentity = without,
+            });
+        }
+        return (tables, [.. wanted.Select(w => w.Name).Distinct().Where(n => !found.ContainsKey(n))]);
     }
+
+    SyncException Missing(IReadOnlyList<TableName> names) => new(ExitCode.Schema,
+        $"{(names.Count == 1 ? "Table" : "Tables")} {string.Join(", ", names)} {(names.Count == 1 ? "does" : "do")} not exist in database {primary.Options.Database}:"
+            + " correct the name, or create the table.");
 
     static async Task<IReadOnlyList<(uint, TableName)>> ReadAncestorsAsync(NpgsqlConnection connection, uint oid, CancellationToken ct)
     {
@@ -127,8 +156,9 @@ public sealed class PublicationManager(PostgresPrimary primary, CatalogReader ca
     {
         PublicationState state;
         await using (var command = new NpgsqlCommand("""
-            select puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot, obj_description(oid, 'pg_publication')
-            from pg_publication where pubname = $1
+            select puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot, obj_description(oid, 'pg_publication'),
+                   coalesce(to_jsonb(p)->>'pubgencols' = 's', false)
+            from pg_publication p where pubname = $1
             """, connection) { Parameters = { new() { Value = name } } })
         {
             await using var row = await command.ExecuteReaderAsync(ct);
@@ -141,6 +171,7 @@ public sealed class PublicationManager(PostgresPrimary primary, CatalogReader ca
                 Operations = operations.Where((_, i) => row.GetBoolean(1 + i)).ToHashSet(),
                 ViaRoot = row.GetBoolean(5),
                 IsManaged = !row.IsDBNull(6) && row.GetString(6) == PublicationState.ManagedComment,
+                SendsGenerated = row.GetBoolean(7),
             };
         }
         return state with { Tables = await ReadMembersAsync(connection, name, ct), Schemas = await ReadSchemasAsync(connection, name, ct) };

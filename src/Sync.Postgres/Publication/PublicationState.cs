@@ -1,5 +1,7 @@
+using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Postgres.Catalog;
+using Sync.Postgres.Privileges;
 
 namespace Sync.Postgres.Publication;
 
@@ -26,6 +28,9 @@ public sealed record PublicationState
     /// <summary>publish_via_partition_root: changes of partitions arrive under the root's name.</summary>
     public bool ViaRoot { get; init; }
 
+    /// <summary>publish_generated_columns = stored (PostgreSQL 18 and later).</summary>
+    public bool SendsGenerated { get; init; }
+
     /// <summary>Whether we created it.</summary>
     public bool IsManaged { get; init; }
 
@@ -37,6 +42,12 @@ public sealed record PublicationState
 public sealed record ConfiguredTable(TableFacts Facts, IReadOnlyList<(uint Oid, TableName Name)> Ancestors)
 {
     public TableName Name => Facts.Name;
+
+    /// <summary>The partitions that hold its rows; empty for a table that is not partitioned.</summary>
+    public IReadOnlyList<TableFacts> Leaves { get; init; } = [];
+
+    /// <summary>Whether it may be published although PostgreSQL then refuses updates and deletes.</summary>
+    public bool PublishWithoutIdentity { get; init; }
 }
 
 /// <summary>What of one configured table reaches us.</summary>
@@ -46,12 +57,22 @@ public sealed record ConfiguredTable(TableFacts Facts, IReadOnlyList<(uint Oid, 
 public sealed record PublishedTable(TableFacts Facts, IReadOnlyList<string> Columns, string? RowFilter);
 
 /// <param name="Created">Whether the publication is new.</param>
-/// <param name="Changes">What was (or, after a mere check, would be) changed; a sentence each.</param>
+/// <param name="Changes">What was changed; a sentence each.</param>
 /// <param name="Warnings">What works otherwise than one may expect; a sentence each.</param>
 /// <param name="Tables">Every configured table.</param>
 public sealed record PublicationReport(
     bool Created, IReadOnlyList<string> Changes, IReadOnlyList<string> Warnings, IReadOnlyDictionary<TableName, PublishedTable> Tables)
 {
-    /// <summary>Its OID, which is another one when it is dropped and created again; 0 when there is none, as after a mere check.</summary>
+    /// <summary>Its OID, which is another one when it is dropped and created again; 0 when there is none, as after a mere look.</summary>
     public uint Oid { get; init; }
 }
+
+/// <summary>What would become of the publication; nothing was changed.</summary>
+/// <param name="Changes">What would be changed; a sentence each.</param>
+/// <param name="Warnings">What works otherwise than one may expect; a sentence each.</param>
+/// <param name="Tables">Every configured table that exists.</param>
+/// <param name="Refused">Configured tables that can't be followed, each with the reason.</param>
+/// <param name="Needs">What of the changes needs rights.</param>
+public sealed record PublicationReview(
+    IReadOnlyList<string> Changes, IReadOnlyList<string> Warnings, IReadOnlyDictionary<TableName, PublishedTable> Tables,
+    IReadOnlyDictionary<TableName, SyncException> Refused, PublicationNeeds Needs);

@@ -115,7 +115,7 @@ public sealed class RowChunks(PostgresPrimary primary, Relation relation, bool i
     {
         try
         {
-            connection ??= await CopyExport.OpenConnectionAsync(primary, ct).ConfigureAwait(false);
+            connection ??= await primary.OpenReadingAsync(ct).ConfigureAwait(false);
             await using var command = new NpgsqlCommand(sql, connection);
             return await command.ExecuteScalarAsync(ct).ConfigureAwait(false);
         }
@@ -150,7 +150,7 @@ public sealed class RowChunks(PostgresPrimary primary, Relation relation, bool i
         sql.Append(") TO STDOUT");
         try
         {
-            connection ??= await CopyExport.OpenConnectionAsync(primary, ct).ConfigureAwait(false);
+            connection ??= await primary.OpenReadingAsync(ct).ConfigureAwait(false);
             await using var export = await CopyExport.BeginAsync(connection, sql.ToString(), reader, ct).ConfigureAwait(false);
             long bytes = 0;
             do

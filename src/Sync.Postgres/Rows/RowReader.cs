@@ -62,7 +62,7 @@ public sealed class RowReader(PostgresPrimary primary) : IAsyncDisposable
     // The stream's ids have 32 bits; the snapshot's end, which is at most two thousand million away, says what stands before them.
     async Task<bool> IsVisibleAsync(uint transaction, CancellationToken ct)
     {
-        connection ??= await CopyExport.OpenConnectionAsync(primary, ct).ConfigureAwait(false);
+        connection ??= await primary.OpenReadingAsync(ct).ConfigureAwait(false);
         await using var command = new NpgsqlCommand("""
             select txid_visible_in_snapshot(newest - ((newest - $1 + 6442450944) % 4294967296 - 2147483648), shot), txid_snapshot_xmin(shot) % 4294967296
             from (select shot, txid_snapshot_xmax(shot) newest from txid_current_snapshot() shot) s
@@ -116,7 +116,7 @@ public sealed class RowReader(PostgresPrimary primary) : IAsyncDisposable
     async Task<Plan?> PlanAsync(Relation relation, CancellationToken ct)
     {
         plans.Remove(relation);
-        connection ??= await CopyExport.OpenConnectionAsync(primary, ct).ConfigureAwait(false);
+        connection ??= await primary.OpenReadingAsync(ct).ConfigureAwait(false);
         await using var command = new NpgsqlCommand("""
             select n.nspname, c.relname, c.relkind = 'p',
                    array(select a.attname::text from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)
@@ -138,7 +138,7 @@ public sealed class RowReader(PostgresPrimary primary) : IAsyncDisposable
 
     async Task<bool> CopyAsync(Relation relation, Plan plan, string[] key, CancellationToken ct)
     {
-        connection ??= await CopyExport.OpenConnectionAsync(primary, ct).ConfigureAwait(false);
+        connection ??= await primary.OpenReadingAsync(ct).ConfigureAwait(false);
         string sql = RowQuery.Build(relation, plan.Table, plan.Columns, key);
         await using var export = await CopyExport.BeginAsync(connection, sql, plan.Rows, ct).ConfigureAwait(false);
         bool found = false;

@@ -71,6 +71,23 @@ public sealed class SlotManager(PostgresPrimary primary, TimeProvider? time = nu
         };
     }
 
+    /// <summary>Why <see cref="EnsureAsync"/> would fail now, as far as that can be seen without changing anything; null when nothing stands against it.</summary>
+    /// <exception cref="SyncException">PostgreSQL can't be asked.</exception>
+    public async Task<SyncException?> ReviewAsync(ReplicationOptions options, ServerFacts server, CancellationToken ct = default)
+    {
+        if (await InspectAsync(options.Slot, ct) is { } slot) return SlotChecks.Find(slot, primary.Options.Database);
+        if (options.Owner == ReplicationOwner.User) return Missing(options.Slot);
+        return server.UsedReplicationSlots < server.MaxReplicationSlots ? null : NoneLeft(options.Slot, server);
+    }
+
+    SyncException Missing(string slot) => new(ExitCode.Slot,
+        $"Slot {slot} does not exist: run SELECT pg_create_logical_replication_slot({Sql.Literal(slot)},"
+            + $" '{SlotChecks.Plugin}') in database {primary.Options.Database}, or set postgres.repl.owner: app.");
+
+    static SyncException NoneLeft(string slot, ServerFacts server, Exception? cause = null) => new(ExitCode.Slot,
+        $"No replication slot is left for {slot}: all {server.MaxReplicationSlots} of max_replication_slots are taken; drop an unused one (see"
+            + " pg_replication_slots), or raise the setting and restart PostgreSQL.", cause);
+
     /// <summary>
     /// Checks the slot; with <see cref="ReplicationOwner.App"/> creates it when it is missing, together with a snapshot of
     /// the database to begin with. Creating waits until every transaction that is under way has ended. Whether the slot is
@@ -84,10 +101,7 @@ public sealed class SlotManager(PostgresPrimary primary, TimeProvider? time = nu
         var facts = await InspectAsync(options.Slot, ct);
         if (facts is null)
         {
-            if (options.Owner == ReplicationOwner.User)
-                throw new SyncException(ExitCode.Slot,
-                    $"Slot {options.Slot} does not exist: run SELECT pg_create_logical_replication_slot({Sql.Literal(options.Slot)},"
-                        + $" '{SlotChecks.Plugin}') in database {database}, or set postgres.repl.owner: app.");
+            if (options.Owner == ReplicationOwner.User) throw Missing(options.Slot);
             snapshot = await CreateAsync(options, ct);
         }
         try
@@ -188,10 +202,7 @@ public sealed class SlotManager(PostgresPrimary primary, TimeProvider? time = nu
     async Task<SyncException> DescribeAsync(Exception error, string slot)
     {
         if (error is not PostgresException { SqlState: "53400" }) return primary.Describe(error);
-        var facts = await primary.ReadFactsAsync();
-        return new SyncException(ExitCode.Slot,
-            $"No replication slot is left for {slot}: all {facts.MaxReplicationSlots} of max_replication_slots are taken; drop an unused one (see"
-                + " pg_replication_slots), or raise the setting and restart PostgreSQL.", error);
+        return NoneLeft(slot, await primary.ReadFactsAsync(), error);
     }
 
     /// <summary>

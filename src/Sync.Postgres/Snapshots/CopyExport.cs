@@ -1,6 +1,5 @@
 using Npgsql;
 using Sync.Contracts.Rows;
-using Sync.Postgres.Connections;
 
 namespace Sync.Postgres.Snapshots;
 
@@ -84,31 +83,5 @@ sealed class CopyExport : IAsyncDisposable
     {
         try { await step.ConfigureAwait(false); }
         catch (Exception e) when (!finished && e is NpgsqlException or InvalidOperationException or OperationCanceledException or IOException) { }
-    }
-
-    /// <summary>
-    /// A connection like the primary's others but without a time-out: COPY sends nothing before its first rows, and a
-    /// condition that finds few rows may take long. Not pooled, so that a session that was cut off is never handed out again.
-    /// </summary>
-    public static async Task<NpgsqlConnection> OpenConnectionAsync(PostgresPrimary primary, CancellationToken ct)
-    {
-        await using var like = primary.DataSource.CreateConnection();
-        var connection = like.CloneWith(new NpgsqlConnectionStringBuilder(like.ConnectionString)
-        {
-            CommandTimeout = 0,
-            Pooling = false,
-            ReadBufferSize = 64 * 1024,
-        }.ConnectionString);
-        try
-        {
-            await connection.OpenAsync(ct).ConfigureAwait(false);
-            return connection;
-        }
-        catch (Exception e)
-        {
-            await connection.DisposeAsync().ConfigureAwait(false);
-            if (e is OperationCanceledException) throw;
-            throw primary.Describe(e);
-        }
     }
 }

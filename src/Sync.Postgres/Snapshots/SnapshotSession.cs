@@ -27,7 +27,7 @@ sealed class SnapshotSession : IAsyncDisposable
     /// <exception cref="SyncException">The server can't be reached, or the snapshot is gone.</exception>
     public static async Task<SnapshotSession> OpenAsync(PostgresPrimary primary, string snapshot, CancellationToken ct)
     {
-        var session = new SnapshotSession(await CopyExport.OpenConnectionAsync(primary, ct).ConfigureAwait(false));
+        var session = new SnapshotSession(await primary.OpenReadingAsync(ct).ConfigureAwait(false));
         try
         {
             string begin = $"begin isolation level repeatable read read only; set transaction snapshot {Sql.Literal(snapshot)}";
@@ -77,7 +77,7 @@ sealed class SnapshotSession : IAsyncDisposable
             select c.oid, n.nspname, c.relname,
                    case when c.relkind = 'r' and am.amname = 'heap' then pg_relation_size(c.oid) / current_setting('block_size')::int else 0 end,
                    c.relkind = 'r' and c.relfilenode is distinct from pg_relation_filenode(c.oid),
-                   c.oid = $1 or has_table_privilege(c.oid, 'select')
+                   c.oid = $1 or (has_table_privilege(c.oid, 'select') and has_schema_privilege(n.oid, 'usage') and not row_security_active(c.oid))
             from pg_class c
             join pg_namespace n on n.oid = c.relnamespace
             left join pg_am am on am.oid = c.relam
@@ -97,7 +97,7 @@ sealed class SnapshotSession : IAsyncDisposable
             leaves.Add(new SnapshotLeaf(row.GetFieldValue<uint>(0), row.GetString(1), row.GetString(2), pages));
         }
         if (rewritten) throw SnapshotErrors.Rewritten(target);
-        // A privilege on a partitioned table reaches its partitions only through it: then it is read in one piece.
+        // A privilege on a partitioned table reaches its partitions only through it, and their own policies hold for them only: then it is read in one piece.
         return readable ? leaves : [new SnapshotLeaf(target.Relation.Oid, target.Relation.Schema, target.Relation.Name, 0, WithPartitions: true)];
     }
 

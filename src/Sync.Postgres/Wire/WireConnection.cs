@@ -232,6 +232,44 @@ sealed class WireConnection : IAsyncDisposable
         return (type, body);
     }
 
+    /// <summary>What a query of two columns answers, as pairs; NULL is left out. To be used before the stream begins.</summary>
+    /// <exception cref="PostgresException">The server refuses.</exception>
+    public async Task<Dictionary<string, string>> PairsAsync(string query, CancellationToken cancellationToken)
+    {
+        await QueryAsync(query, cancellationToken).ConfigureAwait(false);
+        var pairs = new Dictionary<string, string>();
+        while (true)
+        {
+            var (type, body) = await NextAsync(cancellationToken).ConfigureAwait(false);
+            switch (type)
+            {
+                case ServerMessageType.DataRow:
+                    if (ReadPair(body.Span) is var (name, value)) pairs[name] = value;
+                    break;
+                case ServerMessageType.ReadyForQuery:
+                    return pairs;
+                case ServerMessageType.ErrorResponse:
+                    throw ServerMessages.Error(body.Span);
+            }
+        }
+    }
+
+    static (string Name, string Value)? ReadPair(ReadOnlySpan<byte> row)
+    {
+        var reader = new WireReader(row);
+        if (reader.Int16() != 2) throw new PgOutputException("PostgreSQL answered with another number of columns than was asked for.");
+        string? name = Field(row, ref reader), value = Field(row, ref reader);
+        return name is null || value is null ? null : (name, value);
+    }
+
+    static string? Field(ReadOnlySpan<byte> row, ref WireReader reader)
+    {
+        int length = reader.Int32();
+        if (length < 0) return null;
+        int at = reader.Skip(length);
+        return Encoding.UTF8.GetString(row.Slice(at, length));
+    }
+
     /// <summary>Sends a command in the simple query protocol; what it answers is for the reader.</summary>
     public ValueTask QueryAsync(string command, CancellationToken cancellationToken) => SendAsync(Message('Q', Encoding.UTF8.GetBytes(command + '\0')), cancellationToken);
 

@@ -1,3 +1,4 @@
+using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Contracts.Rows;
 using Sync.Engine.Mapping;
@@ -440,6 +441,32 @@ public class TablePlanTests
     {
         var table = Table() with { Truncate = new TruncateConfig(TruncateMode.Commands, Rules(["DEL", "all:{%table%}"])) };
         Compile(table, Orders).Truncate().Commands.ShouldBe(["DEL|all:orders"]);
+    }
+
+    [Fact]
+    public void What_the_stream_leaves_out_should_be_called_what_it_is_and_be_an_error_of_the_table()
+    {
+        static Relation With(params LeftOutColumn[] leftOut) => new()
+        {
+            Oid = 1,
+            Schema = "public",
+            Name = "orders",
+            Identity = ReplicaIdentity.Default,
+            Columns = [new RelationColumn("a", 0, ColumnType.Text, false)],
+            PrimaryKey = [],
+            LeftOut = leftOut,
+        };
+        static MappingIssue Error(TableConfig table, Relation relation) => TablePlanCompiler.Compile(table, relation, new MappingOptions()).Issues.First(i => i.Level == IssueLevel.Error);
+
+        var generated = Error(Table(["SET", "o:{g}", "1"]), With(new LeftOutColumn("g", true, false)));
+        generated.Message.ShouldStartWith("column 'g' of public.orders is generated, and the publication sends no generated columns");
+        var leftOut = Error(Table(["SET", "o:{b}", "1"]), With(new LeftOutColumn("b", false, false)));
+        leftOut.Message.ShouldBe("column 'b' is in public.orders, but the publication leaves it out; sent are a");
+        Error(Table(), With(new LeftOutColumn("id", true, true))).Message.ShouldStartWith("{%pk%} is used but column id of the primary key of public.orders is generated");
+        Error(Table(), With(new LeftOutColumn("id", false, true), new LeftOutColumn("di", false, true))).Message
+            .ShouldBe("{%pk%} is used but columns id, di of the primary key of public.orders are left out by the publication; name other columns instead");
+        (generated.Code, leftOut.Code).ShouldBe((ExitCode.Schema, ExitCode.Schema));
+        Error(Table(["SET", "o:{a", "1"]), With()).Code.ShouldBe(ExitCode.Configuration);
     }
 
     [Fact]

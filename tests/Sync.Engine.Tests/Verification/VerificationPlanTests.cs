@@ -54,6 +54,23 @@ public class VerificationPlanTests
         Show(plan, "1", "new", "3.50", null).ShouldBe("");
     }
 
+    [Theory]
+    [InlineData("o:7", true)]
+    [InlineData("all:orders", true)]
+    [InlineData("o:", true)]
+    [InlineData("other:7", false)]
+    [InlineData("count:7", true)]
+    [InlineData("log", false)]
+    public void Places_of_a_table_that_can_not_be_mapped_should_cover_all_that_its_commands_may_have_written(string key, bool touches)
+    {
+        var table = Table(["HSET", "o:{nope}", "f", "1"], ["SADD", "all:{%table%}", "{id}"], ["INCR", "count:{%pk%}"], ["PUBLISH", "log", "{id}"]);
+        WrittenPlace.Of(table).Any(p => p.Touches(key, "part")).ShouldBe(touches);
+    }
+
+    [Fact]
+    public void Places_of_the_default_command_should_be_known_without_the_table() =>
+        WrittenPlace.Of(Table()).Single().Key.Prefix.ShouldBe("public.orders:");
+
     [Fact]
     public void Unique_columns_should_make_a_place_one_rows_own() =>
         Show(Plan(Table(["SET", "by:{email}", "{id}"]), unique: [[3]]), "1", "new", "3.50", "e").ShouldBe("by:e text 1 own");

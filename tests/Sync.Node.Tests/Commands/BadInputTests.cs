@@ -63,7 +63,7 @@ public sealed class BadInputTests(CommandServers servers) : IAsyncLifetime
     public async Task Placeholder_without_a_column_should_name_both(string command)
     {
         var ended = await place.Configure("- orders: { commands: [[SET, 'o:{id}', '{nota}']] }").RunAsync(command.Split(' '));
-        ended.ShouldSay(ExitCode.Configuration, "'nota'", "public.orders");
+        ended.ShouldSay(ExitCode.Schema, "config.yaml:", "'nota'", "public.orders");
     }
 
     [Theory]

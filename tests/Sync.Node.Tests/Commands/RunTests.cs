@@ -69,6 +69,28 @@ public sealed class RunTests(CommandServers servers)
     }
 
     [Fact]
+    public async Task Node_of_a_cluster_that_refuses_its_configuration_should_leave_nothing_behind()
+    {
+        using var place = await Workplace.CreateAsync(servers, "create table log (line text)");
+        place.Configure("- log: { commands: [[RPUSH, log, '{line}']] }", more: $"http: {{ port: 0 }}\ncluster: {{ port: {Ports.Free()}, host: 127.0.0.1, seeds: '127.0.0.1' }}\npetabridge: {{ enabled: false }}");
+        (await place.RunAsync("run", "--cluster")).ShouldSay(ExitCode.Schema, "public.log has no replica identity");
+        (await servers.Postgres.ScalarAsync<long>("select count(*) from pg_namespace where nspname = 'actorsync'", place.Database)).ShouldBe(0);
+        (await servers.Postgres.ScalarAsync<long>("select count(*) from pg_publication", place.Database)).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Snapshot_should_copy_the_good_tables_and_fail_for_the_others()
+    {
+        using var place = await Workplace.CreateAsync(servers, "create table orders (id int primary key); insert into orders values (1); create table log (line text)");
+        place.Configure($"- log: {{ commands: [[RPUSH, log, '{{line}}']] }}\n- orders: {{ commands: [[SET, '{place.Slot}:{{id}}', x]] }}");
+        var ended = await place.RunAsync("snapshot");
+        ended.Code.ShouldBe((int)ExitCode.Schema, ended.Out + ended.Error);
+        ended.Error.ShouldContain("All tables were copied but those that are stopped: public.log");
+        (await servers.Redis.ExecAsync("GET", $"{place.Slot}:1")).ShouldBe("x");
+        (await place.RunAsync("snapshot", "--table", "log")).ShouldSay(ExitCode.Schema, "public.log can't be copied");
+    }
+
+    [Fact]
     public async Task Second_node_on_the_slot_should_stand_by_and_stop_at_once()
     {
         using var place = await Workplace.CreateAsync(servers);

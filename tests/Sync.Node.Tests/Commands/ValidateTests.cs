@@ -109,7 +109,7 @@ public sealed class ValidateTests(CommandServers servers)
         await place.SqlAsync("create publication pub for table orders (id)");
         await place.SqlAsync($"select pg_create_logical_replication_slot('{place.Slot}', 'pgoutput')");
         place.Configure("- orders: { commands: [[SET, 'o:{id}', '{note}']] }", repl: ", owner: user");
-        (await place.RunAsync("validate", "--connect")).ShouldSay(ExitCode.Configuration, "'note'", "publication leaves it out");
+        (await place.RunAsync("validate", "--connect")).ShouldSay(ExitCode.Schema, "'note'", "publication leaves it out");
     }
 
     [Fact]
@@ -173,6 +173,56 @@ public sealed class ValidateTests(CommandServers servers)
         File.WriteAllText(place.Folder.File("passwords"), $"127.0.0.1:{servers.Postgres.Port}:*:{role}:a\\:b\\\\c \n");
         var ended = await place.RunAsync("validate", "--connect");
         ended.Code.ShouldBe(0, ended.Error);
+    }
+
+    [Fact]
+    public async Task All_missing_privileges_should_be_named_with_their_grants_in_one_pass()
+    {
+        using var place = await Workplace.CreateAsync(servers, """
+            create schema app; create table app.far (id int primary key); create table orders (id int primary key, note text, price int); create table doc (id int primary key);
+            alter table doc enable row level security
+            """);
+        string role = $"r_{place.Database}";
+        await place.SqlAsync($"create role {role} login replication password 'p'; grant select on app.far, doc to {role}; grant select (id) on orders to {role}");
+        place.Configure("- app.far\n- orders\n- doc").Environment["ACTORSYNC_POSTGRES_CONN_USER"] = role;
+        place.Environment["ACTORSYNC_POSTGRES_CONN_PASSWORD"] = "p";
+        var ended = await place.RunAsync("validate", "--connect");
+        ended.Code.ShouldBe((int)ExitCode.Schema, ended.Out + ended.Error);
+        ended.Error.ShouldContain($"GRANT USAGE ON SCHEMA \"app\" TO \"{role}\"");
+        ended.Error.ShouldContain($"GRANT SELECT (\"note\", \"price\") ON \"public\".\"orders\" TO \"{role}\"");
+        ended.Error.ShouldContain($"ALTER ROLE \"{role}\" BYPASSRLS");
+        ended.Error.ShouldContain($"GRANT CREATE ON DATABASE \"{place.Database}\" TO \"{role}\"");
+        ended.Error.ShouldContain("the owner of public.orders");
+        foreach (string table in (string[])["app.far", "public.orders", "public.doc"]) ended.Out.ShouldContain($"✗ {table}");
+    }
+
+    [Fact]
+    public async Task Generated_columns_should_be_called_what_they_are()
+    {
+        using var place = await Workplace.CreateAsync(servers, """
+            create table gen (v int, id int generated always as (v * 2) stored primary key);
+            create table orders (id int primary key, net int, gross int generated always as (net * 2) stored)
+            """);
+        var ended = await place.Configure("- gen\n- orders: { commands: [[SET, 'o:{id}', '{gross}']] }").RunAsync("validate", "--connect");
+        ended.Code.ShouldBe((int)ExitCode.Schema, ended.Out + ended.Error);
+        ended.Error.ShouldContain("column id of the primary key of public.gen is generated, and the publication sends no generated columns");
+        ended.Error.ShouldContain("column 'gross' of public.orders is generated, and the publication sends no generated columns");
+        ended.Error.ShouldNotContain("does not exist");
+        ended.Error.ShouldNotContain("has no primary key");
+        ended.Out.ShouldMatch(@"✗ public\.gen +1 column and 1 generated, key with id, generated and not sent, replica identity default");
+    }
+
+    [Fact]
+    public async Task Table_that_run_would_stop_should_be_named_beside_the_good_ones()
+    {
+        using var place = await Workplace.CreateAsync(servers, "create table orders (id int primary key); create table log (line text)");
+        var ended = await place.Configure("- orders\n- log: { commands: [[RPUSH, log, '{line}']] }").RunAsync("validate", "--connect");
+        ended.Code.ShouldBe((int)ExitCode.Schema, ended.Out + ended.Error);
+        ended.Error.ShouldContain("public.log has no replica identity, so that PostgreSQL would refuse every UPDATE and DELETE");
+        ended.Out.ShouldContain("✓ public.orders");
+        ended.Out.ShouldContain("✗ public.log");
+        ended.Out.ShouldContain("note: actorsync run would stop public.log, and follow the other tables");
+        (await place.Configure("- orders\n- log: { publishWithoutIdentity: true, commands: [[RPUSH, log, '{line}']] }").RunAsync("validate", "--connect")).Code.ShouldBe(0);
     }
 
     [Fact]

@@ -8,6 +8,25 @@ namespace Sync.Node.Tests.Commands;
 [Trait("Speed", "Slow")]
 public sealed class VerifyTests(CommandServers servers)
 {
+    // It said "no drift".
+    [Fact]
+    public async Task Nothing_that_could_be_compared_should_not_pass_for_no_drift()
+    {
+        using var place = (await Workplace.CreateAsync(servers, "create table orders (id int primary key, note text); create table odd (id int primary key)"))
+            .Configure("- orders: { insert: { commands: [[RPUSH, log, '{id}']] } }");
+        var nothing = await place.RunAsync("verify");
+        nothing.Code.ShouldBe((int)ExitCode.CheckFailed, nothing.Error);
+        nothing.Out.ShouldEndWith("nothing could be compared\n");
+        place.Configure("- orders: { insert: { commands: [[RPUSH, log, '{id}']] } }\n- odd");
+        var some = await place.RunAsync("verify");
+        some.Code.ShouldBe(0, some.Error + some.Out);
+        some.Out.ShouldContain("no drift in what was compared, which is not public.orders, compared at ");
+        place.Configure("- odd\n- missing");
+        var missing = await place.RunAsync("verify");
+        missing.Code.ShouldBe((int)ExitCode.Schema, missing.Error + missing.Out);
+        missing.Out.ShouldContain("not compared: Table public.missing does not exist");
+    }
+
     [Fact]
     public async Task Verify_should_end_with_0_or_50_and_say_what_differs()
     {

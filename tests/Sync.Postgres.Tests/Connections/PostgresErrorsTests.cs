@@ -55,6 +55,18 @@ public class PostgresErrorsTests(PostgresFixture fixture)
     }
 
     [Fact]
+    public async Task Slot_functions_should_ask_for_the_attribute_that_a_role_lacks()
+    {
+        string user = $"plain_{Guid.NewGuid():N}";
+        await fixture.Server.ExecuteAsync($"create role {user} login");
+        await using var database = await Database.CreateAsync(fixture.Server, user: user);
+        await using var command = database.Source.CreateCommand("select pg_create_logical_replication_slot('s', 'pgoutput')");
+        var error = database.Primary.Describe(await Should.ThrowAsync<PostgresException>(() => command.ExecuteScalarAsync()));
+        error.Code.ShouldBe(ExitCode.Schema);
+        error.Message.ShouldContain($"run ALTER ROLE \"{user}\" REPLICATION.");
+    }
+
+    [Fact]
     public async Task Missing_slot_and_publication_should_be_told_apart()
     {
         await using var database = await Database.CreateAsync(fixture.Server, "create table t (id int primary key)");

@@ -1,5 +1,6 @@
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
+using Sync.Contracts.Rows;
 using Sync.Postgres.Catalog;
 using Sync.Postgres.Publication;
 
@@ -16,6 +17,11 @@ public class PublicationManagerTests(PostgresFixture fixture)
 
     static Task<PublicationReport> EnsureAsync(Database database, ReplicationOptions options, params string[] tables) =>
         new PublicationManager(database.Primary, new CatalogReader(database.Source)).EnsureAsync(options, [.. tables.Select(Public)]);
+
+    static TableConfig Table(string name, bool withoutIdentity = false) => new() { Schema = "public", Name = name, Position = default, PublishWithoutIdentity = withoutIdentity };
+
+    static Task<PublicationReview> ReviewAsync(Database database, ReplicationOptions options, params TableConfig[] tables) =>
+        new PublicationManager(database.Primary, new CatalogReader(database.Source)).ReviewAsync(options, tables);
 
     static async Task<SyncException> FailAsync(Database database, ReplicationOptions options, params string[] tables) =>
         await Should.ThrowAsync<SyncException>(() => EnsureAsync(database, options, tables));
@@ -79,9 +85,11 @@ public class PublicationManagerTests(PostgresFixture fixture)
     {
         await using var database = await Database.CreateAsync(fixture.Server, TwoTables);
         var manager = new PublicationManager(database.Primary, new CatalogReader(database.Source));
-        var report = await manager.CheckAsync(app, [Public("a")]);
-        report.Changes.ShouldHaveSingleItem();
-        report.Tables[Public("a")].Columns.ShouldBe(["id", "v"]);
+        var review = await manager.ReviewAsync(app, [Table("a"), Table("nowhere")]);
+        review.Changes.ShouldHaveSingleItem();
+        review.Tables[Public("a")].Columns.ShouldBe(["id", "v"]);
+        review.Refused.ShouldHaveSingleItem().Value.Message.ShouldContain("Table public.nowhere does not exist");
+        (review.Needs.Creates, review.Needs.Adds.Single()).ShouldBe((true, Public("a")));
         (await SettingsAsync(database)).ShouldBeNull();
     }
 
@@ -177,6 +185,71 @@ public class PublicationManagerTests(PostgresFixture fixture)
     {
         await using var database = await Database.CreateAsync(fixture.Server, "create table keyless (id int)");
         (await EnsureAsync(database, app, "keyless")).Warnings.ShouldHaveSingleItem().ShouldContain("REPLICA IDENTITY FULL");
+    }
+
+    [Fact]
+    public async Task Table_whose_writes_would_fail_should_be_refused_unless_told_by_name()
+    {
+        await using var database = await Database.CreateAsync(fixture.Server, """
+            create table a (id int primary key); create table keyless (id int); create table none (id int primary key); alter table none replica identity nothing;
+            create table p (id int) partition by list (id); alter table p replica identity full; create table p1 partition of p for values in (1)
+            """);
+        var review = await ReviewAsync(database, app, Table("a"), Table("keyless"), Table("none"), Table("p"));
+        review.Refused.Keys.ShouldBe([Public("keyless"), Public("none"), Public("p")], ignoreOrder: true);
+        review.Refused[Public("keyless")].Message.ShouldContain("REPLICA IDENTITY FULL, or set publishWithoutIdentity: true");
+        review.Refused[Public("p")].Message.ShouldStartWith("Partition public.p1 of public.p has no replica identity");
+        review.Needs.Adds.ShouldBe([Public("a")]);
+        (await ReviewAsync(database, app, Table("keyless", withoutIdentity: true))).Refused.ShouldBeEmpty();
+
+        // What is published already does no new harm, and neither does a publication of inserts.
+        await database.ExecuteAsync("create publication pub for table keyless");
+        (await ReviewAsync(database, app, Table("keyless"), Table("a"))).Refused.ShouldBeEmpty();
+        (await ReviewAsync(database, user, Table("keyless"), Table("a"))).Refused.Keys.ShouldBe([Public("a")]);
+        await database.ExecuteAsync("drop publication pub; create publication pub with (publish = 'insert')");
+        (await ReviewAsync(database, app, Table("none"))).Refused.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData(15, false, ReplicaIdentity.Default, false)]
+    [InlineData(17, false, ReplicaIdentity.Full, false)]
+    [InlineData(18, false, ReplicaIdentity.Default, true)]
+    [InlineData(18, false, ReplicaIdentity.Full, true)]
+    [InlineData(18, true, ReplicaIdentity.Default, false)]
+    public void Generated_identity_should_be_refused_where_PostgreSQL_refuses_the_writes(int major, bool sendsGenerated, ReplicaIdentity identity, bool refused)
+    {
+        var table = new TableFacts
+        {
+            Oid = 1,
+            Name = Public("g"),
+            Kind = TableKind.Table,
+            IsPartition = false,
+            IsPermanent = true,
+            Identity = identity,
+            Columns =
+            [
+                new ColumnFacts("v", 1, 23, ColumnType.Text, NotNull: true, Generated: false, InIdentity: identity == ReplicaIdentity.Full),
+                new ColumnFacts("id", 2, 23, ColumnType.Text, NotNull: true, Generated: true, InIdentity: true),
+            ],
+            PrimaryKey = [1],
+            EstimatedRows = null,
+            Pages = 0,
+            Bytes = 0,
+        };
+        var state = new PublicationState { Name = "pub", Operations = new HashSet<string> { "update" }, SendsGenerated = sendsGenerated };
+        var refusals = PublicationPlan.FindRefusals(state, app, [new ConfiguredTable(table, [])], major);
+        refusals.Count.ShouldBe(refused ? 1 : 0);
+        if (refused) refusals.Values.Single().Message.ShouldContain("the generated column id in its replica identity");
+        PublicationPlan.FindRefusals(state, app, [new ConfiguredTable(table, []) { PublishWithoutIdentity = true }], major).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Refused_table_should_stay_in_the_publication_if_it_is_there()
+    {
+        await using var database = await Database.CreateAsync(fixture.Server, TwoTables);
+        await EnsureAsync(database, app, "a", "b");
+        var manager = new PublicationManager(database.Primary, new CatalogReader(database.Source));
+        (await manager.EnsureAsync(app, [Public("a")], new HashSet<TableName> { Public("b") })).Changes.ShouldBeEmpty();
+        (await PublishedAsync(database)).ShouldBe("a b");
     }
 
     [Fact]

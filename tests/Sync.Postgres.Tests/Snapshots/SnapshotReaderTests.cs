@@ -157,7 +157,7 @@ public class SnapshotReaderTests(PostgresFixture postgres)
     public async Task Reading_connections_should_know_no_time_out_of_their_own()
     {
         await using var db = await SnapshotHarness.StartAsync(postgres.Server, "select 1");
-        await using var connection = await CopyExport.OpenConnectionAsync(db.Primary, CancellationToken.None);
+        await using var connection = await db.Primary.OpenReadingAsync();
         connection.CommandTimeout.ShouldBe(0);
     }
 

@@ -26,7 +26,7 @@ public sealed class WireConnectionTests : IDisposable
     static async Task<WireConnection> OpenAsync(PostgresServer server, string user, string? password, TlsOptions? tls = null)
     {
         using var limit = new CancellationTokenSource(patience);
-        return await WireConnection.OpenAsync(new HostPort(server.Host, server.Port), Options(user, password, tls), PostgresConnector.SessionSettings, limit.Token);
+        return await WireConnection.OpenAsync(new HostPort(server.Host, server.Port), Options(user, password, tls), SessionSettings.Options(15), limit.Token);
     }
 
     static PostgresConnectionOptions Options(string user, string? password, TlsOptions? tls) =>
@@ -161,7 +161,7 @@ public sealed class WireConnectionTests : IDisposable
         });
         var address = new HostPort("127.0.0.1", ((IPEndPoint)listener.LocalEndpoint).Port);
         var options = Options("u", "p", null);
-        await using var primary = new PostgresPrimary(address, options, NpgsqlDataSource.Create($"Host=127.0.0.1;Port={address.Port}"), "");
+        await using var primary = new PostgresPrimary(address, options, NpgsqlDataSource.Create($"Host=127.0.0.1;Port={address.Port}"), NpgsqlDataSource.Create("Host=127.0.0.1"), "", new OwnSessions(), 15);
         (await Should.ThrowAsync<SyncException>(() => primary.OpenWireAsync(CancellationToken.None).WaitAsync(patience))).Code.ShouldBe(ExitCode.PostgresUnreachable);
         await serving;
     }

@@ -39,6 +39,7 @@ static class TableBinder
             Key = section.Text("key"),
             Tags = [.. section.Texts("tags").Select(t => t.Text!)],
             Action = section.Choice("action", TableAction.Write),
+            PublishWithoutIdentity = section.Flag("publishWithoutIdentity", false),
             Columns = Columns(section.Section("columns"), context),
             When = section.Node("when") is { } when ? ConditionBinder.Bind(when, context) : null,
         };

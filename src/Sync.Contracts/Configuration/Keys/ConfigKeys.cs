@@ -105,7 +105,7 @@ public static class ConfigKeys
         new("snapshot.config[].name", Text, null, "A table that stands under tables.") { Required = true },
         new("snapshot.config[].type", Choice, "full",
             "full: every row; query: those the query names. With a query and no type it is query.") { Choices = ["full", "query"] },
-        new("snapshot.config[].query", Text, null, "A condition without the word WHERE."),
+        new("snapshot.config[].query", Text, null, "A condition without the word WHERE; names without a schema are looked for in public."),
 
         new("tables", Tables, null, "The tables to follow, at least one.") { Required = true },
         .. TableKeys.All,

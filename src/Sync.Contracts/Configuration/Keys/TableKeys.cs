@@ -40,6 +40,8 @@ static class TableKeys
         new("tables[].tags", TextList, null, "Templates of sets that list the keys written, for invalidation of groups."),
         new("tables[].action", Choice, "write", "write: run the commands; invalidate: delete the keys they would write.") { Choices = ["write", "invalidate"] },
         new("tables[].when", ConfigKind.Condition, null, "Rows for which this does not hold are left alone."),
+        new("tables[].publishWithoutIdentity", Flag, "false",
+            "With postgres.repl.owner app: add the table to the publication although it has no replica identity; PostgreSQL then refuses every UPDATE and DELETE on it."),
         new("tables[].columns", Section, null, "What {pairs:*}, {json:*} and {columns:*} see."),
         new("tables[].columns.include", TextList, null, "Only these columns; none: all."),
         new("tables[].columns.exclude", TextList, null, "Not these columns, also if included."),

@@ -2,8 +2,8 @@ using System.Globalization;
 using Npgsql;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
-using Sync.Contracts.Rows;
 using Sync.Engine.Mapping;
+using Sync.Node.Hosting;
 using Sync.Postgres.Catalog;
 using Sync.Postgres.Connections;
 using Sync.Postgres.Publication;
@@ -18,8 +18,9 @@ namespace Sync.Node.Commands.Validation;
 /// <param name="config">What to check.</param>
 /// <param name="broken">Tables whose templates are wrong already; they are not compiled again.</param>
 /// <param name="report">Takes the findings.</param>
+/// <param name="onWaiting">Told for whom PostgreSQL makes the check wait.</param>
 /// <param name="time">Clock.</param>
-sealed class PostgresChecks(SyncConfig config, IReadOnlySet<TableConfig> broken, CheckReport report, TimeProvider time)
+sealed class PostgresChecks(SyncConfig config, IReadOnlySet<TableConfig> broken, CheckReport report, Action<string> onWaiting, TimeProvider time)
 {
     readonly ReplicationOptions repl = config.Postgres.Repl;
 
@@ -30,10 +31,11 @@ sealed class PostgresChecks(SyncConfig config, IReadOnlySet<TableConfig> broken,
         try
         {
             primary = await new PostgresConnector(config.Postgres.Conn).FindPrimaryAsync(cancellationToken);
+            await using var watch = WaitWatch.Start(primary, onWaiting, time);
             var facts = await primary.ReadFactsAsync(cancellationToken);
             Server(primary, facts);
             await RoleAsync(primary, cancellationToken);
-            await TablesAsync(primary, cancellationToken);
+            await TablesAsync(primary, facts, cancellationToken);
             await SlotAsync(primary, facts, cancellationToken);
             return facts.SystemIdentifier;
         }
@@ -79,78 +81,50 @@ sealed class PostgresChecks(SyncConfig config, IReadOnlySet<TableConfig> broken,
         }
     }
 
-    async Task TablesAsync(PostgresPrimary primary, CancellationToken cancellationToken)
+    async Task TablesAsync(PostgresPrimary primary, ServerFacts facts, CancellationToken cancellationToken)
     {
-        var catalog = new CatalogReader(primary.DataSource);
-        var names = config.Tables.Select(TableName.Of).ToList();
-        var facts = await catalog.ReadAsync(names, cancellationToken);
-        var publication = await PublicationAsync(new PublicationManager(primary, catalog), [.. names.Where(facts.ContainsKey)], cancellationToken);
-        var readable = await ReadableAsync(primary, [.. facts.Values.Select(f => f.Oid)], cancellationToken);
-        foreach (var table in config.Tables)
+        var review = await SourceReview.RunAsync(config, primary, facts, new CatalogReader(primary.DataSource), cancellationToken);
+        Publication(review);
+        foreach (var problem in review.Problems) report.Error(problem);
+        foreach (var (table, published, _, issues, refusals, warnings) in review.Tables)
         {
-            var name = TableName.Of(table);
-            if (!facts.TryGetValue(name, out var found))
+            if (published is null)
             {
                 report.Fail(table.FullName, "does not exist");
-                report.Error(ExitCode.Schema,
-                    $"{table.Position}: table {table.FullName} does not exist in database {config.Postgres.Conn.Database}: correct the name, or create the table.");
+                foreach (var refusal in refusals) report.Error(refusal.Code, $"{table.Position}: {refusal.Message}");
                 continue;
             }
-            var published = publication?.Tables.GetValueOrDefault(name);
-            var relation = published is null ? found.ToRelation() : found.ToRelation([.. published.Columns]);
-            bool good = !broken.Contains(table) && Compile(table, relation);
-            if (config.Snapshot.Mode != SnapshotMode.Never) good &= await CopyAsync(primary, name, readable.Contains(found.Oid), cancellationToken);
-            if (good) report.Pass(table.FullName, Describe(found, relation));
-            else report.Fail(table.FullName, Describe(found, relation));
+            // Wrong templates have been reported.
+            bool isBroken = broken.Contains(table);
+            foreach (var issue in issues.Where(i => i.Level == IssueLevel.Warning && !isBroken)) report.Warn(issue.ToString());
+            foreach (var refusal in refusals.Where(r => !isBroken || r.Code != ExitCode.Configuration)) report.Error(refusal);
+            foreach (string warning in warnings) report.Warn(warning);
+            bool good = refusals.Count == 0;
+            if (good && config.Snapshot.Mode != SnapshotMode.Never) good = await QueryAsync(primary, table, cancellationToken);
+            string detail = Describe(published);
+            if (good) report.Pass(table.FullName, detail);
+            else report.Fail(table.FullName, detail);
         }
+        string[] refused = [.. review.Tables.Where(t => t.Refusals.Count > 0).Select(t => t.Table.FullName)];
+        if (refused.Length > 0 && refused.Length < review.Tables.Count && review.Problems.Count == 0)
+            report.Note($"actorsync run would stop {string.Join(", ", refused)}, and follow the other tables");
     }
 
-    /// <summary>Whether the table's rows can be copied.</summary>
-    async Task<bool> CopyAsync(PostgresPrimary primary, TableName name, bool isReadable, CancellationToken cancellationToken)
+    void Publication(SourceReview review)
     {
-        string user = config.Postgres.Conn.User;
-        if (!isReadable)
+        string subject = $"publication {repl.Pub}";
+        if (review.Publication is not { } found)
         {
-            report.Error(ExitCode.Schema,
-                $"User {user} may not read {name}, which copying it needs: run GRANT SELECT ON {SqlName.Of(name)} TO {SqlName.Quoted(user)}.");
-            return false;
+            report.Fail(subject);
+            return;
         }
-        var custom = config.Snapshot.Config.FirstOrDefault(s => s.Schema == name.Schema && s.Name == name.Name);
-        return custom?.Query is not { } query || await QueryAsync(primary, name, query, custom.Position, cancellationToken);
-    }
-
-    bool Compile(TableConfig table, Relation relation)
-    {
-        var (plan, issues) = TablePlanCompiler.Compile(table, relation, new MappingOptions(config.Postgres.NumericMode, config.Redis.CommitTimeColumn));
-        foreach (var issue in issues)
+        if (found.Needs.Creates) report.Note($"publication {repl.Pub} does not exist; actorsync run will create it for {string.Join(", ", found.Needs.Adds)}");
+        else if (review.Good.Any() || found.Changes.Count > 0)
         {
-            if (issue.Level == IssueLevel.Error) report.Error(ExitCode.Configuration, issue.ToString());
-            else report.Warn(issue.ToString());
+            report.Pass(subject, found.Changes.Count == 0 ? "" : "will be altered");
+            foreach (string change in found.Changes) report.Note($"what actorsync run will do: {change}");
         }
-        return plan is not null;
-    }
-
-    async Task<PublicationReport?> PublicationAsync(PublicationManager manager, IReadOnlyList<TableName> tables, CancellationToken cancellationToken)
-    {
-        if (tables.Count == 0) return null;
-        try
-        {
-            var found = await manager.CheckAsync(repl, tables, cancellationToken);
-            if (found.Created) report.Note($"publication {repl.Pub} does not exist; actorsync run will create it for {string.Join(", ", tables)}");
-            else
-            {
-                report.Pass($"publication {repl.Pub}", found.Changes.Count == 0 ? "" : "will be altered");
-                foreach (string change in found.Changes) report.Note($"what actorsync run will do: {change}");
-            }
-            foreach (string warning in found.Warnings) report.Warn(warning);
-            return found;
-        }
-        catch (SyncException e)
-        {
-            report.Fail($"publication {repl.Pub}");
-            report.Error(e);
-            return null;
-        }
+        foreach (string warning in found.Warnings) report.Warn(warning);
     }
 
     async Task SlotAsync(PostgresPrimary primary, ServerFacts facts, CancellationToken cancellationToken)
@@ -186,20 +160,12 @@ sealed class PostgresChecks(SyncConfig config, IReadOnlySet<TableConfig> broken,
         }
     }
 
-    static async Task<HashSet<uint>> ReadableAsync(PostgresPrimary primary, uint[] oids, CancellationToken cancellationToken)
-    {
-        await using var command = primary.DataSource.CreateCommand(
-            "select t from unnest($1::oid[]) t where has_table_privilege(t, 'select') or has_any_column_privilege(t, 'select')");
-        command.Parameters.Add(new NpgsqlParameter { Value = oids, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Array | NpgsqlTypes.NpgsqlDbType.Oid });
-        var readable = new HashSet<uint>();
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken)) readable.Add(reader.GetFieldValue<uint>(0));
-        return readable;
-    }
-
     /// <summary>Lets PostgreSQL plan the snapshot's condition, which reads no row.</summary>
-    async Task<bool> QueryAsync(PostgresPrimary primary, TableName name, string query, SourcePosition position, CancellationToken cancellationToken)
+    async Task<bool> QueryAsync(PostgresPrimary primary, TableConfig table, CancellationToken cancellationToken)
     {
+        var custom = config.Snapshot.Config.FirstOrDefault(s => s.Schema == table.Schema && s.Name == table.Name);
+        if (custom?.Query is not { } query) return true;
+        var name = TableName.Of(table);
         try
         {
             await using var command = primary.DataSource.CreateCommand($"explain select 1 from {SqlName.Of(name)} where ({query}\n)");
@@ -208,17 +174,22 @@ sealed class PostgresChecks(SyncConfig config, IReadOnlySet<TableConfig> broken,
         }
         catch (PostgresException e)
         {
-            report.Error(ExitCode.Schema, $"{position}: PostgreSQL does not take this condition for {name}: {e.MessageText}");
+            report.Error(ExitCode.Schema, $"{custom.Position}: PostgreSQL does not take this condition for {name}: {e.MessageText}");
             return false;
         }
     }
 
-    static string Describe(TableFacts facts, Relation relation)
+    static string Describe(PublishedTable published)
     {
-        string key = relation.PrimaryKey.Count == 0 ? "no primary key" : $"key ({string.Join(", ", relation.PrimaryKey.Select(i => relation.Columns[i].Name))})";
+        var (facts, relation) = (published.Facts, published.Facts.ToRelation([.. published.Columns]));
+        string[] leftOut = [.. relation.LeftOut.Where(c => c.InPrimaryKey).Select(c => c.Name)];
+        string key = relation.PrimaryKey.Count > 0 ? $"key ({string.Join(", ", relation.PrimaryKey.Select(i => relation.Columns[i].Name))})"
+            : leftOut.Length > 0 ? $"key with {string.Join(", ", leftOut)}, {(relation.LeftOut.Any(c => c is { InPrimaryKey: true, IsGenerated: true }) ? "generated and not sent" : "not published")}"
+            : "no primary key";
         string rows = facts.EstimatedRows is { } estimate ? string.Create(CultureInfo.InvariantCulture, $", about {estimate:N0} rows") : "";
         int columns = relation.Columns.Count;
-        return $"{columns} column{(columns == 1 ? "" : "s")}, {key}, replica identity {relation.Identity.ToString().ToLowerInvariant()}{rows}";
+        string generated = relation.LeftOut.Count(c => c.IsGenerated) is > 0 and var count ? $" and {count} generated" : "";
+        return $"{columns} column{(columns == 1 ? "" : "s")}{generated}, {key}, replica identity {relation.Identity.ToString().ToLowerInvariant()}{rows}";
     }
 
     internal static string Bytes(long bytes) => bytes switch
