@@ -27,7 +27,9 @@ enum Obstacles
 /// <param name="JsonName">The name as JSON, with its colon.</param>
 readonly record struct ListedColumn(int Column, byte[] FieldBulk, byte[] JsonName);
 
-/// <summary>One piece of a template, resolved to column indexes; <paramref name="Escapes"/> is that of <see cref="CompositeKey"/> for <paramref name="Key"/>.</summary>
+/// <summary>
+/// One piece of a template, resolved to column indexes; <paramref name="Escapes"/> is that of <see cref="CompositeKey"/> for <paramref name="Key"/>.
+/// </summary>
 readonly record struct Piece(SegmentKind Kind, byte[] Literal, int Column, int[] Key, bool[] Escapes, ListedColumn[] List);
 
 /// <summary>A template resolved against one relation: no names are looked up and no text is encoded any more.</summary>

@@ -96,7 +96,8 @@ readonly ref struct RowImage
     public bool IsGone => isReread && !reread.IsPresent;
 
     /// <summary>Whether the update left the value alone and nothing that is known of the row holds it.</summary>
-    public bool IsUnsent(int column) => current.State(column) == CellState.Unchanged && State(column) is CellState.Unchanged or CellState.Missing && (IsGone || !isReread);
+    public bool IsUnsent(int column) =>
+        current.State(column) == CellState.Unchanged && State(column) is CellState.Unchanged or CellState.Missing && (IsGone || !isReread);
 
     /// <summary>Whether PostgreSQL says that the update left the value alone.</summary>
     public bool IsLeftAlone(int column) => current.State(column) == CellState.Unchanged;

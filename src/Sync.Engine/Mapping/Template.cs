@@ -6,7 +6,9 @@ namespace Sync.Engine.Mapping;
 public enum SegmentKind { Literal, Column, Old, Diff, Schema, Table, PrimaryKey, TransactionId, Pairs, Json, Columns }
 
 /// <param name="Kind">What it stands for.</param>
-/// <param name="Text">The text of a literal, or the column of <c>{col}</c>, <c>{old:col}</c>, <c>{diff:col}</c> with the blanks around it: see <see cref="Template.IndexIn"/>.</param>
+/// <param name="Text">
+/// The text of a literal, or the column of <c>{col}</c>, <c>{old:col}</c>, <c>{diff:col}</c> with the blanks around it: see <see cref="Template.IndexIn"/>.
+/// </param>
 /// <param name="Names">The columns of a list form; null for <c>*</c>.</param>
 public sealed record Segment(SegmentKind Kind, string Text = "", IReadOnlyList<string>? Names = null)
 {

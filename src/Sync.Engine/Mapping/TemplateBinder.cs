@@ -65,7 +65,8 @@ sealed class TemplateBinder(TableConfig table, Relation relation, MappingOptions
     }
 
     /// <summary>The same for a name in a template, where blanks around it may only be there to be read well.</summary>
-    int Placeholder(string name, SourcePosition position) => Template.IndexIn(relation, name) is var index && index >= 0 ? index : Column(name.Trim(), position);
+    int Placeholder(string name, SourcePosition position) =>
+        Template.IndexIn(relation, name) is var index && index >= 0 ? index : Column(name.Trim(), position);
 
     const string NoGenerated = "the publication sends no generated columns (PostgreSQL 18 can, with publish_generated_columns = stored)";
 
@@ -129,7 +130,8 @@ sealed class TemplateBinder(TableConfig table, Relation relation, MappingOptions
                 foreach (int part in key) Note(kind, part, purpose);
                 break;
             case SegmentKind.Pairs or SegmentKind.Json or SegmentKind.Columns:
-                list = segment.Names is null ? everyColumn : [.. segment.Names.Select(name => Placeholder(name, position)).Where(index => index >= 0).Select(index => Listed(index, table, relation.Columns[index].Name))];
+                list = segment.Names is null ? everyColumn
+                    : [.. segment.Names.Select(name => Placeholder(name, position)).Where(i => i >= 0).Select(i => Listed(i, table, relation.Columns[i].Name))];
                 if (list.Length == 0 && segment.Names is null) Error(position, $"'{source}' stands for no column of {relation.FullName}: 'columns' leaves none");
                 if (kind == SegmentKind.Json) foreach (var listed in list) Note(kind, listed.Column, purpose);
                 break;

@@ -21,7 +21,8 @@ public static class RelationKey
     public static IReadOnlyList<int> Find(DecodedRelation relation, CatalogKey? catalog)
     {
         var flagged = Enumerable.Range(0, relation.Columns.Count).Where(i => relation.Columns[i].IsKey).ToList();
-        var now = catalog?.Columns.Select(name => IndexOf(relation, name) is var index && index >= 0 ? index : BeforeRename(relation, catalog.Table, name)).ToList() ?? [];
+        var now = catalog?.Columns
+            .Select(name => IndexOf(relation, name) is var index && index >= 0 ? index : BeforeRename(relation, catalog.Table, name)).ToList() ?? [];
         bool complete = now.Count > 0 && !now.Contains(-1);
         return relation.Identity switch
         {
@@ -55,7 +56,8 @@ public static class RelationKey
         int before = table!.Take(at).Count(c => known.Contains(c.Name));
         int[] candidates =
         [
-            .. Enumerable.Range(0, relation.Columns.Count).Where(i => !known.Contains(relation.Columns[i].Name) && relation.Columns[i].TypeOid == table![at].TypeOid
+            .. Enumerable.Range(0, relation.Columns.Count).Where(i => !known.Contains(relation.Columns[i].Name)
+                && relation.Columns[i].TypeOid == table![at].TypeOid
                 && relation.Columns.Take(i).Count(c => known.Contains(c.Name)) == before),
         ];
         return candidates.Length == 1 ? candidates[0] : -1;

@@ -27,7 +27,7 @@ public sealed class RowReader(PostgresPrimary primary) : IAsyncDisposable
     int count;
     uint seen;
 
-    /// <summary>Every transaction before this one was over when <see cref="seen"/> was looked for, so that it needs no look of its own; null when nothing is known.</summary>
+    /// <summary>Every transaction before this one was over at the last look, so that it needs no look of its own; null when nothing is known.</summary>
     uint? overBefore;
 
     /// <summary>

@@ -55,12 +55,15 @@ sealed class ComparisonPlan(int column, ScalarKind kind, ComparisonOperator op, 
         if (kind == ScalarKind.None)
             return $"column '{name}' of {relation.FullName} is {type}, which a condition can't compare as PostgreSQL does; "
                 + $"use is_null, is_not_null, or is_distinct_from \"{{old:{name}}}\", which compares the texts";
-        bool isOrder = condition.Operator is ComparisonOperator.Less or ComparisonOperator.Greater or ComparisonOperator.LessOrEqual or ComparisonOperator.GreaterOrEqual;
+        bool isOrder = condition.Operator
+            is ComparisonOperator.Less or ComparisonOperator.Greater or ComparisonOperator.LessOrEqual or ComparisonOperator.GreaterOrEqual;
         if (!isOrder) return null;
         return kind switch
         {
-            ScalarKind.Enum => $"column '{name}' of {relation.FullName} is {type}, and the order of its values stands in PostgreSQL's catalog only; list the values with in or not_in",
-            ScalarKind.Json => $"column '{name}' of {relation.FullName} is {type}, which a condition can't put in PostgreSQL's order; use =, <>, in, not_in or is_distinct_from",
+            ScalarKind.Enum => $"column '{name}' of {relation.FullName} is {type}, and the order of its values stands in PostgreSQL's catalog only; "
+                + "list the values with in or not_in",
+            ScalarKind.Json => $"column '{name}' of {relation.FullName} is {type}, which a condition can't put in PostgreSQL's order; "
+                + "use =, <>, in, not_in or is_distinct_from",
             _ => null,
         };
     }
@@ -73,7 +76,8 @@ sealed class ComparisonPlan(int column, ScalarKind kind, ComparisonOperator op, 
         {
             if (ScalarLiteral.Read(kind, text) is { } constant) return new Operand(kind, constant, null);
             binder.Error(condition.Position,
-                $"'{Encoding.UTF8.GetString(text)}' is no value for column '{tested.Name}' of {binder.Relation.FullName}, which is {ScalarKinds.NameOf(tested)}; write {ScalarLiteral.Example(kind)}");
+                $"'{Encoding.UTF8.GetString(text)}' is no value for column '{tested.Name}' of {binder.Relation.FullName}, which is {ScalarKinds.NameOf(tested)}; "
+                    + $"write {ScalarLiteral.Example(kind)}");
             return null;
         }
         int other = template.SingleColumn;

@@ -28,8 +28,8 @@ readonly record struct Moment(long Day, long Microsecond) : IComparable<Moment>
         var scanner = new TextScanner(text);
         scanner.Blanks();
         if (TryInfinity(ref scanner, out moment)) return true;
-        if (!scanner.Digits(4, 7, out long year) || !scanner.Take('-') || !scanner.Digits(1, 2, out long month) || !scanner.Take('-') || !scanner.Digits(1, 2, out long day))
-            return false;
+        if (!scanner.Digits(4, 7, out long year) || !scanner.Take('-') || !scanner.Digits(1, 2, out long month)
+            || !scanner.Take('-') || !scanner.Digits(1, 2, out long day)) return false;
         long microseconds = 0, offset = 0;
         bool isBlank = scanner.Blanks();
         if (scanner.Take('T') || scanner.Take('t') || (isBlank && char.IsAsciiDigit((char)scanner.Next)))

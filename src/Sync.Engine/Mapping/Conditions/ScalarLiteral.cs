@@ -95,7 +95,8 @@ static class ScalarLiteral
         bool isNegative = word is [(byte)'-', ..];
         var rest = word is [(byte)'-' or (byte)'+', ..] ? word[1..] : word;
         if (Ascii.EqualsIgnoreCase(rest, "nan"u8) && rest.Length == word.Length) return "NaN"u8.ToArray();
-        if (Ascii.EqualsIgnoreCase(rest, "infinity"u8) || Ascii.EqualsIgnoreCase(rest, "inf"u8)) return isNegative ? "-Infinity"u8.ToArray() : "Infinity"u8.ToArray();
+        if (Ascii.EqualsIgnoreCase(rest, "infinity"u8) || Ascii.EqualsIgnoreCase(rest, "inf"u8))
+            return isNegative ? "-Infinity"u8.ToArray() : "Infinity"u8.ToArray();
         return word.ToArray();
     }
 

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Sync.Engine.Mapping.Conditions;
 
-/// <summary>Compares two values by PostgreSQL's text of them, as its operators do; texts byte by byte, as under COLLATE "C". Allocates nothing for plain values.</summary>
+/// <summary>
+/// Compares two values by PostgreSQL's text of them, as its operators do; texts byte by byte, as under COLLATE "C". Allocates nothing for plain values.
+/// </summary>
 static class ScalarOrder
 {
     /// <summary>Below, at or above 0 as left is less, equal or greater; null when either text is no value of its type.</summary>
