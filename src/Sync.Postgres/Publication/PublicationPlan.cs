@@ -111,7 +111,8 @@ public sealed record PublicationPlan(IReadOnlyList<string> Statements, IReadOnly
         return new PublicationPlan(
             [CreateStatement(name, tables), $"COMMENT ON PUBLICATION {Sql.Identifier(name)} IS {Sql.Literal(PublicationState.ManagedComment)}"],
             [$"Publication {name} created for {List(tables.Select(t => t.Name))}."],
-            Warn(after, tables)) { Adds = [.. tables.Select(t => t.Name)] };
+            Warn(after, tables))
+        { Adds = [.. tables.Select(t => t.Name)] };
     }
 
     // Tables are taken away only from a publication that is ours: somebody else's may serve other subscribers.
