@@ -32,7 +32,8 @@ public class PoolerTests(PostgresFixture fixture)
         using var pooler = new ScriptedPooler(state, message);
         var options = new PostgresConnectionOptions { Hosts = [pooler.Address], User = "app" };
         await ShouldSay(() => new PostgresConnector(options).FindPrimaryAsync());
-        await using var primary = new PostgresPrimary(pooler.Address, options, NpgsqlDataSource.Create($"Host=127.0.0.1;Port={pooler.Address.Port};Username=app;Pooling=false"), "");
+        var source = NpgsqlDataSource.Create($"Host=127.0.0.1;Port={pooler.Address.Port};Username=app;Pooling=false");
+        await using var primary = new PostgresPrimary(pooler.Address, options, source, NpgsqlDataSource.Create("Host=127.0.0.1"), "", new OwnSessions(), 15, holdsBytes: false);
         await ShouldSay(() => primary.OpenWireAsync(CancellationToken.None));
 
         async Task ShouldSay(Func<Task> connect)

@@ -161,7 +161,7 @@ public sealed class WireConnectionTests : IDisposable
         });
         var address = new HostPort("127.0.0.1", ((IPEndPoint)listener.LocalEndpoint).Port);
         var options = Options("u", "p", null);
-        await using var primary = new PostgresPrimary(address, options, NpgsqlDataSource.Create($"Host=127.0.0.1;Port={address.Port}"), NpgsqlDataSource.Create("Host=127.0.0.1"), "", new OwnSessions(), 15);
+        await using var primary = new PostgresPrimary(address, options, NpgsqlDataSource.Create($"Host=127.0.0.1;Port={address.Port}"), NpgsqlDataSource.Create("Host=127.0.0.1"), "", new OwnSessions(), 15, holdsBytes: false);
         (await Should.ThrowAsync<SyncException>(() => primary.OpenWireAsync(CancellationToken.None).WaitAsync(patience))).Code.ShouldBe(ExitCode.PostgresUnreachable);
         await serving;
     }
