@@ -84,8 +84,8 @@ public sealed class ReaderOrderActorTests(ITestOutputHelper output) : ActorTest(
     {
         var reader = new Desk { Reads = true };
         var asker = CreateTestProbe();
-        Start(reader, options with { Patience = TimeSpan.FromMilliseconds(400) }).Tell(new AskReader(ReaderVerb.Repair, "t"), asker);
-        asker.ExpectNoMsg(TimeSpan.FromMilliseconds(1200));
+        Start(reader, options with { Patience = TimeSpan.FromSeconds(1) }).Tell(new AskReader(ReaderVerb.Repair, "t"), asker);
+        asker.ExpectNoMsg(TimeSpan.FromMilliseconds(2500));
         reader.Gate.SetResult();
         asker.ExpectMsg<ReaderAnswer>().Code.ShouldBe(0);
     }

@@ -70,7 +70,7 @@ public sealed class UsageTests : IDisposable
     [InlineData("verify --table nope", "Table nope is not configured")]
     [InlineData("verify --repair", "--repair asks the running node")]
     [InlineData("demo --seconds 0", "--seconds takes 1 to 3600")]
-    [InlineData("init --redis localhost:70000", "--redis HOST:PORT")]
+    [InlineData("init --redis localhost:70000", "--redis must be host, host:port")]
     [InlineData("init --tables a.b.c", "a.b.c")]
     public async Task Wrong_combinations_should_be_usage_errors_in_one_sentence(string line, string expected)
     {

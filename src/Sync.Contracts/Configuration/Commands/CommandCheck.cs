@@ -38,8 +38,8 @@ public static class CommandCheck
         }
         bool expands = arguments.Any(IsExpansion);
         if (Count(command, arguments, expands) is { } miscounted) return miscounted;
-        // Pairs give two arguments or more, or none: never the one that is left beside the key.
-        if (command is { MinArguments: 3, MaxArguments: 3 } or { Name: "SET" } && IndexOfPairs(arguments) is var pairs && pairs > 0)
+        // Pairs give two arguments or more, or none: never the one that is left beside the key. In the key's own place they are told of elsewhere.
+        if (command is { MinArguments: 3, MaxArguments: 3 } or { Name: "SET" } && IndexOfPairs(arguments) is var pairs && pairs > 1)
             return new CommandProblem($"{command.Name} takes one value, and '{arguments[pairs]}' becomes fields and values; use {{json:…}} for one text", pairs);
         foreach (int index in WholeNumbers.GetValueOrDefault(command.Name, []))
             if (NotWhole(arguments, index) is { } wrong) return wrong;
