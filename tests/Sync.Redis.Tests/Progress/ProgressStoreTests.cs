@@ -90,12 +90,19 @@ public abstract class ProgressStoreContract : IClassFixture<RedisFixture>, IAsyn
             (true, Position.None, new Lsn(0x200), 1, $"{Keys.DeadLetters}:before:2:0/300"));
         (await FieldsAsync()).ShouldBe(new Dictionary<string, string>
         {
-            ["system"] = System, ["lanes"] = "8", ["timeline"] = "2 1@0/1", ["log"] = "0/300", ["publication"] = "77", ["confirmed"] = "0/200", ["clearing"] = "1",
+            ["system"] = System,
+            ["lanes"] = "8",
+            ["timeline"] = "2 1@0/1",
+            ["log"] = "0/300",
+            ["publication"] = "77",
+            ["confirmed"] = "0/200",
+            ["clearing"] = "1",
         }, ignoreOrder: true);
         var marks = await new SnapshotMarks(Keys).LoadAsync(connection, default);
         marks.ShouldBe(new Dictionary<string, SnapshotMark>
         {
-            ["public.t"] = new(new Lsn(0x200), SnapshotState.Outdated, 0), ["public.u"] = new(new Lsn(0x200), SnapshotState.Outdated, 0),
+            ["public.t"] = new(new Lsn(0x200), SnapshotState.Outdated, 0),
+            ["public.u"] = new(new Lsn(0x200), SnapshotState.Outdated, 0),
         }, ignoreOrder: true);
         (await redis.Server.ExecAsync("EXISTS", Keys.Resync, Keys.Mends, Keys.DeadLetters, Keys.ParkedKeys, Keys.Retries)).ShouldBe(0L);
         (await redis.Server.ExecAsync("XLEN", begun.LettersAside!)).ShouldBe(1L);
