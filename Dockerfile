@@ -5,7 +5,7 @@
 FROM mcr.microsoft.com/dotnet/sdk:10.0 AS build
 WORKDIR /source
 
-# Petabridge.Cmd, by which pbm inspects a node of a cluster; --build-arg PetabridgeCmd=false leaves it out, where a registry lacks its packages.
+# Petabridge.Cmd lets the command pbm inspect a node of a cluster. Behind a registry without its packages, leave it out by --build-arg PetabridgeCmd=false.
 ARG PetabridgeCmd=true
 
 # Projects first, so that packages are fetched again only when these change.

@@ -8,21 +8,21 @@ public enum ExitCode
     CheckFailed = 1,
     /// <summary>The command line itself is wrong.</summary>
     Usage = 2,
-    /// <summary>The configuration file or the environment is wrong.</summary>
+    /// <summary>The configuration file or the environment is wrong, or names a database or a Sentinel's master that does not exist.</summary>
     Configuration = 3,
     /// <summary>PostgreSQL can't be reached.</summary>
     PostgresUnreachable = 10,
     /// <summary>PostgreSQL refuses user, password or certificate.</summary>
     PostgresAuthentication = 11,
-    /// <summary>PostgreSQL is too old, wal_level is not logical, or the settings of our sessions did not take, as behind a connection pooler.</summary>
+    /// <summary>PostgreSQL is too old, wal_level is not logical, the settings of our sessions did not take, or a connection pooler answers.</summary>
     PostgresUnsuitable = 12,
-    /// <summary>Publication: missing, or a table is not in it.</summary>
+    /// <summary>The publication is missing, a table is not in it, or it was created again after the replication slot.</summary>
     Publication = 13,
-    /// <summary>Slot: missing, of another plugin or database, lost, or none left.</summary>
+    /// <summary>The replication slot is missing, of another plugin or database, lost or in use, or none is left.</summary>
     Slot = 14,
     /// <summary>A table, column, replica identity or privilege that the configuration needs is missing.</summary>
     Schema = 15,
-    /// <summary>A value or a statement that has no form in UTF-8, or is no text in the encoding of the database.</summary>
+    /// <summary>A value or a statement has no form in UTF-8 or in the encoding of the database.</summary>
     Encoding = 16,
     /// <summary>Redis can't be reached.</summary>
     RedisUnreachable = 20,
@@ -30,7 +30,7 @@ public enum ExitCode
     RedisAuthentication = 21,
     /// <summary>Redis is too old or set up in a way that loses data.</summary>
     RedisUnsuitable = 22,
-    /// <summary>What Redis holds belongs to another PostgreSQL cluster.</summary>
+    /// <summary>What Redis holds belongs to another PostgreSQL cluster, or PostgreSQL went back or forked and <c>onHistoryChange</c> is stop.</summary>
     ForeignProgress = 23,
     /// <summary>Redis lost changes that PostgreSQL no longer has, and <c>onRedisLoss</c> is stop.</summary>
     RedisLoss = 24,
