@@ -179,7 +179,7 @@ public sealed class LaneActor(int lane, LaneContext context) : UntypedActor, IWi
     /// <summary>The takeover is older than what the reader has begun with: the positions that it read do not hold any more.</summary>
     void TakeAnew(LaneBatch batch, IActorRef from)
     {
-        log.Info("Lane {0} is taken anew: what was known of it is of before reader {1}.", lane, batch.Since);
+        log.Info("Lane {0} is taken over anew: its positions in memory are from before reader {1}.", lane, batch.Since);
         if (batch.Epoch >= readerEpoch) (readerEpoch, reader) = (batch.Epoch, from);
         Drop();
         BeginTakeover();

@@ -84,7 +84,7 @@ sealed record KeyShape(IReadOnlyList<KeyShape.Value> Values, IReadOnlyList<strin
         var known = Known();
         return relation.PrimaryKey.Count > 0 && relation.PrimaryKey.All(known.Contains) ? null : doubt;
 
-        string Name(int column) => column < 0 ? "what is no column" : $"'{relation.Columns[column].Name}'";
+        string Name(int column) => column < 0 ? "a value that is no column" : $"'{relation.Columns[column].Name}'";
     }
 
     /// <summary>The columns that can be read from either end, because no text between them may belong to them.</summary>

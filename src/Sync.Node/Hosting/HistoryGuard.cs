@@ -40,7 +40,7 @@ sealed class HistoryGuard(NodeParts parts, WriterContext writer, Source source)
             throw writer.Progress.Foreign(found.Log!.System, source.Log.History.System, "; after pg_upgrade or a restored dump set postgres.onHistoryChange: resync-any to have every table read again");
         if (finding.Verdict == HistoryVerdict.Older && options.Conn.Hosts.Count > 1)
             throw new SyncException(ExitCode.PostgresUnreachable,
-                $"{Sentence} Another host of postgres.conn.host was promoted since and can't be reached; waiting for it. If it is gone for good, take it out of postgres.conn.host.");
+                $"{Sentence} Another host of postgres.conn.host was promoted since and can't be reached; the node waits for it. If it is gone for good, take it out of postgres.conn.host.");
         bool isRepublished = finding.Verdict == HistoryVerdict.Republished;
         if (options.OnHistoryChange == HistoryPolicy.Stop)
             throw new SyncException(isRepublished ? ExitCode.Publication : ExitCode.ForeignProgress,
@@ -68,7 +68,7 @@ sealed class HistoryGuard(NodeParts parts, WriterContext writer, Source source)
         var log = source.Log.History;
         if (begun.IsAnew)
         {
-            string letters = begun.LettersAside is { } aside ? $" {begun.Letters} dead letters of before are kept under '{aside}', to be looked at." : "";
+            string letters = begun.LettersAside is { } aside ? $" {begun.Letters} dead letters of before are kept under '{aside}': look at them, then delete that key." : "";
             writer.Metrics.Warnings.Add(1, new KeyValuePair<string, object?>("kind", "history_changed"));
             writer.Log.HistoryChanged(Sentence, Answer, letters);
             writer.Stats.SetError($"{Sentence} {Answer}");
@@ -97,8 +97,8 @@ sealed class HistoryGuard(NodeParts parts, WriterContext writer, Source source)
         positions.Landmark.Commit == Lsn.None || positions.LandmarkPublication != publication ? [] : [positions.Landmark, new Landmark(highest, 0, 0)]);
 
     string Answer => writer.Config.Snapshot.Mode == SnapshotMode.Never
-        ? "What Redis knew of positions is discarded. Tables are not read again, because snapshot.mode is never: run actorsync resync --all."
-        : "What Redis knew of positions is discarded, and every table is read again. Counters are counted anew from the rows; events of abandoned changes (streams, lists, messages) stay told.";
+        ? "The positions in Redis are discarded. Tables are not read again, because snapshot.mode is never: run actorsync resync --all."
+        : "The positions in Redis are discarded, and every table is read again. Counters are counted anew from the rows; events of abandoned changes (streams, lists, messages) stay in Redis.";
 
     string Sentence
     {
@@ -113,8 +113,8 @@ sealed class HistoryGuard(NodeParts parts, WriterContext writer, Source source)
                 HistoryVerdict.Forked => $"{server} forked: its timeline {log.Timeline} left the log at {at}, but Redis follows {followed} (recovery to a point in time, or a standby promoted that lagged).",
                 HistoryVerdict.Older => $"{server} went back: it is on timeline {log.Timeline}, but Redis follows {followed} (an older copy, or a former primary).",
                 HistoryVerdict.Unrelated => $"{server} forked: its timeline {log.Timeline} does not come from the one that Redis follows ({followed}).",
-                HistoryVerdict.Republished => $"{server} has another publication {writer.Config.Postgres.Repl.Pub} than the one Redis was filled by: it was dropped and created again under slot {source.Slot.Facts.Name}, so changes in between are not sent.",
-                _ => $"{server} is another cluster ({log.System}) than the one that Redis follows ({held?.Log?.System}).",
+                HistoryVerdict.Republished => $"{server} has another publication {writer.Config.Postgres.Repl.Pub} than the one that Redis was filled from: it was dropped and created again under slot {source.Slot.Facts.Name}, so changes in between are not sent.",
+                _ => $"{server} is another PostgreSQL cluster ({log.System}) than the one that Redis follows ({held?.Log?.System}).",
             };
         }
     }

@@ -80,7 +80,7 @@ public static class PostgresErrors
     static (ExitCode, string) Describe(PostgresException error, HostPort address, PostgresConnectionOptions conn) => error.SqlState switch
     {
         _ when IsPooler(error) => (ExitCode.PostgresUnsuitable,
-            $"Not PostgreSQL but a connection pooler answers at {address} ({error.MessageText.TrimEnd('.')}): connect directly, not through a pooler."
+            $"A connection pooler answers at {address} in place of PostgreSQL ({error.MessageText.TrimEnd('.')}): connect directly, not through a pooler."
                 + " Name the address of PostgreSQL itself in postgres.conn.host and port."),
         PostgresErrorCodes.CharacterNotInRepertoire or PostgresErrorCodes.UntranslatableCharacter => (ExitCode.Encoding,
             $"PostgreSQL at {address} can't send a value: {Sentence(error)} {EncodingWayOut}"),

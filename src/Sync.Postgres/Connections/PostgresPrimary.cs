@@ -41,8 +41,8 @@ public sealed class PostgresPrimary : IAsyncDisposable
 
     /// <summary>What to know of connections that are not <see cref="IsDirect"/>.</summary>
     public string ProxyWarning =>
-        $"Not PostgreSQL itself answers at {Address}, but a pooler or a proxy in front of it (the process's number that it gives is not the server's)."
-        + " One that shares server sessions between clients breaks locks and settings: connect directly, or make sure that it keeps a session of the server for each of ours.";
+        $"At {Address} PostgreSQL does not answer itself, but a pooler or a proxy in front of it (the process number that it gives is not the server's)."
+        + " One that shares server sessions between clients breaks locks and settings: connect directly, or make sure that it keeps one server session for each session of ours.";
 
     /// <summary>The server's processes that work for this object, as far as they were begun through it.</summary>
     internal OwnSessions Sessions { get; }

@@ -64,7 +64,7 @@ public sealed class WaitWatch : IAsyncDisposable
                 bool isDue = seen != told || time.GetElapsedTime(toldAt) >= reminder;
                 if (seen.Length == 0 ? told.Length == 0 : seen != before || !isDue) continue;
                 (told, toldAt) = (seen, time.GetTimestamp());
-                onWaiting(seen.Length == 0 ? "" : $"PostgreSQL at {primary.Address} makes us wait for {seen}; it goes on as soon as that ends.");
+                onWaiting(seen.Length == 0 ? "" : $"PostgreSQL at {primary.Address} makes us wait for {seen}; the node goes on as soon as that ends.");
             }
         }
         catch (NpgsqlException e) when (e.InnerException is TimeoutException)

@@ -60,7 +60,7 @@ public static class PrivilegeChecks
         foreach (var name in needs.Adds)
             if (tables.TryGetValue(name, out var table) && !table.IsOwner)
                 findings.Add(new PrivilegeFinding(name, true,
-                    $"User {role.Name} has not the rights of {table.Owner}, the owner of {name}, which publishing it needs: run GRANT {Sql.Identifier(table.Owner)} TO {user},"
+                    $"User {role.Name} lacks the rights of {table.Owner}, the owner of {name}, which publishing the table needs: run GRANT {Sql.Identifier(table.Owner)} TO {user},"
                     + $" or ALTER TABLE {Sql.Identifier(name.Schema, name.Name)} OWNER TO {user}{otherwise}"));
         return findings;
     }
