@@ -1,2 +1,2 @@
-// Most tests wait for servers and processes, so four collections at a time keep two cores busy (measured: docs/contributing.md).
+// Most tests wait for servers and processes, so four collections at a time keep two cores busy (measured).
 [assembly: CollectionBehavior(MaxParallelThreads = 4)]
