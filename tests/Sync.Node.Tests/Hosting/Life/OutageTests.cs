@@ -19,7 +19,14 @@ public class OutageTests(BreakableServers servers)
         await FlowAsync(node);
         await bookings.StopAsync();
         await stage.CaughtUpAsync(node);
-        await bookings.ShouldBeExactAsync();
+        try
+        {
+            await bookings.ShouldBeExactAsync();
+        }
+        catch (ShouldAssertException e)
+        {
+            throw new ShouldAssertException($"{e.Message}\nThe node said:\n{string.Join('\n', node.Log)}");
+        }
         node.Status.DeadLetters.ShouldBe(0);
     }
 
