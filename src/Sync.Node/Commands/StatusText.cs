@@ -22,6 +22,7 @@ static class StatusText
         Row("Redis", $"{(status.Redis.Length > 0 ? status.Redis : "not found yet")}");
         if (status.Guarantee.Length > 0) Row("delivery", $"{status.Guarantee}");
         Row("positions", $"received {status.Lsn.Received}, applied {status.Lsn.Applied}, confirmed {status.Lsn.Confirmed}");
+        if (status.History is { Change.Length: > 0, ChangedAt: { } changed } history) Row("history", $"{history.Change} ({Span(now - changed)} ago)");
         Row("lag", $"{status.LagMs:F1} ms, {PostgresChecks.Bytes(status.LagBytes)}");
         var rates = status.Rates;
         Row("rates", $"{rates.RowsPerSecond:N0} rows/s, {rates.CommandsPerSecond:N0} commands/s, {PostgresChecks.Bytes((long)rates.BytesPerSecond)}/s");

@@ -29,6 +29,7 @@ public sealed class StatusTextTests
             LastError = "two\nlines",
             OpenCircuits = 2,
             DeadLetters = 5,
+            History = new HistoryStatus("7", 2, "PostgreSQL went back", status.StartedAt - TimeSpan.FromMinutes(3)),
             Tables = [new TableStatus("public.orders", 0, 0, 0, "column 'x' is gone", null)],
         };
         string text = StatusText.Of(troubled, status.StartedAt);
@@ -36,6 +37,7 @@ public sealed class StatusTextTests
         text.ShouldContain("two\\nlines");
         text.ShouldContain("2 writers that Redis keeps refusing");
         text.ShouldContain("see actorsync dlq list");
+        text.ShouldContain("history       PostgreSQL went back (3 min 0 s ago)\n");
         text.ShouldContain("stopped: column 'x' is gone");
     }
 
