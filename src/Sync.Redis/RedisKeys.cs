@@ -50,6 +50,12 @@ public sealed class RedisKeys(string slot)
     /// <summary>The token of one node of a cluster; see docs/protocols/redis-sink.md, "Ownership of lanes".</summary>
     public string OwnerOf(string incarnation) => $"{Owner}:{incarnation}";
 
+    /// <summary>For which of its starts a server has begun a new append-only file; shared by all slots, because the file is.</summary>
+    public const string AppendOnly = $"{Prefix}aof";
+
+    /// <summary>The same for a master of a Cluster, in a hash slot that it serves.</summary>
+    public static string AppendOnlyOf(int hashSlot) => $"{AppendOnly}:{{{Cluster.HashSlots.TagOf(hashSlot)}}}";
+
     /// <summary>In a Cluster, the progress of one hash slot: a hash in that very slot.</summary>
     public string ProgressOf(int hashSlot) => $"{Prefix}{slot}:{{{Cluster.HashSlots.TagOf(hashSlot)}}}:progress";
 }

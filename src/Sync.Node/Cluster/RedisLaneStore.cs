@@ -1,6 +1,7 @@
 using Sync.Actors.Ports;
 using Sync.Engine.Ordering;
 using Sync.Node.Hosting;
+using Sync.Redis;
 using Sync.Redis.Errors;
 using Sync.Redis.Lanes;
 using Sync.Redis.Progress;
@@ -123,7 +124,7 @@ sealed class RedisLaneStore(WriterContext context, LaneStore store, LaneClaimBoo
         try
         {
             if (session is not null && book.WasLeft(session.History)) await ForgetAsync();
-            session ??= await SinkSession.OpenAsync(context.Config.Redis, context.Config.WriteTimeout, context.Time, null, null, cancellationToken);
+            session ??= await OpenAsync(cancellationToken);
             return await work(session);
         }
         catch (RedisTransientException e) when (session is not null && (session.IsBroken || e.OutcomeUnknown || e.IsReplica))
@@ -139,6 +140,21 @@ sealed class RedisLaneStore(WriterContext context, LaneStore store, LaneClaimBoo
         finally
         {
             turn.Release();
+        }
+    }
+
+    async ValueTask<SinkSession> OpenAsync(CancellationToken cancellationToken)
+    {
+        var opened = await SinkSession.OpenAsync(context.Config.Redis, context.Config.WriteTimeout, context.Time, null, null, cancellationToken);
+        try
+        {
+            await AppendOnlyGuard.CheckAsync(context, opened.Connection, RedisKeys.AppendOnly, cancellationToken);
+            return opened;
+        }
+        catch
+        {
+            await opened.DisposeAsync();
+            throw;
         }
     }
 

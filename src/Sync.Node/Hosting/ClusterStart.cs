@@ -1,4 +1,5 @@
 using Sync.Contracts;
+using Sync.Redis;
 using Sync.Redis.Cluster;
 using Sync.Redis.Sink;
 
@@ -19,7 +20,8 @@ static class ClusterStart
     {
         var config = writer.Config;
         if (!config.Redis.IsCluster) return (null, null);
-        var view = await ClusterView.TakeOverAsync(config.Redis, config.WriteTimeout, writer.Time, writer.Keys, writer.Fence, cancellationToken);
+        var view = await ClusterView.TakeOverAsync(config.Redis, config.WriteTimeout, writer.Time, writer.Keys, writer.Fence,
+            (connection, slot) => AppendOnlyGuard.CheckAsync(writer, connection, RedisKeys.AppendOnlyOf(slot), cancellationToken), cancellationToken);
         await using var nodes = new ClusterConnections(view);
         if (!isCleared)
         {

@@ -9,6 +9,7 @@ using Sync.Engine.Retry;
 using Sync.Node.Resync;
 using Sync.Postgres.Rows;
 using Sync.Postgres.Streaming;
+using Sync.Redis;
 using Sync.Redis.Cluster;
 using Sync.Redis.Connections;
 using Sync.Redis.Errors;
@@ -151,6 +152,7 @@ sealed class NodeEngine
         await using var session = await SinkSession.OpenAsync(config.Redis, config.WriteTimeout, shared.Time, null, null, soft);
         var connection = session.Connection;
         var writer = shared.ContextFor(session.History, outputs.Router.Lanes);
+        await AppendOnlyGuard.CheckAsync(writer, connection, config.Redis.IsCluster ? RedisKeys.AppendOnlyOf(HashSlots.Of(writer.Keys.Progress)) : RedisKeys.AppendOnly, soft);
         writer.Log.Connected(source.Facts.Version, source.Primary.Address.ToString(), connection.Server.Version.ToString(), connection.Endpoint);
         writer.Log.Promises(Guarantees.Of(config));
         if (connection.Server.EvictsKeys) writer.Log.Evicts(connection.Endpoint, connection.Server.EvictionPolicy);

@@ -49,11 +49,12 @@ public sealed class ClusterView
     /// <param name="time">Clock of the time-outs.</param>
     /// <param name="keys">Our keys.</param>
     /// <param name="owner">Our right to write, already recorded.</param>
+    /// <param name="prepare">Called with a connection to each master before anything is written there, and the number of a hash slot that it serves.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="RedisTransientException">A master can't be reached now.</exception>
     /// <exception cref="SyncException">The user may not run CLIENT LIST and CLIENT KILL, by which another owner is kept out.</exception>
     public static async ValueTask<ClusterView> TakeOverAsync(
-        RedisOptions options, TimeSpan timeout, TimeProvider time, RedisKeys keys, OwnerFence owner, CancellationToken cancellationToken)
+        RedisOptions options, TimeSpan timeout, TimeProvider time, RedisKeys keys, OwnerFence owner, Func<RespConnection, int, ValueTask> prepare, CancellationToken cancellationToken)
     {
         var view = new ClusterView(options, timeout, time, await ClusterNodes.MapAsync(options, [], timeout, time, cancellationToken), keys, owner);
         foreach (var master in view.Map.Masters)
@@ -61,6 +62,7 @@ public sealed class ClusterView
             await using var connection = await view.OpenAsync(master, cancellationToken);
             view.histories[master] = connection.Server.History;
             await view.EndOthersAsync(connection, cancellationToken);
+            await prepare(connection, Enumerable.Range(0, HashSlots.Count).First(slot => view.Map.OwnerOf(slot) == master));
         }
         return view;
     }
