@@ -38,6 +38,9 @@ public sealed class RedisKeys(string slot)
     /// <summary>A hash: how far the re-sync of each table is.</summary>
     public string Resync { get; } = $"{Prefix}{{{slot}}}:resync";
 
+    /// <summary>A hash: the shape of each table that Redis was filled from.</summary>
+    public string Shapes { get; } = $"{Prefix}{{{slot}}}:shapes";
+
     /// <summary>A hash: what lanes have mended for a message of a re-sync, until the reader has counted it; <c>&lt;lsn&gt;:&lt;what&gt;</c> = how much.</summary>
     public string Mends { get; } = $"{Prefix}{{{slot}}}:mends";
 

@@ -78,6 +78,12 @@ public sealed record PostgresOptions
     /// <summary>What to do when PostgreSQL has left the history that Redis follows. Default resync.</summary>
     public HistoryPolicy OnHistoryChange { get; init; } = HistoryPolicy.Resync;
 
+    /// <summary>What to do when a table, or its place in the publication, was changed in a way that the stream does not bring to Redis. Default resync.</summary>
+    public SchemaPolicy OnSchemaChange { get; init; } = SchemaPolicy.Resync;
+
+    /// <summary>How often the catalog is compared with what Redis was filled from. Over 0; default 30 s.</summary>
+    public TimeSpan SchemaCheckInterval { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>How often the confirmed position is reported to PostgreSQL. Over 0; default 10 s.</summary>
     public TimeSpan StandByTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
@@ -92,6 +98,9 @@ public enum NumericMode { Float, String }
 /// decision to somebody.
 /// </summary>
 public enum HistoryPolicy { Resync, ResyncAny, Stop }
+
+/// <summary>Resync: the table is read again, as far as everything follows from its rows. Warn: it is only told. Stop: the table is stopped, until a node starts again and copies it anew.</summary>
+public enum SchemaPolicy { Resync, Warn, Stop }
 
 /// <param name="Host">Name, address, or the folder of a Unix socket.</param>
 /// <param name="Port">1 to 65535.</param>

@@ -46,7 +46,7 @@ sealed class PostgresLaneSource(NodeParts parts, TableSet tables, StatusBoard bo
         {
             // It was asked to.
         }
-        catch (Exception e) when (e is HistoryChangedException or SlotOutdatedException || (factory.IsProven && Source.IsTransient(e)))
+        catch (Exception e) when (e is AnewException || (factory.IsProven && Source.IsTransient(e)))
         {
             parts.Stats.SetError(e.Message);
             throw new SourceLostException(e);

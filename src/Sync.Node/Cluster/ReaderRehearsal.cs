@@ -65,6 +65,6 @@ sealed class ReaderRehearsal(NodeParts parts)
         await writer.Snapshots.LoadAsync(connection, cancellationToken);
         await writer.DeadLetters.LoadParkedKeysAsync(connection, cancellationToken);
         await writer.DeadLetters.CountAsync(connection, cancellationToken);
-        await new ResyncStore(writer.Keys).LoadAsync(connection, cancellationToken);
+        await new TableTexts(writer.Keys.Resync).LoadAsync(connection, cancellationToken);
     }
 }

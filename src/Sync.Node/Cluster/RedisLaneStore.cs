@@ -116,7 +116,7 @@ sealed class RedisLaneStore(WriterContext context, LaneStore store, LaneClaimBoo
 
     /// <summary>The re-syncs that the reader has kept, by table.</summary>
     public ValueTask<IReadOnlyList<(string Table, string Text)>> LoadResyncsAsync(CancellationToken cancellationToken) =>
-        OnSessionAsync(current => new ResyncStore(context.Keys).LoadAsync(current.Connection, cancellationToken), cancellationToken);
+        OnSessionAsync(current => new TableTexts(context.Keys.Resync).LoadAsync(current.Connection, cancellationToken), cancellationToken);
 
     async ValueTask<T> OnSessionAsync<T>(Func<SinkSession, ValueTask<T>> work, CancellationToken cancellationToken)
     {

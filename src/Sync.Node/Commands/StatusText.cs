@@ -56,7 +56,9 @@ static class StatusText
             string commit = table.LastCommit?.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture) ?? "-";
             string name = LineLogger.OneLine(table.Table).PadRight(width);
             text.Append(CultureInfo.InvariantCulture, $"{name} {table.Rows,14:N0} {table.Skipped,12:N0} {table.DeadLetters,8:N0}  {commit}");
-            text.Append(table.Error.Length > 0 ? $"  stopped: {LineLogger.OneLine(table.Error)}\n" : "\n");
+            if (table.Error.Length > 0) text.Append(CultureInfo.InvariantCulture, $"  stopped: {LineLogger.OneLine(table.Error)}");
+            if (table.Notice.Length > 0) text.Append(CultureInfo.InvariantCulture, $"  may be outdated: {LineLogger.OneLine(table.Notice)}");
+            text.Append('\n');
         }
     }
 

@@ -100,6 +100,15 @@ sealed partial class HostLog(ILogger logger)
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Cause} Slot {Slot} was dropped and is made anew, and every table is read again")]
     public partial void SlotRemade(string cause, string slot);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Change}: it is read again")]
+    public partial void SchemaReread(string change);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Change}: the connection is opened anew to settle it")]
+    public partial void SchemaAnew(string change);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Table} may be outdated in Redis: {Notice}")]
+    public partial void SchemaNoticed(string table, string notice);
+
     public void Issues(IEnumerable<MappingIssue> issues)
     {
         foreach (var issue in issues) Warning(issue.ToString());

@@ -7,6 +7,7 @@ using Sync.Engine.Progress;
 using Sync.Engine.Resync;
 using Sync.Engine.Retry;
 using Sync.Node.Resync;
+using Sync.Node.Schema;
 using Sync.Postgres.Rows;
 using Sync.Postgres.Streaming;
 using Sync.Redis;
@@ -56,6 +57,11 @@ sealed class NodeEngine
     /// <summary>Whether Redis had lost its content when the engine began.</summary>
     bool WasLost { get; init; }
 
+    NodeParts Parts { get; init; } = null!;
+
+    /// <summary>The shapes of the tables that Redis was filled from.</summary>
+    ShapeBook Shapes { get; init; } = null!;
+
     /// <summary>The server that is written to.</summary>
     public string Redis { get; }
     public Lsn Confirmed => context.Tracker.Confirmed;
@@ -81,6 +87,7 @@ sealed class NodeEngine
     /// <exception cref="SyncException">Something a user has to mend, or PostgreSQL is lost.</exception>
     /// <exception cref="HistoryChangedException">PostgreSQL has left the history that Redis follows; the next start acts on it.</exception>
     /// <exception cref="SlotOutdatedException">The slot is of no use; the next start makes it anew.</exception>
+    /// <exception cref="SchemaChangedException">A table was changed so that the next start has to settle it.</exception>
     public static async Task RunAsync(
         NodeParts shared, IOutputFactory outputs, TableSet tables, Source source, HostOptions options, StatusBoard board, Action copied,
         CancellationToken stop, CancellationToken hard)
@@ -92,6 +99,13 @@ sealed class NodeEngine
         catch (HistoryChangedException e)
         {
             shared.Diverged = e.Finding;
+            throw;
+        }
+        catch (SchemaChangedException e) when (e.Stopped is { } table)
+        {
+            table.Stop($"it {e.Message[(table.Name.Length + 1)..]}, and postgres.onSchemaChange is stop");
+            shared.Stats.Stopped(table.Index, table.Error);
+            shared.Log.TableStopped(table.Name, table.Error);
             throw;
         }
         catch (SlotOutdatedException)
@@ -165,6 +179,7 @@ sealed class NodeEngine
         bool wasLost = begun.IsAnew || await new LossCheck(writer, source).CloseAsync(session, positions, positions.IsStamped ? held?.Confirmed : null, soft);
         var marks = await writer.Snapshots.LoadAsync(connection, soft);
         await MarkRefusedAsync(writer, connection, tables, marks, source.Slot.Facts.ConfirmedFlushLsn, soft);
+        var shapes = await ShapeBook.OpenAsync(writer, connection, source, tables, marks, soft);
         var parkedKeys = await writer.DeadLetters.LoadParkedKeysAsync(connection, soft);
         writer.Stats.SetDeadLetters(await writer.DeadLetters.CountAsync(connection, soft));
         writer.EnsureDeadLettersFit();
@@ -178,7 +193,7 @@ sealed class NodeEngine
             table.WasFollowed |= !table.IsRefused;
             (table.CopyPlan, table.TellingPlan, table.Floor) = (null, null, marks.TryGetValue(table.Name, out var mark) && mark.State == SnapshotState.Done ? mark.Lsn : Lsn.None);
         }
-        var engine = new NodeEngine(context, shared.Recent, cluster is null ? connection.Endpoint : string.Join(", ", cluster.Map.Masters), marks, soft, hard) { WasLost = wasLost };
+        var engine = new NodeEngine(context, shared.Recent, cluster is null ? connection.Endpoint : string.Join(", ", cluster.Map.Masters), marks, soft, hard) { WasLost = wasLost, Parts = shared, Shapes = shapes };
         engine.writers = Task.WhenAll(context.Output.Start(engine.writing.Token).Select(engine.WatchAsync));
         if (config.Redis.Sentinel is not null)
         {
@@ -283,11 +298,12 @@ sealed class NodeEngine
         var desk = new ResyncDesk(context, source, feed);
         if (copies.Count > 0) await context.Mends.StandStillAsync(reading.Token);
         await desk.OpenAsync(copies, writing.Token);
-        var pump = new StreamPump(context, stream, source.Catalog, rows, feed);
+        var signal = new SchemaSignal();
+        var pump = new StreamPump(context, stream, source.Catalog, rows, feed, signal);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(reading.Token);
         var reporter = new StreamReporter(context, stream, pump, source, board, cause => _ = FailAsync(cause));
         var reports = Task.WhenAll(reporter.RunAsync(ended.Token), reporter.ConfirmAsync(ended.Token));
-        var resyncs = WatchAsync(desk.RunAsync(ended.Token));
+        var resyncs = Task.WhenAll(WatchAsync(desk.RunAsync(ended.Token)), WatchAsync(new SchemaWatch(context, source, Parts, Shapes, desk, signal).RunAsync(ended.Token)));
         Resyncs = desk;
         // When a writer has failed nobody makes room for what is being handed over.
         using var handing = CancellationTokenSource.CreateLinkedTokenSource(writing.Token);

@@ -15,6 +15,9 @@ sealed record NodeParts(SyncConfig Config, SyncMetrics Metrics, NodeStats Stats,
     /// <summary>What the stream has found out about PostgreSQL's log, for the next start to act on; null for nothing.</summary>
     public HistoryFinding? Diverged { get; set; }
 
+    /// <summary>Changes of tables for which a connection was given up, so that the next one could settle them; what it does not settle is told.</summary>
+    public HashSet<string> SchemaChanges { get; } = [];
+
     /// <summary>Whether the next start drops the slot and makes it anew, because what it holds can't be decoded.</summary>
     public bool HasToRemakeSlot { get; set; }
 

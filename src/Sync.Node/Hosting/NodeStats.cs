@@ -106,13 +106,19 @@ sealed class NodeStats(IReadOnlyList<string> tables, TimeProvider time)
         lock (gate) perTable[table].Error = error;
     }
 
+    /// <summary>What may be wrong with the table in Redis; empty takes it back.</summary>
+    public void Noticed(int table, string notice)
+    {
+        lock (gate) perTable[table].Notice = notice;
+    }
+
     public IReadOnlyList<TableStatus> Tables
     {
         get
         {
             lock (gate)
                 return [.. perTable.Select(t => new TableStatus(t.Name, t.Rows, t.Skipped, t.Parked, t.Error,
-                    t.LastCommitTicks == 0 ? null : new DateTimeOffset(t.LastCommitTicks, TimeSpan.Zero)))];
+                    t.LastCommitTicks == 0 ? null : new DateTimeOffset(t.LastCommitTicks, TimeSpan.Zero), t.Notice))];
         }
     }
 
@@ -144,6 +150,6 @@ sealed class NodeStats(IReadOnlyList<string> tables, TimeProvider time)
     {
         public string Name => name;
         public long Rows, Skipped, Parked, LastCommitTicks;
-        public string Error = "";
+        public string Error = "", Notice = "";
     }
 }

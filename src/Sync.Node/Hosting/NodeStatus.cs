@@ -102,7 +102,8 @@ public sealed record QueueStatus(int Batches, long Rows, long Bytes);
 /// <param name="DeadLetters">Rows parked since the start.</param>
 /// <param name="Error">Why the table is stopped; empty when it is not.</param>
 /// <param name="LastCommit">Commit time of the last row applied.</param>
-public sealed record TableStatus(string Table, long Rows, long Skipped, long DeadLetters, string Error, DateTimeOffset? LastCommit);
+/// <param name="Notice">What may be wrong in Redis since a change of the table that the stream does not bring; empty for nothing.</param>
+public sealed record TableStatus(string Table, long Rows, long Skipped, long DeadLetters, string Error, DateTimeOffset? LastCommit, string Notice = "");
 
 /// <param name="Table">schema.table under way.</param>
 /// <param name="Rows">Rows copied.</param>

@@ -112,7 +112,7 @@ public sealed class SingleHost : INodeAdmin, IAsyncDisposable
                 }
             }
         }
-        catch (Exception e) when (stop.IsCancellationRequested && (e is OperationCanceledException or ChannelClosedException or RedisFencedException or RedisTransientException or HistoryChangedException or SlotOutdatedException || Source.IsTransient(e)))
+        catch (Exception e) when (stop.IsCancellationRequested && (e is OperationCanceledException or ChannelClosedException or RedisFencedException or RedisTransientException or AnewException || Source.IsTransient(e)))
         {
             // Stopped by request, or lost while stopping: whoever is next begins where Redis is.
         }
@@ -150,7 +150,7 @@ public sealed class SingleHost : INodeAdmin, IAsyncDisposable
 
     /// <summary>Once PostgreSQL was found good, losing it or Redis is waited out; at start it is the user's to mend.</summary>
     bool CanComeBack(Exception error) =>
-        error is RedisFencedException or HistoryChangedException or SlotOutdatedException || (proven && (error is RedisTransientException ? MayTryRedis : Source.IsTransient(error)));
+        error is RedisFencedException or AnewException || (proven && (error is RedisTransientException ? MayTryRedis : Source.IsTransient(error)));
 
     bool MayTryRedis => config.RetryPolicy.MaxConnectionRetries == 0 || failures < config.RetryPolicy.MaxConnectionRetries;
 

@@ -1,7 +1,9 @@
 using Npgsql;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
+using Sync.Contracts.Schema;
 using Sync.Engine.Retry;
+using Sync.Node.Schema;
 using Sync.Postgres.Catalog;
 using Sync.Postgres.Connections;
 using Sync.Postgres.PgOutput;
@@ -33,6 +35,9 @@ sealed class Source : IAsyncDisposable
     public ServerFacts Facts { get; }
     public CatalogReader Catalog { get; }
     public PublicationReport Publication { get; private set; } = null!;
+
+    /// <summary>The shapes of the tables before they were looked at; a table that was refused is worth another look when its shape is another one.</summary>
+    public IReadOnlyDictionary<TableName, TableShape> Reviewed { get; private set; } = null!;
     public SlotLease Lease { get; private set; } = null!;
     public SlotResult Slot { get; private set; } = null!;
 
@@ -153,6 +158,7 @@ sealed class Source : IAsyncDisposable
     async Task PrepareAsync(NodeParts parts, TableSet tables, CancellationToken cancellationToken)
     {
         var (config, log) = (parts.Config, parts.Log);
+        Reviewed = await ShapeBook.ReadAsync(this, tables, config.Postgres.Repl.Pub, cancellationToken);
         var review = await SourceReview.RunAsync(config, Primary, Facts, Catalog, cancellationToken);
         if (review.Problems is [var first, ..]) throw first;
         foreach (var table in tables.Settle(review))

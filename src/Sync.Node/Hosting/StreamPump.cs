@@ -4,6 +4,7 @@ using Sync.Contracts.Rows;
 using Sync.Engine.Mapping;
 using Sync.Engine.Progress;
 using Sync.Node.Resync;
+using Sync.Node.Schema;
 using Sync.Postgres.Catalog;
 using Sync.Postgres.PgOutput;
 using Sync.Postgres.Rows;
@@ -34,13 +35,13 @@ sealed class StreamPump
     StoppableRead? reading;
     volatile bool isWaiting;
 
-    public StreamPump(PumpContext context, ReplicationStream stream, CatalogReader catalog, RowReader rows, ResyncFeed resync)
+    public StreamPump(PumpContext context, ReplicationStream stream, CatalogReader catalog, RowReader rows, ResyncFeed resync, SchemaSignal schema)
     {
         this.context = context;
         this.stream = stream;
         this.rows = rows;
         this.resync = resync;
-        tables = new StreamTables(context, catalog, rows, resync);
+        tables = new StreamTables(context, catalog, rows, resync, schema);
         outlet = new StreamOutlet(context);
     }
 

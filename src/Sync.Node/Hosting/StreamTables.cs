@@ -1,5 +1,6 @@
 using Sync.Contracts;
 using Sync.Node.Resync;
+using Sync.Node.Schema;
 using Sync.Postgres.Catalog;
 using Sync.Postgres.PgOutput;
 using Sync.Postgres.Rows;
@@ -10,7 +11,7 @@ namespace Sync.Node.Hosting;
 /// Which configured table each relation of one stream is. A new version of a relation compiles its table's plan anew; a table that no longer
 /// compiles is stopped alone, and not before a row comes that its copy does not show. Belongs to the reader.
 /// </summary>
-sealed class StreamTables(PumpContext context, CatalogReader catalog, RowReader rows, ResyncFeed resync)
+sealed class StreamTables(PumpContext context, CatalogReader catalog, RowReader rows, ResyncFeed resync, SchemaSignal schema)
 {
     readonly Dictionary<uint, TableRuntime?> relations = [];
 
@@ -21,6 +22,7 @@ sealed class StreamTables(PumpContext context, CatalogReader catalog, RowReader 
     {
         var table = context.Tables.Find(decoded.Schema, decoded.Name);
         relations[decoded.Oid] = table ?? Renamed(decoded);
+        schema.Set();
         if (table is null || table.IsStopped) return;
         // The transaction may have made the column's type or the primary key itself.
         await rows.SeeAsync(transaction, cancellationToken);

@@ -45,6 +45,13 @@ sealed class TableRuntime(int index, TableConfig config, TableSet tables)
         WasFollowed = false;
     }
 
+    /// <summary>Stops the table until the process starts again.</summary>
+    public void Stop(string why)
+    {
+        (Plan, Error) = (null, why);
+        (IsRefused, IsStopped) = (false, true);
+    }
+
     /// <summary>Takes the refusal back. A table that a row has stopped stays stopped.</summary>
     public void Accept()
     {

@@ -58,6 +58,13 @@ sealed record WriterContext(SyncConfig Config, RedisKeys Keys, SyncMetrics Metri
         if (committed > 0) Metrics.CommitToApplied.Record(Math.Max(0, (Time.GetUtcNow().UtcTicks - committed) / (double)TimeSpan.TicksPerSecond));
     }
 
+    /// <summary>A table, or its place in the publication, was changed behind the stream's back: for metrics and status.</summary>
+    public void CountSchemaChange(string change)
+    {
+        Metrics.Warnings.Add(1, new KeyValuePair<string, object?>("kind", "schema_change"));
+        Stats.SetError(change);
+    }
+
     /// <summary>More and more dead letters hide that something is wrong with all of them; the log keeps what was not read yet.</summary>
     /// <exception cref="SyncException">There are as many as are allowed.</exception>
     public void EnsureDeadLettersFit()

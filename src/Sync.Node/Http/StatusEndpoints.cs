@@ -60,8 +60,12 @@ sealed class StatusEndpoints(INodeAdmin admin, IDeadLetterReader deadLetters, Pr
     {
         if (status.Ready)
         {
-            string[] stopped = [.. status.Tables.Where(t => t.Error.Length > 0).Select(t => $"{t.Table} is stopped: {t.Error}")];
-            return (true, stopped.Length == 0 ? "ready" : $"ready, but {string.Join("; ", stopped)}");
+            string[] told =
+            [
+                .. status.Tables.Where(t => t.Error.Length > 0).Select(t => $"{t.Table} is stopped: {t.Error}"),
+                .. status.Tables.Where(t => t.Notice.Length > 0).Select(t => $"{t.Table} may be outdated: {t.Notice}"),
+            ];
+            return (true, told.Length == 0 ? "ready" : $"ready, but {string.Join("; ", told)}");
         }
         string state = status.State.ToString().ToLowerInvariant();
         string why = status switch

@@ -19,7 +19,7 @@ sealed class ResyncDesk(PumpContext context, Source source, ResyncFeed feed)
 
     readonly Lock gate = new();
     readonly Dictionary<string, ResyncRecord> records = new(StringComparer.Ordinal);
-    readonly ResyncStore store = new(context.Writer.Keys);
+    readonly TableTexts store = new(context.Writer.Keys.Resync);
     readonly SemaphoreSlim called = new(0), repairing = new(1);
     readonly CancellationTokenSource ended = new();
     (string Name, CancellationTokenSource Own)? current;

@@ -34,6 +34,7 @@ static class ProcessMetrics
         Tables(text, status, "actorsync_table_skipped_total", "counter", "Row changes that asked for nothing or were already applied, by table", t => t.Skipped);
         Tables(text, status, "actorsync_table_dead_letters_total", "counter", "Row changes parked since the start, by table", t => t.DeadLetters);
         Tables(text, status, "actorsync_table_stopped", "gauge", "1 for a table that is stopped by an error", t => t.Error.Length > 0 ? 1 : 0);
+        Tables(text, status, "actorsync_table_notice", "gauge", "1 for a table that may be outdated in Redis since a change of its schema", t => t.Notice.Length > 0 ? 1 : 0);
     }
 
     public static void Write(PrometheusText text, ClusterCounts counts)

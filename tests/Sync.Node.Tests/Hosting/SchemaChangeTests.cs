@@ -20,15 +20,17 @@ public class SchemaChangeTests(Servers servers)
     static Task StoppedAsync(Pipeline pipeline, string table) => pipeline.UntilAsync(
         () => Task.FromResult(pipeline.Host.Status.Tables.Single(t => t.Table == table).Error.Length > 0), $"{table} should be stopped");
 
+    /// <summary>By the stream alone; what the watch of the schema does besides is turned off.</summary>
     [Fact]
     public async Task Columns_that_come_go_and_change_should_be_followed()
     {
-        await using var pipeline = await Pipeline.StartAsync(servers, "create table t(id int primary key, a text, b int)", """
+        await using var pipeline = await Pipeline.PrepareAsync(servers, "create table t(id int primary key, a text, b int)");
+        await pipeline.StartNodeAsync("""
               - t:
                   commands:
                     - ["HSET", "t:{id}", "{pairs:*}"]
                     - ["SET", "j:{id}", "{json:*}"]
-            """);
+            """, edit: yaml => yaml.Replace("postgres:\n", "postgres:\n  onSchemaChange: warn\n"));
         await pipeline.SqlAsync("insert into t values (1, 'x', 1); alter table t add column c timestamptz default '2024-01-01 00:00Z'; insert into t values (2, 'y', 2)");
         await pipeline.SqlAsync("alter table t drop column a; insert into t values (3, 3); alter table t rename column b to d; insert into t values (4, 4)");
         await pipeline.SqlAsync("alter table t alter column d type text using '<' || d || '>'; insert into t values (5, '5'); alter table t add column e int[]; insert into t values (6, '6', null, '{1,2}')");
@@ -57,10 +59,8 @@ public class SchemaChangeTests(Servers servers)
         await pipeline.StartNodeAsync("  - u");
         await pipeline.CaughtUpAsync();
         pipeline.Host.Status.Tables.ShouldAllBe(t => t.Error == "");
-        (await pipeline.HashAsync("public.u:1")).ShouldBe("id=1 name=c");
-        (await pipeline.HashAsync("public.u:2")).ShouldBe("");
-        (await pipeline.HashAsync("public.u:3")).ShouldBe("id=3 name=d");
-        (await pipeline.HashAsync("public.u:4")).ShouldBe("name=e number=4");
+        await pipeline.UntilAsync(() => Task.FromResult(pipeline.Host.Status.Resyncs.Any(r => r.IsOver)), "the table should be read again, because a column has another name");
+        (await pipeline.ContentAsync()).ShouldBe(["public.u:1 = {name=c, number=1}", "public.u:3 = {name=d, number=3}", "public.u:4 = {name=e, number=4}"]);
     }
 
     [Fact]

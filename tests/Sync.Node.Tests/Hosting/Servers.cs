@@ -69,3 +69,10 @@ public sealed class NodesCollection : ICollectionFixture<Servers>
 {
     public const string Name = "cluster nodes";
 }
+
+/// <summary>Changes of tables, types and publications that the stream does not tell.</summary>
+[CollectionDefinition(Name)]
+public sealed class SchemaCollection : ICollectionFixture<Servers>
+{
+    public const string Name = "schema";
+}

@@ -35,6 +35,8 @@ static class ConnectionBinder
             },
             NumericMode = section.Choice("numericMode", defaults.NumericMode),
             OnHistoryChange = section.Choice("onHistoryChange", defaults.OnHistoryChange),
+            OnSchemaChange = section.Choice("onSchemaChange", defaults.OnSchemaChange),
+            SchemaCheckInterval = section.Duration("schemaCheckInterval", defaults.SchemaCheckInterval),
             StandByTimeout = section.Duration("standByTimeout", defaults.StandByTimeout),
             ReceiveTimeout = section.Duration("receiveTimeout", defaults.ReceiveTimeout),
         };

@@ -70,6 +70,11 @@ public static class ConfigKeys
             "What to do when PostgreSQL went back or forked (an older copy restored, recovery to a point in time, a standby promoted that lagged), so that Redis is ahead of it: resync re-reads the tables; "
             + "resync-any does so for another PostgreSQL cluster as well (pg_upgrade, a restored dump), where resync stops; stop ends the process, for somebody to look first.")
             { Choices = ["resync", "resync-any", "stop"] },
+        new("postgres.onSchemaChange", Choice, "resync",
+            "What to do when a table, or its place in the publication, was changed in a way that the stream does not bring to Redis (columns renamed, dropped, given other values; the table dropped and made again; "
+            + "partitions attached, detached, truncated; another row filter): resync reads the table again, as far as everything follows from its rows; warn only tells; stop stops the table until a node starts again.")
+            { Choices = ["resync", "warn", "stop"] },
+        Time("postgres.schemaCheckInterval", "30s", "How often the catalog is compared with what Redis was filled from."),
         Time("postgres.standByTimeout", "10s", "How often the confirmed position is reported to PostgreSQL."),
         Time("postgres.receiveTimeout", "60s", "Silence of PostgreSQL after which the connection counts as lost."),
 

@@ -1,0 +1,194 @@
+using System.Threading.Channels;
+using Npgsql;
+using Sync.Contracts.Configuration;
+using Sync.Contracts.Schema;
+using Sync.Engine.Schema;
+using Sync.Node.Hosting;
+using Sync.Node.Resync;
+using Sync.Node.Verification;
+
+namespace Sync.Node.Schema;
+
+/// <summary>
+/// Looks at what the stream does not tell: at once when the stream describes a table, and by the clock. What it finds is answered as <c>postgres.onSchemaChange</c> says: the table is
+/// read again while its changes stream, or the engine starts anew to settle the publication, or the table is stopped, or it is only told. The shape that the answer covers is kept
+/// behind it, so whatever ends the node in between, the change is found again.
+/// </summary>
+/// <param name="context">Tables, log and writers.</param>
+/// <param name="source">PostgreSQL.</param>
+/// <param name="parts">Which changes a start was to settle.</param>
+/// <param name="book">What Redis was filled from.</param>
+/// <param name="desk">Reads tables again.</param>
+/// <param name="signal">Set by the stream.</param>
+sealed class SchemaWatch(PumpContext context, Source source, NodeParts parts, ShapeBook book, ResyncDesk desk, SchemaSignal signal)
+{
+    static readonly TimeSpan shortest = TimeSpan.FromMilliseconds(200);
+
+    SchemaPolicy Policy => context.Config.Postgres.OnSchemaChange;
+
+    /// <summary>Works until cancelled.</summary>
+    /// <exception cref="SchemaChangedException">The engine has to start anew.</exception>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (true)
+            {
+                await CheckAsync(cancellationToken);
+                // Each table's first row sets the signal; one look does for many.
+                await Task.Delay(shortest, context.Time, cancellationToken);
+                await signal.WaitAsync(context.Config.Postgres.SchemaCheckInterval, cancellationToken);
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or ChannelClosedException)
+        {
+            // The stream has ended, or a writer has, which ends everything.
+        }
+    }
+
+    async Task CheckAsync(CancellationToken cancellationToken)
+    {
+        IReadOnlyDictionary<TableName, TableShape> now;
+        try
+        {
+            now = await ShapeBook.ReadAsync(source, context.Tables, context.Config.Postgres.Repl.Pub, cancellationToken);
+        }
+        catch (NpgsqlException e)
+        {
+            // The stream itself tells when PostgreSQL is gone; what it refuses to this query would stay unseen.
+            if (!Source.IsTransient(e) && context.Tables.IsNew(e.Message)) context.Log.Warning($"The catalog can't be watched for changes of tables: {source.Primary.Describe(e).Message}");
+            return;
+        }
+        foreach (var table in context.Tables.All)
+        {
+            var shape = now.GetValueOrDefault(TableName.Of(table.Config));
+            if (table.IsRefused) Reconsider(table, shape);
+            if (!table.IsStopped) await LookAsync(table, shape, cancellationToken);
+        }
+    }
+
+    /// <summary>A table that was stopped when the node connected, and is another one since: the next connection looks at it again.</summary>
+    void Reconsider(TableRuntime table, TableShape? shape)
+    {
+        if (!book.AtRefusal.TryGetValue(table.Name, out string? before) || before == ShapeBook.Text(shape)) return;
+        string change = $"{table.Name} was changed since it was stopped";
+        context.Log.SchemaAnew(change);
+        throw new SchemaChangedException(null, change);
+    }
+
+    async Task LookAsync(TableRuntime table, TableShape? shape, CancellationToken cancellationToken)
+    {
+        var before = book.Find(table.Name);
+        var differences = before is null ? [] : ShapeDifferences.Find(before.Shape, shape);
+        if (differences.Count > 0)
+        {
+            string change = $"{table.Name} {string.Join("; ", differences.Select(d => d.Text).Distinct())}{await PresentNameAsync(before!.Shape, shape, cancellationToken)}";
+            if (change != before.Change) await AnswerAsync(table, before, shape, differences.Max(d => d.Effect), change, cancellationToken);
+            return;
+        }
+        parts.SchemaChanges.RemoveWhere(c => c.StartsWith($"{table.Name} ", StringComparison.Ordinal));
+        if (shape is null) return;
+        var kept = before ?? new KeptShape(shape);
+        if (kept.Notice.Length > 0 && IsReadAgain(table, kept.NoticedAt)) kept = kept with { Change = "", Notice = "" };
+        if (ShapeBook.Text(kept.Shape) != ShapeBook.Text(shape)) kept = kept with { Shape = shape };
+        if (kept != before) await KeepAsync(table, kept, cancellationToken);
+    }
+
+    /// <summary>Whether a re-sync that began after the notice has ended well.</summary>
+    bool IsReadAgain(TableRuntime table, DateTimeOffset since) =>
+        desk.Status.Any(r => r.Table == table.Name && r is { State: ResyncState.Done } && r.StartedAt > since);
+
+    async Task AnswerAsync(TableRuntime table, KeptShape before, TableShape? shape, ShapeEffect effect, string change, CancellationToken cancellationToken)
+    {
+        context.Writer.CountSchemaChange(change);
+        if (Policy == SchemaPolicy.Warn)
+        {
+            await NoticeAsync(table, shape ?? before.Shape, change, $"{change}; postgres.onSchemaChange is warn, so it is not read again: run actorsync resync {table.Name}", cancellationToken);
+            return;
+        }
+        if (Policy == SchemaPolicy.Stop)
+        {
+            await MarkStoppedAsync(table, cancellationToken);
+            throw new SchemaChangedException(table, change);
+        }
+        if (effect == ShapeEffect.Replace) await MarkStoppedAsync(table, cancellationToken);
+        if (effect == ShapeEffect.Replace || (NeedsNewStream(before.Shape, shape!, effect) && parts.SchemaChanges.Add(change)))
+        {
+            context.Log.SchemaAnew(change);
+            throw new SchemaChangedException(null, change);
+        }
+        if (effect == ShapeEffect.Reconnect) await NoticeAsync(table, shape!, change, $"{change}; only the owner of the publication can mend that", cancellationToken);
+        else await RereadAsync(table, shape!, change, cancellationToken);
+    }
+
+    /// <summary>Before PostgreSQL 15, pgoutput keeps the partitions that it has seen for as long as the stream lives.</summary>
+    bool NeedsNewStream(TableShape before, TableShape now, ShapeEffect effect) => effect == ShapeEffect.Reconnect
+        || (source.Facts.VersionNumber < 150000 && !before.Leaves.Select(l => l.Oid).SequenceEqual(now.Leaves.Select(l => l.Oid)));
+
+    async Task RereadAsync(TableRuntime table, TableShape shape, string change, CancellationToken cancellationToken)
+    {
+        var (obstacle, uncovered) = await JudgeAsync(table, cancellationToken);
+        if (obstacle is not null)
+        {
+            await NoticeAsync(table, shape, change, $"{change}; it can't be read again: {obstacle}", cancellationToken);
+            return;
+        }
+        if (!CanResync && uncovered.Count == 0)
+        {
+            await MarkStoppedAsync(table, cancellationToken);
+            context.Log.SchemaReread(change);
+            throw new SchemaChangedException(null, change);
+        }
+        if (CanResync)
+        {
+            await desk.StartAsync(table.Name, ResyncStatus.DefaultRate, cancellationToken);
+            context.Log.SchemaReread(change);
+        }
+        if (uncovered.Count == 0) await KeepAsync(table, new KeptShape(shape), cancellationToken);
+        else await NoticeAsync(table, shape, change, $"{change}; what does not follow from its rows stays as it is: {string.Join("; ", uncovered)}", cancellationToken);
+    }
+
+    bool CanResync => !context.Config.Redis.IsCluster && source.Facts.VersionNumber >= ResyncTable.FirstVersion;
+
+    /// <summary>What keeps the table from being read again, and which of its commands that would not mend.</summary>
+    async Task<(string? Obstacle, IReadOnlyList<string> Uncovered)> JudgeAsync(TableRuntime table, CancellationToken cancellationToken)
+    {
+        var all = await TableOpener.OpenAllAsync(context.Config, source.Primary, cancellationToken);
+        var own = all.First(t => t.Table.FullName == table.Name);
+        foreach (var other in all)
+            if (other.Parts is not null) await other.Parts.DisposeAsync();
+        return own.Parts is null ? (own.Why, []) : (ResyncTable.Obstacle(own.Parts), own.Parts.Plan.NotVerifiable);
+    }
+
+    async Task NoticeAsync(TableRuntime table, TableShape shape, string change, string notice, CancellationToken cancellationToken)
+    {
+        context.Log.SchemaNoticed(table.Name, notice);
+        await KeepAsync(table, new KeptShape(shape, change, notice, context.Time.GetUtcNow()), cancellationToken);
+    }
+
+    Task KeepAsync(TableRuntime table, KeptShape kept, CancellationToken cancellationToken)
+    {
+        context.Stats.Noticed(table.Index, kept.Notice);
+        return context.Output.ActAsync(async (session, ct) => await book.SetAsync(session.Connection, table.Name, kept, ct), cancellationToken);
+    }
+
+    /// <summary>The next start empties the table's keys and copies it anew.</summary>
+    Task MarkStoppedAsync(TableRuntime table, CancellationToken cancellationToken) => context.Output.ActAsync(
+        (session, ct) => context.Writer.Snapshots.MarkStoppedAsync(session.Connection, table.Name, context.Tracker.Confirmed, ct), cancellationToken);
+
+    /// <summary>The name that a table which is not found any more has now.</summary>
+    async Task<string> PresentNameAsync(TableShape before, TableShape? shape, CancellationToken cancellationToken)
+    {
+        if (shape is not null) return "";
+        try
+        {
+            await using var command = source.Primary.DataSource.CreateCommand("select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = $1");
+            command.Parameters.Add(new() { Value = before.Oid, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Oid });
+            return await command.ExecuteScalarAsync(cancellationToken) is string name ? $" (it is called {name} now)" : " (it was dropped)";
+        }
+        catch (NpgsqlException)
+        {
+            return "";
+        }
+    }
+}
