@@ -62,7 +62,7 @@ sealed class CommandFile : IDisposable
 
     async Task BindAsync(CatalogReader catalog, SyncConfig config)
     {
-        var relation = await catalog.CompleteAsync(decoder.Table!, CancellationToken.None);
+        var relation = await catalog.CompleteAsync(decoder.Table!);
         var table = config.Tables.First(t => t.FullName == relation.FullName);
         plans[relation.Oid] = TablePlanCompiler.Compile(table, relation, new MappingOptions()).Plan!;
     }

@@ -48,12 +48,18 @@ public sealed record TableConfig
     /// </summary>
     public bool PublishWithoutIdentity { get; init; }
 
+    /// <summary>What becomes of a <c>{diff:column}</c> whose old value PostgreSQL did not send. Default count.</summary>
+    public UnknownOldValue OnUnknownOldValue { get; init; }
+
     /// <summary>Whether commands were given per operation.</summary>
     public bool IsPerOperation => Insert is not null || Update is not null || Delete is not null;
 }
 
 /// <summary>Write: run the commands. Invalidate: delete the keys the commands would write.</summary>
 public enum TableAction { Write, Invalidate }
+
+/// <summary>Count: it is taken for 0, and counted as a warning. Park: the row goes to the dead letters.</summary>
+public enum UnknownOldValue { Count, Park }
 
 public enum TruncateMode { Unset, Commands, Resync, Ignore }
 

@@ -12,13 +12,26 @@ public enum ReplicaIdentity : byte
 /// <param name="Name">As written in the catalog.</param>
 /// <param name="TypeOid">pg_type.oid.</param>
 /// <param name="Type">How to render its values.</param>
-/// <param name="InIdentity">Whether PostgreSQL sends its old value with deletes and key updates.</param>
+/// <param name="InIdentity">Whether PostgreSQL sends its old value with deletes and key updates; of a partitioned table, whether it does so for every partition.</param>
 public sealed record RelationColumn(string Name, uint TypeOid, ColumnType Type, bool InIdentity);
 
 /// <param name="Name">As written in the catalog.</param>
 /// <param name="IsGenerated">Whether it is computed from other columns.</param>
 /// <param name="InPrimaryKey">Whether it is part of the primary key.</param>
 public sealed record LeftOutColumn(string Name, bool IsGenerated, bool InPrimaryKey);
+
+/// <summary>
+/// What PostgreSQL sends of the old rows of one partition. It is the partition that decides: an ALTER TABLE … REPLICA IDENTITY of the partitioned table does not reach it
+/// (PostgreSQL docs, ALTER TABLE, "REPLICA IDENTITY").
+/// </summary>
+/// <param name="Oid">pg_class.oid of the partition.</param>
+/// <param name="Schema">Its schema.</param>
+/// <param name="Name">Its name.</param>
+/// <param name="Sent">Columns whose old values are sent; null for all.</param>
+public sealed record PartitionIdentity(uint Oid, string Schema, string Name, IReadOnlyList<string>? Sent)
+{
+    public bool Sends(string column) => Sent?.Contains(column) ?? true;
+}
 
 /// <summary>A published table as the stream describes it at one moment; a schema change gives a new instance.</summary>
 public sealed class Relation
@@ -42,6 +55,9 @@ public sealed class Relation
     /// Columns that the table has and the stream does not, as far as the catalog was asked: for messages. Generated ones are never sent before PostgreSQL 18.
     /// </summary>
     public IReadOnlyList<LeftOutColumn> LeftOut { get; init; } = [];
+
+    /// <summary>Of a partitioned table, the partitions that hold rows; empty for other tables.</summary>
+    public IReadOnlyList<PartitionIdentity> Partitions { get; init; } = [];
 
     /// <summary>Schema and table joined by a dot.</summary>
     public string FullName => $"{Schema}.{Name}";

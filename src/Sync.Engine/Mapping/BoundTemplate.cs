@@ -20,6 +20,8 @@ enum Obstacles
     NotANumber = 8,
     /// <summary>{json:} of bytes that are no UTF-8, as a database in SQL_ASCII may hold them.</summary>
     NotText = 16,
+    /// <summary>{diff:} of a column whose old value PostgreSQL did not send; it rendered as the difference from 0.</summary>
+    UnknownOld = 32,
 }
 
 /// <param name="Column">Index in the relation, or -1 for the commit time.</param>
@@ -264,7 +266,9 @@ sealed class BoundTemplate(Template template, Piece[] pieces, NumericMode numeri
         bool gone = row.Kind == ChangeKind.Delete;
         var now = !gone && row.State(column) == CellState.Text ? row.Value(column) : "0"u8;
         var before = row.OldState(column) == CellState.Text ? row.OldValue(column) : "0"u8;
-        return DecimalText.TrySubtract(now, before, output) ? Obstacles.None : Obstacles.NotANumber;
+        if (!DecimalText.TrySubtract(now, before, output)) return Obstacles.NotANumber;
+        bool isUnknown = row.Kind is ChangeKind.Update or ChangeKind.Delete && row.OldState(column) is not (CellState.Text or CellState.Null);
+        return isUnknown ? Obstacles.UnknownOld : Obstacles.None;
     }
 
     Obstacles WriteJson(RespWriter output, in RowImage row, ListedColumn[] list)

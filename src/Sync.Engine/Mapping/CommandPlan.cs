@@ -21,7 +21,9 @@ enum HolePolicy
 /// <param name="holes">What to do when a key can't be formed.</param>
 /// <param name="baseMs">A life time in milliseconds appended as the last argument; 0 for none.</param>
 /// <param name="spread">Extra milliseconds, by key, on top of the life time; 0 for none.</param>
-sealed class CommandPlan(string name, BoundTemplate[] arguments, bool[] isKey, HolePolicy holes, long baseMs = 0, long spread = 0)
+/// <param name="unknown">What to do about a difference from an old value that was not sent.</param>
+sealed class CommandPlan(
+    string name, BoundTemplate[] arguments, bool[] isKey, HolePolicy holes, long baseMs = 0, long spread = 0, UnknownOldValue unknown = UnknownOldValue.Count)
 {
     readonly byte[] nameBulk = NameBulk(name);
     readonly CommandNature nature = CommandCatalog.TryGet(name, out var info) ? info.Nature : CommandNature.Write;
@@ -83,7 +85,7 @@ sealed class CommandPlan(string name, BoundTemplate[] arguments, bool[] isKey, H
             if (holes == HolePolicy.Skip) return 0;
             if ((obstacles & Obstacles.Hole) == 0)
             {
-                target.SkippedCommands++;
+                target.MissingOldValues++;
                 return 0;
             }
             target.Error = $"{name}: a value in the key '{arguments[i].Template.Source}' is NULL or was not sent by PostgreSQL";
@@ -158,16 +160,27 @@ sealed class CommandPlan(string name, BoundTemplate[] arguments, bool[] isKey, H
         {
             if (argument.Expands && isBare) argument.WriteBare(output);
             else if (argument.Expands) argument.WriteExpanded(output, target.Scratch, row);
-            else if (argument.WriteBulk(output, target.Scratch, row) is var found && (found & (Obstacles.NotANumber | Obstacles.NotText)) != 0)
-            {
-                target.Error = (found & Obstacles.NotANumber) != 0
-                    ? $"{name}: '{argument.Template.Source}' is no difference of two finite numbers"
-                    : $"{name}: a value in '{argument.Template.Source}' holds bytes that are no UTF-8, which JSON can't carry; {{pairs:…}} and {{column}} take bytes as they are";
-                return false;
-            }
+            else if (argument.WriteBulk(output, target.Scratch, row) is var found and not Obstacles.None && !Accepts(target, argument, found)) return false;
         }
         if (baseMs > 0) WriteLifetime(target, row);
         return true;
+    }
+
+    /// <summary>Whether the command can be sent with what was met while an argument was written; if not, why is told.</summary>
+    bool Accepts(MappedChange target, BoundTemplate argument, Obstacles found)
+    {
+        string source = argument.Template.Source;
+        if ((found & Obstacles.NotANumber) != 0) target.Error = $"{name}: '{source}' is no difference of two finite numbers";
+        else if ((found & Obstacles.NotText) != 0)
+            target.Error = $"{name}: a value in '{source}' holds bytes that are no UTF-8, which JSON can't carry; {{pairs:…}} and {{column}} take bytes as they are";
+        else if ((found & Obstacles.UnknownOld) == 0) return true;
+        else if (unknown == UnknownOldValue.Park) target.Error = $"{name}: PostgreSQL did not send the old value that '{source}' needs (onUnknownOldValue is park)";
+        else
+        {
+            target.MissingOldValues++;
+            return true;
+        }
+        return false;
     }
 
     /// <summary>Spread by key and not by chance, so that a replay gives the same bytes.</summary>

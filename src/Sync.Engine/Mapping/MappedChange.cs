@@ -37,8 +37,8 @@ public sealed class MappedChange
     /// <summary>Why the row is poison.</summary>
     public string Error { get; internal set; } = "";
 
-    /// <summary>Commands left out because an <c>{old:column}</c> in their key was NULL or not sent by PostgreSQL.</summary>
-    public int SkippedCommands { get; internal set; }
+    /// <summary>Commands left out because an <c>{old:column}</c> in their key was NULL or not sent by PostgreSQL, and differences taken from 0 because the old value was not sent.</summary>
+    public int MissingOldValues { get; internal set; }
 
     /// <summary>
     /// Whether the ordering key from before the change is not known, because the table's own <c>key:</c> names a column that PostgreSQL does
@@ -64,7 +64,7 @@ public sealed class MappedChange
         Scratch.ClearAndShrink(1 << 20);
         Keys.Clear();
         Parts = 0;
-        SkippedCommands = 0;
+        MissingOldValues = 0;
         IsOrderUnknown = false;
         Error = "";
     }

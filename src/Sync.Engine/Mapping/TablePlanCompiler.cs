@@ -159,7 +159,7 @@ public sealed class TablePlanCompiler
         for (int i = 0; i < arguments.Length; i++)
             if (isKey[i] && arguments[i]!.Expands)
                 binder.Error(command.Position, $"{info.Name}: '{command.Arguments[i + 1]}' stands where a key is expected; list forms can't be keys");
-        var plan = new CommandPlan(info.Name, arguments!, isKey, holes);
+        var plan = new CommandPlan(info.Name, arguments!, isKey, holes, unknown: table.OnUnknownOldValue);
         NoteMoves(plan, info, purpose);
         if (table.Action == TableAction.Invalidate && purpose != Purpose.Truncate)
         {

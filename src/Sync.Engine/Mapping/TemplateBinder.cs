@@ -91,14 +91,34 @@ sealed class TemplateBinder(TableConfig table, Relation relation, MappingOptions
     /// <summary>Turns what was noted into warnings, once per table.</summary>
     public void Summarise()
     {
-        string quoted = $"{Quote(relation.Schema)}.{Quote(relation.Name)}";
         if (oldValuesNeeded.Count > 0)
             Warn(table.Position, $"{relation.FullName}: old values of {string.Join(", ", oldValuesNeeded)} are used but PostgreSQL does not send them "
-                + $"(replica identity {relation.Identity.ToString().ToLowerInvariant()}); run ALTER TABLE {quoted} REPLICA IDENTITY FULL");
+                + $"({Identity(oldValuesNeeded)}); run {Cure(oldValuesNeeded)}");
         if (rereads.Count > 0)
             Warn(table.Position, $"{relation.FullName}: an update that leaves a large value of {string.Join(", ", rereads)} alone makes ActorSync read the row again, "
-                + $"because PostgreSQL does not send unchanged TOASTed values; ALTER TABLE {quoted} REPLICA IDENTITY FULL avoids it");
+                + $"because PostgreSQL does not send unchanged TOASTed values; {Cure(rereads)} avoids it");
     }
+
+    PartitionIdentity[] Lacking(IEnumerable<string> columns) => [.. relation.Partitions.Where(p => columns.Any(c => !p.Sends(c)))];
+
+    /// <summary>Why the values are not sent.</summary>
+    string Identity(IEnumerable<string> columns) => Lacking(columns) switch
+    {
+        [] => $"replica identity {relation.Identity.ToString().ToLowerInvariant()}",
+        [var one] => $"the replica identity of partition {one.Schema}.{one.Name} leaves them out",
+        var some => $"the replica identities of partitions {string.Join(", ", some.Take(mostNamed).Select(p => $"{p.Schema}.{p.Name}"))}{More(some.Length)} leave them out",
+    };
+
+    /// <summary>The statements that have them sent. A statement for a partitioned table does not reach its partitions.</summary>
+    string Cure(IEnumerable<string> columns) => Lacking(columns) switch
+    {
+        [] => $"ALTER TABLE {Quote(relation.Schema)}.{Quote(relation.Name)} REPLICA IDENTITY FULL",
+        var some => string.Join("; ", some.Take(mostNamed).Select(p => $"ALTER TABLE {Quote(p.Schema)}.{Quote(p.Name)} REPLICA IDENTITY FULL")) + More(some.Length),
+    };
+
+    const int mostNamed = 10;
+
+    static string More(int count) => count > mostNamed ? $" and {count - mostNamed} more" : "";
 
     static string Quote(string name) =>
         name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '_') ? name : $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";

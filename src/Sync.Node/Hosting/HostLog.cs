@@ -100,6 +100,9 @@ sealed partial class HostLog(ILogger logger)
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Cause} Slot {Slot} was dropped and is made anew, and every table is read again")]
     public partial void SlotRemade(string cause, string slot);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Table}: a command needs an old value that PostgreSQL did not send; a command with it in its key was left out, a difference was taken from 0 (onUnknownOldValue: park stops that); actorsync validate --connect names the ALTER TABLE that helps")]
+    public partial void OldValueMissing(string table);
+
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Change}: it is read again")]
     public partial void SchemaReread(string change);
 

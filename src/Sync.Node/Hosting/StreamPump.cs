@@ -41,7 +41,7 @@ sealed class StreamPump
         this.stream = stream;
         this.rows = rows;
         this.resync = resync;
-        tables = new StreamTables(context, catalog, rows, resync, schema);
+        tables = new StreamTables(context, catalog, rows, resync, schema, decoder);
         outlet = new StreamOutlet(context);
     }
 
@@ -133,7 +133,7 @@ sealed class StreamPump
         if (commitLsn < table.Floor) return BelowFloorAsync(table, plan, kind, message, position, cancellationToken);
         var change = Change(plan.Relation, kind, message.Span, position);
         var outcome = plan.Map(change, mapped);
-        if (outcome == MapOutcome.Mapped && mapped is { Parts: 1, SkippedCommands: 0, IsOrderUnknown: false } && !plan.Relation.IsKeyDeferrable)
+        if (outcome == MapOutcome.Mapped && mapped is { Parts: 1, MissingOldValues: 0, IsOrderUnknown: false } && !plan.Relation.IsKeyDeferrable)
         {
             int worker = outlet.Add(mapped, 0, table, kind, position, commitTime.Ticks, poison: null);
             return worker < 0 ? ValueTask.CompletedTask : outlet.FlushAsync(worker, cancellationToken);
@@ -176,9 +176,18 @@ sealed class StreamPump
     {
         if (outcome == MapOutcome.NeedsReread) outcome = await RereadAsync(plan, kind, message, position, cancellationToken);
         var occupant = plan.Relation.IsKeyDeferrable ? await OccupantAsync(plan, kind, message, position, cancellationToken) : null;
-        if (mapped.SkippedCommands > 0) context.Metrics.Warnings.Add(mapped.SkippedCommands, new KeyValuePair<string, object?>("kind", "old_value_missing"));
+        if (mapped.MissingOldValues > 0) MissOldValues(table);
         if (outcome is MapOutcome.Nothing or MapOutcome.NeedsReread) table.Skip();
         else await AddPartsAsync(table, kind, position, outcome == MapOutcome.Poison ? mapped.Error : null, occupant, cancellationToken);
+    }
+
+    /// <summary>Told once per table and process; the metric has the number.</summary>
+    void MissOldValues(TableRuntime table)
+    {
+        context.Metrics.Warnings.Add(mapped.MissingOldValues, new KeyValuePair<string, object?>("kind", "old_value_missing"));
+        if (table.MissedOldValues) return;
+        table.MissedOldValues = true;
+        context.Log.OldValueMissing(table.Name);
     }
 
     /// <param name="table">Whose row it is.</param>

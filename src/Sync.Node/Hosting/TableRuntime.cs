@@ -60,6 +60,9 @@ sealed class TableRuntime(int index, TableConfig config, TableSet tables)
         IsRefused = IsStopped = false;
     }
 
+    /// <summary>Whether it was told that an old value was needed and not sent.</summary>
+    public bool MissedOldValues { get; set; }
+
     /// <summary>Changes that committed before this are in Redis through the table's copy already.</summary>
     public Lsn Floor { get; set; }
 

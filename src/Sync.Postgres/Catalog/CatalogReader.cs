@@ -61,8 +61,12 @@ public sealed class CatalogReader(NpgsqlDataSource source, TypeResolver types)
         """, [], ct);
 
     /// <summary>A relation of the stream with its types and its primary key (see <see cref="RelationKey"/>).</summary>
-    public async Task<Relation> CompleteAsync(DecodedRelation relation, CancellationToken ct = default)
+    /// <param name="relation">As the stream describes it.</param>
+    /// <param name="partitions">What the stream has said of its partitions; null for nothing.</param>
+    /// <param name="ct">Gives up.</param>
+    public async Task<Relation> CompleteAsync(DecodedRelation relation, IEnumerable<PartitionIdentity>? partitions = null, CancellationToken ct = default)
     {
+        var leaves = PartitionIdentities.Merge([.. (await ReadIdentitiesAsync([relation.Oid], ct))[relation.Oid]], partitions ?? []);
         var kinds = await types.ResolveAsync(source, relation.Columns.Select(c => c.TypeOid), ct);
         var key = (await ReadIndexesAsync([relation.Oid], ct)).FirstOrDefault(i => i.IsPrimary);
         bool isRenamed = key is not null && key.Columns.Any(name => relation.Columns.All(c => c.Name != name));
@@ -73,7 +77,8 @@ public sealed class CatalogReader(NpgsqlDataSource source, TypeResolver types)
             Schema = relation.Schema,
             Name = relation.Name,
             Identity = relation.Identity,
-            Columns = [.. relation.Columns.Select(c => new RelationColumn(c.Name, c.TypeOid, kinds[c.TypeOid], RelationKey.InIdentity(relation, c)))],
+            Columns = PartitionIdentities.Narrow([.. relation.Columns.Select(c => new RelationColumn(c.Name, c.TypeOid, kinds[c.TypeOid], RelationKey.InIdentity(relation, c)))], leaves),
+            Partitions = leaves,
             PrimaryKey = RelationKey.Find(relation, key is null ? null : new CatalogKey(key.Columns, key.IsImmediate, columns)),
             IsKeyDeferrable = key is { IsImmediate: false },
         };
@@ -93,7 +98,8 @@ public sealed class CatalogReader(NpgsqlDataSource source, TypeResolver types)
         var oids = tables.Select(t => t.Oid).ToArray();
         var indexes = (await ReadIndexesAsync(oids, ct)).ToLookup(i => i.Table);
         var columns = (await ReadColumnsAsync(oids, ct)).ToLookup(c => c.Table, c => c.Column);
-        return [.. tables.Select(t => Assemble(t, [.. columns[t.Oid]], [.. indexes[t.Oid]]))];
+        var partitions = await ReadIdentitiesAsync([.. tables.Where(t => t.Kind == TableKind.Partitioned).Select(t => t.Oid)], ct);
+        return [.. tables.Select(t => Assemble(t, [.. columns[t.Oid]], [.. indexes[t.Oid]]) with { Partitions = [.. partitions[t.Oid]] })];
     }
 
     static TableFacts ReadTable(NpgsqlDataReader row) => new()
@@ -148,6 +154,35 @@ public sealed class CatalogReader(NpgsqlDataSource source, TypeResolver types)
         }
         var kinds = await types.ResolveAsync(source, rows.Select(r => r.Column.TypeOid), ct);
         return [.. rows.Select(r => (r.Table, r.Column with { Type = kinds[r.Column.TypeOid] }))];
+    }
+
+    /// <summary>The identities of the partitions that hold the rows of partitioned tables, by OID; none for other tables.</summary>
+    async Task<ILookup<uint, PartitionIdentity>> ReadIdentitiesAsync(uint[] roots, CancellationToken ct)
+    {
+        var rows = new List<(uint Root, PartitionIdentity Identity)>();
+        if (roots.Length == 0) return rows.ToLookup(r => r.Root, r => r.Identity);
+        await using var command = source.CreateCommand("""
+            select r.oid, l.oid, n.nspname, l.relname,
+                   case when l.relreplident <> 'f' then array(
+                     select a.attname::text
+                     from pg_index i
+                     cross join unnest(i.indkey::int2[]) with ordinality k (attnum, place)
+                     join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+                     where i.indrelid = l.oid and i.indisvalid and k.place <= i.indnkeyatts
+                       and ((l.relreplident = 'd' and i.indisprimary and i.indimmediate) or (l.relreplident = 'i' and i.indisreplident))) end
+            from pg_class r
+            cross join pg_partition_tree(r.oid) p
+            join pg_class l on l.oid = p.relid
+            join pg_namespace n on n.oid = l.relnamespace
+            where r.oid = any($1) and r.relkind = 'p' and p.isleaf and l.relkind <> 'p'
+            order by l.oid
+            """);
+        command.Parameters.Add(Oids(roots));
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+            rows.Add((reader.GetFieldValue<uint>(0), new PartitionIdentity(
+                reader.GetFieldValue<uint>(1), reader.GetString(2), reader.GetString(3), reader.IsDBNull(4) ? null : reader.GetFieldValue<string[]>(4))));
+        return rows.ToLookup(r => r.Root, r => r.Identity);
     }
 
     sealed record IndexRow(uint Table, bool IsPrimary, bool IsIdentity, bool IsImmediate, string[] Columns);

@@ -42,6 +42,9 @@ public sealed record TableFacts
     /// <summary>Indexes into <see cref="Columns"/>, in the order of the primary key's index; empty without a primary key.</summary>
     public required IReadOnlyList<int> PrimaryKey { get; init; }
 
+    /// <summary>Of a partitioned table, what its partitions send of old rows; empty for other tables.</summary>
+    public IReadOnlyList<PartitionIdentity> Partitions { get; init; } = [];
+
     /// <summary>The planner's estimate, partitions included; null when the table was never analyzed.</summary>
     public required long? EstimatedRows { get; init; }
 
@@ -76,7 +79,8 @@ public sealed record TableFacts
             Schema = Name.Schema,
             Name = Name.Name,
             Identity = Identity,
-            Columns = [.. columns.Select(c => new RelationColumn(c.Name, c.TypeOid, c.Type, c.InIdentity))],
+            Columns = PartitionIdentities.Narrow([.. columns.Select(c => new RelationColumn(c.Name, c.TypeOid, c.Type, c.InIdentity))], Partitions),
+            Partitions = Partitions,
             PrimaryKey = key.Contains(-1) ? [] : key,
             LeftOut = [.. Columns.Select((c, i) => (Column: c, Index: i)).Where(c => !columns.Contains(c.Column))
                 .Select(c => new LeftOutColumn(c.Column.Name, c.Column.Generated, PrimaryKey.Contains(c.Index)))],

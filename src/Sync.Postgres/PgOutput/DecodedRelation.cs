@@ -11,7 +11,14 @@ namespace Sync.Postgres.PgOutput;
 /// <param name="Name">Table name.</param>
 /// <param name="Identity">pg_class.relreplident at that point.</param>
 /// <param name="Columns">The columns in the order of the tuples.</param>
-public sealed record DecodedRelation(uint Oid, string Schema, string Name, ReplicaIdentity Identity, IReadOnlyList<DecodedColumn> Columns);
+public sealed record DecodedRelation(uint Oid, string Schema, string Name, ReplicaIdentity Identity, IReadOnlyList<DecodedColumn> Columns)
+{
+    /// <summary>
+    /// Which columns a key tuple ('K') brings; null for those with <see cref="DecodedColumn.IsKey"/>. They differ in a partitioned table, whose rows come as its partitions' replica
+    /// identities have them.
+    /// </summary>
+    public bool[]? SentOld { get; init; }
+}
 
 /// <param name="Name">Column name.</param>
 /// <param name="TypeOid">pg_type.oid.</param>

@@ -123,6 +123,13 @@ public sealed class PgOutputDecoder
         return kind;
     }
 
+    /// <summary>Says which columns the key tuples of a table bring, where its description does not tell: of a partitioned table.</summary>
+    public void SetSentOld(uint oid, bool[] sent)
+    {
+        var told = relations[oid] = relations[oid] with { SentOld = sent };
+        if (current?.Oid == oid) current = told;
+    }
+
     void Begin(ref WireReader reader)
     {
         CommitLsn = new Lsn((ulong)reader.Int64());
@@ -213,7 +220,7 @@ public sealed class PgOutputDecoder
                     break;
                 case (byte)'n':
                     // A key tuple is as wide as the table; what is not in the replica identity is padded with NULL.
-                    tuple[i] = new Cell(keyOnly && !columns[i].IsKey ? CellState.Missing : CellState.Null);
+                    tuple[i] = new Cell(keyOnly && !(current.SentOld?[i] ?? columns[i].IsKey) ? CellState.Missing : CellState.Null);
                     break;
                 case (byte)'u':
                     tuple[i] = new Cell(CellState.Unchanged);

@@ -162,10 +162,11 @@ public class EnvironmentTests
     public void Every_other_key_of_a_table_should_be_read()
     {
         var table = Table(
-            ("ACTORSYNC_T_0_TTL", "1h"), ("ACTORSYNC_T_0_TTL_JITTER", "5s"), ("ACTORSYNC_T_0_PUBLISHWITHOUTIDENTITY", "true"), ("ACTORSYNC_T_0_KEY", "{a}"), ("ACTORSYNC_T_0_ACTION", "invalidate"), ("ACTORSYNC_T_0_TRUNCATE", "ignore"),
+            ("ACTORSYNC_T_0_TTL", "1h"), ("ACTORSYNC_T_0_TTL_JITTER", "5s"), ("ACTORSYNC_T_0_PUBLISHWITHOUTIDENTITY", "true"), ("ACTORSYNC_T_0_ONUNKNOWNOLDVALUE", "park"), ("ACTORSYNC_T_0_KEY", "{a}"), ("ACTORSYNC_T_0_ACTION", "invalidate"), ("ACTORSYNC_T_0_TRUNCATE", "ignore"),
             ("ACTORSYNC_T_0_TAGS_0", "x"), ("ACTORSYNC_T_0_TAGS_1", "y,z"), ("ACTORSYNC_T_0_COLUMNS_INCLUDE", "a,b"), ("ACTORSYNC_T_0_COLUMNS_EXCLUDE_0", "c"),
             ("ACTORSYNC_T_0_COLUMNS_RENAME", "a:x, b:y"), ("ACTORSYNC_T_0_WHEN_COLUMN", "d"), ("ACTORSYNC_T_0_WHEN_OP", "is_null"));
         table.PublishWithoutIdentity.ShouldBeTrue();
+        table.OnUnknownOldValue.ShouldBe(UnknownOldValue.Park);
         (table.Ttl, table.TtlJitter, table.Key, table.Action, table.Truncate.Mode)
             .ShouldBe((TimeSpan.FromHours(1), TimeSpan.FromSeconds(5), "{a}", TableAction.Invalidate, TruncateMode.Ignore));
         table.Tags.ShouldBe(["x", "y,z"]);

@@ -118,7 +118,7 @@ static class Rows
         var parts = outcome is MapOutcome.Mapped or MapOutcome.Poison
             ? Enumerable.Range(0, mapped.Parts).Select(p => new Part(Encoding.UTF8.GetString(mapped.Key(p)), Commands(mapped.CommandBytes(p)), mapped.CommandCount(p))).ToArray()
             : [];
-        return new Result(outcome, mapped.Error, mapped.SkippedCommands, mapped.IsOrderUnknown, parts);
+        return new Result(outcome, mapped.Error, mapped.MissingOldValues, mapped.IsOrderUnknown, parts);
     }
 
     public static (byte[] Data, Cell[] Cells) Image(string?[]? values)

@@ -478,4 +478,38 @@ public class TablePlanTests
         Issues(Table(["SET", "o:{id}", "{json:*}"]), Orders).ShouldContain(i => i.Contains("unchanged TOASTed"));
         Issues(Table(["SET", "o:{id}", "{status}"]), FullOrders).ShouldBeEmpty();
     }
+
+    [Fact]
+    public void A_difference_from_an_old_value_that_was_not_sent_should_be_counted_or_parked()
+    {
+        var table = Table() with { Update = Rules(["INCRBYFLOAT", "sum", "{diff:amount}"]), Delete = Rules(["INCRBYFLOAT", "sum", "{diff:amount}"]) };
+        var relation = Relation("id amount/Numeric");
+        var counting = Compile(table, relation);
+        counting.Update(null, "1", "5").Skipped.ShouldBe(1);
+        counting.Delete("1", Missing).Skipped.ShouldBe(1);
+        counting.Update(["1", null], "1", "5").Skipped.ShouldBe(0, "NULL is known, and counts as 0");
+        counting.Update(["1", "2"], "1", "5").Skipped.ShouldBe(0);
+        var parking = Compile(table with { OnUnknownOldValue = UnknownOldValue.Park }, relation);
+        parking.Update(null, "1", "5").ShouldSatisfyAllConditions(r => r.Outcome.ShouldBe(MapOutcome.Poison), r => r.Error.ShouldContain("PostgreSQL did not send the old value that '{diff:amount}' needs"));
+        parking.Delete("1", Missing).Outcome.ShouldBe(MapOutcome.Poison);
+        parking.Update(["1", null], "1", "5").Outcome.ShouldBe(MapOutcome.Mapped);
+    }
+
+    [Fact]
+    public void The_cure_for_missing_old_values_should_name_the_partitions_that_lack_them()
+    {
+        var relation = Relation("id amount/Numeric", identity: ReplicaIdentity.Full);
+        var narrow = new Relation
+        {
+            Oid = 1,
+            Schema = "public",
+            Name = "orders",
+            Identity = ReplicaIdentity.Full,
+            Columns = [relation.Columns[0], relation.Columns[1] with { InIdentity = false }],
+            PrimaryKey = [0],
+            Partitions = [new(2, "public", "o1", null), new(3, "Odd", "o 2", ["id"])],
+        };
+        Issues(Table(["INCRBYFLOAT", "sum", "{diff:amount}"]), narrow).ShouldContain(i =>
+            i.Contains("(the replica identity of partition Odd.o 2 leaves them out); run ALTER TABLE \"Odd\".\"o 2\" REPLICA IDENTITY FULL"));
+    }
 }

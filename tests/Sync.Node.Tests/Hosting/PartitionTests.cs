@@ -44,4 +44,57 @@ public class PartitionTests(Servers servers)
         await pipeline.CaughtUpAsync();
         (await pipeline.ContentAsync()).ShouldBe(["m:33:2024-03-04 = {day=2024-03-04, id=33, v=i}"]);
     }
+
+    const string Orders = """
+        create table o(id int, status text, amount numeric, primary key (id, status)) partition by list (status);
+        create table o_open partition of o for values in ('open');
+        create table o_done partition of o for values in ('done');
+        alter table o replica identity full;
+        """;
+
+    const string Sums = """
+          - o:
+              commands: [["SADD", "o:{status}", "{id}"], ["INCRBYFLOAT", "o:sum", "{diff:amount}"]]
+        """;
+
+    [Fact]
+    public async Task A_replica_identity_that_partitions_lack_should_be_told_with_what_helps()
+    {
+        await using var pipeline = await Pipeline.StartAsync(servers, Orders, Sums);
+        pipeline.Log.ShouldContain(l => l.StartsWith("Warning", StringComparison.Ordinal)
+            && l.Contains("ALTER TABLE public.o_open REPLICA IDENTITY FULL; ALTER TABLE public.o_done REPLICA IDENTITY FULL"));
+        await pipeline.SqlAsync("insert into o values (1, 'open', 10), (2, 'open', 20); update o set amount = 15 where id = 1; delete from o where id = 2");
+        await pipeline.CaughtUpAsync();
+        pipeline.Log.ShouldContain(l => l.StartsWith("Warning: public.o: a command needs an old value", StringComparison.Ordinal));
+        (await pipeline.ContentAsync()).ShouldContain("o:open = (1)", "the set rests on the key, which is sent");
+
+        // One by one, until none lacks it.
+        await pipeline.SqlAsync("alter table o_open replica identity full; insert into o values (3, 'open', 1)");
+        await pipeline.CaughtUpAsync();
+        pipeline.Log.ShouldContain(l => l.Contains("run ALTER TABLE public.o_done REPLICA IDENTITY FULL"));
+    }
+
+    [Fact]
+    public async Task Partitions_that_send_whole_old_rows_should_count_right_and_a_later_one_be_told()
+    {
+        await using var pipeline = await Pipeline.StartAsync(servers, Orders + "alter table o_open replica identity full; alter table o_done replica identity full", Sums);
+        pipeline.Log.ShouldNotContain(l => l.Contains("REPLICA IDENTITY FULL"));
+        await pipeline.SqlAsync("insert into o values (1, 'open', 10), (2, 'open', 20), (3, 'open', 5); update o set amount = 15 where id = 1; update o set status = 'done' where id = 3; delete from o where id = 2");
+        await pipeline.CaughtUpAsync();
+        (await pipeline.ContentAsync()).ShouldBe(["o:done = (3)", "o:open = (1)", "o:sum = 20"]);
+
+        await pipeline.SqlAsync("create table o_new partition of o for values in ('new'); insert into o values (9, 'new', 1)");
+        await pipeline.CaughtUpAsync();
+        pipeline.Log.ShouldContain(l => l.Contains("partition public.o_new leaves them out"), "before any old value is needed");
+    }
+
+    [Fact]
+    public async Task Differences_without_an_old_value_should_be_parked_where_that_is_asked_for()
+    {
+        await using var pipeline = await Pipeline.StartAsync(servers, Orders, Sums + "\n      onUnknownOldValue: park");
+        await pipeline.SqlAsync("insert into o values (1, 'open', 10), (2, 'open', 20); update o set amount = 15 where id = 1");
+        await pipeline.CaughtUpAsync();
+        (await pipeline.ContentAsync()).ShouldContain("o:sum = 30");
+        pipeline.Host.Status.DeadLetters.ShouldBe(1);
+    }
 }

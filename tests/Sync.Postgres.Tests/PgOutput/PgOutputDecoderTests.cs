@@ -221,4 +221,17 @@ public class PgOutputDecoderTests
             shown[i] = tuple.State(i) == CellState.Text ? Encoding.UTF8.GetString(tuple.Value(i)) : tuple.State(i).ToString().ToUpperInvariant();
         return shown;
     }
+
+    [Fact]
+    public void Null_in_a_key_tuple_should_be_unknown_where_no_partition_sends_the_column()
+    {
+        decoder.Decode(MessageBuilder.Relation(16400, "public", "orders", 'f', ("id", 20, true), ("note", 25, true)));
+        byte[] delete = MessageBuilder.Of('D').Int32(16400).Byte((byte)'K').Int16(2).Byte((byte)'t').Int32(1).Byte((byte)'7').Byte((byte)'n').Build();
+        decoder.Decode(delete);
+        decoder.Old(delete).State(1).ShouldBe(CellState.Null, "FULL flags every column");
+        decoder.SetSentOld(16400, [true, false]);
+        decoder.Decode(delete);
+        decoder.Old(delete).State(0).ShouldBe(CellState.Text);
+        decoder.Old(delete).State(1).ShouldBe(CellState.Missing);
+    }
 }

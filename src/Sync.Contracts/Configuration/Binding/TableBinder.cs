@@ -40,6 +40,7 @@ static class TableBinder
             Tags = [.. section.Texts("tags").Select(t => t.Text!)],
             Action = section.Choice("action", TableAction.Write),
             PublishWithoutIdentity = section.Flag("publishWithoutIdentity", false),
+            OnUnknownOldValue = section.Choice("onUnknownOldValue", UnknownOldValue.Count),
             Columns = Columns(section.Section("columns"), context),
             When = section.Node("when") is { } when ? ConditionBinder.Bind(when, context) : null,
         };

@@ -42,6 +42,9 @@ static class TableKeys
         new("tables[].when", ConfigKind.Condition, null, "Rows for which this does not hold are left alone."),
         new("tables[].publishWithoutIdentity", Flag, "false",
             "With postgres.repl.owner app: add the table to the publication although it has no replica identity; PostgreSQL then refuses every UPDATE and DELETE on it."),
+        new("tables[].onUnknownOldValue", Choice, "count",
+            "What becomes of a {diff:column} whose old value PostgreSQL did not send, because the replica identity leaves the column out: count takes it for 0 and counts a warning; park sends the row to the dead letters.")
+            { Choices = ["count", "park"] },
         new("tables[].columns", Section, null, "What {pairs:*}, {json:*} and {columns:*} see."),
         new("tables[].columns.include", TextList, null, "Only these columns; none: all."),
         new("tables[].columns.exclude", TextList, null, "Not these columns, also if included."),

@@ -90,6 +90,7 @@ static class TableVariables
         ["NAME"] or ["TTL"] or ["KEY"] or ["ACTION"] or ["TRUNCATE"] or ["TAGS"] => [parts[0].ToLowerInvariant()],
         ["TTLJITTER"] or ["TTL", "JITTER"] => ["ttlJitter"],
         ["PUBLISHWITHOUTIDENTITY"] => ["publishWithoutIdentity"],
+        ["ONUNKNOWNOLDVALUE"] => ["onUnknownOldValue"],
         ["TAGS", var index] when EnvironmentLayer.IsIndex(index) => ["tags", index],
         ["COLUMNS", "INCLUDE" or "EXCLUDE" or "RENAME"] => ["columns", parts[1].ToLowerInvariant()],
         ["COLUMNS", "INCLUDE" or "EXCLUDE", var index] when EnvironmentLayer.IsIndex(index) => ["columns", parts[1].ToLowerInvariant(), index],
