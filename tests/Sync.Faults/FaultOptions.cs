@@ -13,6 +13,7 @@ sealed record FaultOptions
         ./test --faults --cluster N --takeover [--only KIND,KIND]                how long changes stand still when a node of it is killed, stopped, frozen or cut off
         ./test --faults --cluster N --rolling                                    the lag while all nodes are restarted, one after the other
         ./test --faults --client stackexchange …                                 the same with redis.client: stackexchange
+        ./test --faults --history [--cluster N] [--minutes N] [--seed N]         PostgreSQL goes back, forks, loses slot or publication under load
         ./test --faults --outage [--minutes N]                                   Redis away for N minutes (5) under load
         ./test --faults --takeover                                               how long a standby takes after a kill -9
         ./test --faults --self-test                                              that a lost, a duplicated and a reordered change are found
@@ -40,7 +41,7 @@ sealed record FaultOptions
     /// <summary>The kinds to draw from; none: all.</summary>
     public IReadOnlyList<FaultKind> Only { get; init; } = [];
 
-    /// <summary>The scenarios to run: faults, self-test, takeover, rolling, outage, plan.</summary>
+    /// <summary>The scenarios to run: faults, self-test, takeover, rolling, outage, history, plan.</summary>
     public IReadOnlyList<string> Scenarios { get; init; } = [];
 
     /// <exception cref="ArgumentException">An argument is unknown or out of range.</exception>
@@ -61,7 +62,7 @@ sealed record FaultOptions
                 case "--cluster": options = options with { Cluster = (int)Number(name, Value(), 3, 5) }; break;
                 case "--client": options = options with { Client = Value() is "resp" or "stackexchange" ? arguments[i] : throw new ArgumentException($"{name} takes resp or stackexchange.") }; break;
                 case "--only": options = options with { Only = [.. Value().Split(',').Select(Kind)] }; break;
-                case "--faults" or "--self-test" or "--takeover" or "--rolling" or "--outage" or "--plan": scenarios.Add(name[2..]); break;
+                case "--faults" or "--self-test" or "--takeover" or "--rolling" or "--outage" or "--history" or "--plan": scenarios.Add(name[2..]); break;
                 default: throw new ArgumentException($"{name} is unknown.");
             }
         }

@@ -40,6 +40,7 @@ foreach (string scenario in options.Scenarios)
             "takeover" when options.Cluster > 0 => await new ClusterTakeover(options, folder).RunAsync(interrupted.Token),
             "rolling" => await new RollingRestart(options, folder).RunAsync(interrupted.Token),
             "takeover" => await new Takeover(folder).RunAsync(interrupted.Token),
+            "history" => await new HistoryRun(options, folder).RunAsync(interrupted.Token),
             "outage" => await new Outage(options, folder).RunAsync(interrupted.Token),
             _ => await new FaultRun(options, folder).RunAsync(interrupted.Token),
         };

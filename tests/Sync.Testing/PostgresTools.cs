@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Sync.Testing;
 
 /// <summary>Runs PostgreSQL's programs. They refuse to work as root, so that root runs them as the user "postgres".</summary>
-static class PostgresTools
+public static class PostgresTools
 {
     static readonly bool isRoot = Environment.UserName == "root";
 

@@ -21,6 +21,8 @@ sealed class Source : IAsyncDisposable
 {
     static readonly TimeSpan confirmationWait = TimeSpan.FromSeconds(2), confirmationPoll = TimeSpan.FromMilliseconds(20), handingOver = TimeSpan.FromMilliseconds(200), staleAfter = TimeSpan.FromSeconds(10);
 
+    const int mostPreparations = 3;
+
     readonly List<IAsyncDisposable> owned = [];
 
     Source(PostgresPrimary primary, ServerFacts facts, CatalogReader catalog)
@@ -154,8 +156,24 @@ sealed class Source : IAsyncDisposable
         parts.HasToRemakeSlot = false;
     }
 
-    /// <summary>Looks at everything, and only then settles the publication and binds the tables.</summary>
+    /// <summary>Looks at everything, and only then settles the publication and binds the tables. What a table that is dropped in between spoils is done again.</summary>
     async Task PrepareAsync(NodeParts parts, TableSet tables, CancellationToken cancellationToken)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await PrepareOnceAsync(parts, tables, cancellationToken);
+                return;
+            }
+            catch (Exception e) when (attempt < mostPreparations && (e is SyncException { Code: ExitCode.Schema } or PostgresException { SqlState: PostgresErrorCodes.UndefinedTable }))
+            {
+                await Task.Delay(handingOver, parts.Time, cancellationToken);
+            }
+        }
+    }
+
+    async Task PrepareOnceAsync(NodeParts parts, TableSet tables, CancellationToken cancellationToken)
     {
         var (config, log) = (parts.Config, parts.Log);
         Reviewed = await ShapeBook.ReadAsync(this, tables, config.Postgres.Repl.Pub, cancellationToken);

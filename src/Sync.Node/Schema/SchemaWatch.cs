@@ -1,11 +1,13 @@
 using System.Threading.Channels;
 using Npgsql;
+using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Contracts.Schema;
 using Sync.Engine.Schema;
 using Sync.Node.Hosting;
 using Sync.Node.Resync;
 using Sync.Node.Verification;
+using Sync.Redis.Errors;
 
 namespace Sync.Node.Schema;
 
@@ -34,7 +36,7 @@ sealed class SchemaWatch(PumpContext context, Source source, NodeParts parts, Sh
         {
             while (true)
             {
-                await CheckAsync(cancellationToken);
+                await TryCheckAsync(cancellationToken);
                 // Each table's first row sets the signal; one look does for many.
                 await Task.Delay(shortest, context.Time, cancellationToken);
                 await signal.WaitAsync(context.Config.Postgres.SchemaCheckInterval, cancellationToken);
@@ -46,19 +48,24 @@ sealed class SchemaWatch(PumpContext context, Source source, NodeParts parts, Sh
         }
     }
 
-    async Task CheckAsync(CancellationToken cancellationToken)
+    /// <summary>A look that fails is made again. The stream itself tells when a server is gone; what is refused to the watch alone would stay unseen.</summary>
+    async Task TryCheckAsync(CancellationToken cancellationToken)
     {
-        IReadOnlyDictionary<TableName, TableShape> now;
         try
         {
-            now = await ShapeBook.ReadAsync(source, context.Tables, context.Config.Postgres.Repl.Pub, cancellationToken);
+            await CheckAsync(cancellationToken);
         }
-        catch (NpgsqlException e)
+        catch (Exception e) when (e is NpgsqlException or SyncException or RedisTransientException)
         {
-            // The stream itself tells when PostgreSQL is gone; what it refuses to this query would stay unseen.
-            if (!Source.IsTransient(e) && context.Tables.IsNew(e.Message)) context.Log.Warning($"The catalog can't be watched for changes of tables: {source.Primary.Describe(e).Message}");
-            return;
+            string cause = e is NpgsqlException ? source.Primary.Describe(e).Message : e.Message;
+            bool passes = e is RedisTransientException || Source.IsTransient(e);
+            if (!passes && context.Tables.IsNew(cause)) context.Log.Warning($"The catalog can't be watched for changes of tables: {cause}");
         }
+    }
+
+    async Task CheckAsync(CancellationToken cancellationToken)
+    {
+        var now = await ShapeBook.ReadAsync(source, context.Tables, context.Config.Postgres.Repl.Pub, cancellationToken);
         foreach (var table in context.Tables.All)
         {
             var shape = now.GetValueOrDefault(TableName.Of(table.Config));

@@ -74,8 +74,10 @@ static class TableOpener
             MappingIssue[] errors = [.. issues.Where(i => i.Level == IssueLevel.Error).Distinct()];
             return (null, new SyncException(errors[0].Code, string.Join(Environment.NewLine, errors.Select(e => e.ToString()))));
         }
+        // The catalog is asked more than once, and the table may be dropped or renamed in between.
+        if (!rights.TryGetValue(name, out var own)) return (null, new SyncException(ExitCode.Schema, $"Table {name} does not exist any more."));
         // What only warns about reading is needed here.
-        string[] missing = [.. PrivilegeChecks.FindForReading(role, rights[name], published.Columns, copies: false).Select(f => f.Message)];
+        string[] missing = [.. PrivilegeChecks.FindForReading(role, own, published.Columns, copies: false).Select(f => f.Message)];
         return (plan, refused ?? (missing.Length > 0 ? new SyncException(ExitCode.Schema, string.Join(" ", missing)) : null));
     }
 

@@ -8,7 +8,7 @@ static class Comparison
     public static Tally Run(Expectation expected, Content content)
     {
         var tally = new Tally { Changes = expected.Changes };
-        var left = new Dictionary<string, object>(content.Keys);
+        var left = content.Keys.Where(k => !ShapeCheck.IsOf(k.Key)).ToDictionary();
         foreach (var (key, value) in expected.Strings) Text(tally, key, value, Take(left, key));
         foreach (var (key, fields) in expected.Hashes) Hash(tally, key, fields, Take(left, key));
         foreach (var (key, members) in expected.Sets) Set(tally, key, members, Take(left, key));

@@ -34,6 +34,18 @@ sealed class Expectation
         return expectation;
     }
 
+    /// <summary>The same of the rows alone: sums of what is booked now, and nothing that was told.</summary>
+    public static async Task<Expectation> ReadRowsAsync(PostgresServer postgres, string database)
+    {
+        var expectation = new Expectation();
+        await using var connection = await postgres.OpenAsync(database);
+        await expectation.ReadStateAsync(connection);
+        expectation.Sequences.Clear();
+        await EachAsync(connection, "select owner || '|' || kind, sum(amount)::text from entry group by 1", row => expectation.Book(row[0]!, Number(row[1]!)));
+        expectation.Changes = 1;
+        return expectation;
+    }
+
     async Task ReadStateAsync(NpgsqlConnection connection)
     {
         await EachAsync(connection, "select id::text, name, qty::text, big, v::text from item", row =>

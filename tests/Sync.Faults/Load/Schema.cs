@@ -22,7 +22,7 @@ static class Schema
 
     public static string Sql()
     {
-        var sql = new StringBuilder($"""
+        var sql = new StringBuilder(ShiftingTables.Sql).AppendLine($"""
             create sequence version;
             create table counter(k int primary key, n bigint not null default 0);
             insert into counter select generate_series(0, {EventKeys - 1});
@@ -69,6 +69,20 @@ static class Schema
               insert: {commands: [["XADD", "log:{k}", "*", "seq", "{seq}", "body", "{body}"], ["RPUSH", "tail:{k}", "{seq}"], ["LPUSH", "head:{k}", "{seq}"]]}
               update: {commands: []}
               delete: {commands: []}
+          - entry:
+              commands: [["INCRBY", "total:{owner}", "{diff:amount}"], ["HINCRBY", "kinds:{owner}", "{kind}", "{diff:amount}"], ["ZINCRBY", "rank", "{diff:amount}", "{owner}"]]
+          - member:
+              commands: [["SADD", "group:{grp}", "{name}"]]
+          - marker:
+              commands: [["SET", "marker:{id}", "{n}"]]
+        """;
+
+    /// <summary>The same without what was told once: what is left follows from the rows, so that it can be made right whatever became of the log.</summary>
+    public const string StateTables = """
+          - item:
+              commands: [["HSET", "item:{id}", "{pairs:*}"]]
+          - doc:
+              commands: [["SET", "doc:{id}", "{body}"]]
           - entry:
               commands: [["INCRBY", "total:{owner}", "{diff:amount}"], ["HINCRBY", "kinds:{owner}", "{kind}", "{diff:amount}"], ["ZINCRBY", "rank", "{diff:amount}", "{owner}"]]
           - member:

@@ -28,6 +28,7 @@ sealed class FaultRun(FaultOptions options, string folder)
 
     readonly Dictionary<string, int> witnessed = [];
     long spoilt, resyncs;
+    TimeSpan slowestShape;
 
     public async Task<bool> RunAsync(CancellationToken cancellationToken)
     {
@@ -38,7 +39,9 @@ sealed class FaultRun(FaultOptions options, string folder)
         var injector = new Injector(site);
         using var plan = FaultPlan.Draw(options.Seed, options.Only, options.Cluster > 0).GetEnumerator();
         var poison = new PoisonPhase(site);
+        await using var shifting = new ShiftingTables(site.Postgres, site.Database, options.Seed);
         writers.Start();
+        shifting.Start();
 
         Tally? tally = null;
         int checks = 0;
@@ -59,22 +62,23 @@ sealed class FaultRun(FaultOptions options, string folder)
                 await site.NoteAsync($"{plan.Current}");
                 await injector.RunAsync(plan.Current, cancellationToken);
             }
-            await writers.PauseAsync();
+            await Task.WhenAll(writers.PauseAsync(), shifting.PauseAsync());
             var settling = Stopwatch.StartNew();
             bool settled = await site.SettleAsync();
             double seconds = settling.Elapsed.TotalSeconds;
             await drift.MendAsync(cancellationToken);
             (spoilt, resyncs) = (spoilt + drift.Spoilt, resyncs + drift.Begun);
-            tally = await CheckAsync(site);
+            tally = await CheckAsync(site, cancellationToken);
             checks++;
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"  {watch.Elapsed:mm\\:ss}  {injector.Total,4} faults  {tally.Changes,9} changes  caught up in {seconds,4:0.0} s  lost {tally.Lost}  duplicated {tally.Duplicated}  reordered {tally.Reordered}  foreign {tally.Foreign}"));
             Witness(site);
             if (!settled || !tally.IsClean || site.Problems.Count > 0) break;
             writers.Resume();
+            shifting.Resume();
         }
         bool good = tally is { IsClean: true, Changes: > 0, Keys: > 0 } && site.Problems.Count == 0;
-        Print(site, writers, injector, poison, tally!, checks);
+        Print(site, writers, shifting, injector, poison, tally!, checks);
         return good;
     }
 
@@ -87,21 +91,34 @@ sealed class FaultRun(FaultOptions options, string folder)
         string[] lines = [.. site.Nodes.SelectMany(node => File.ReadLines(node.LogFile))];
         witnessed.Clear();
         foreach (var (what, text) in evidence) witnessed[what] = lines.Count(l => l.Contains(text, StringComparison.Ordinal));
-        foreach (string line in lines.Where(l => never.Any(text => l.Contains(text, StringComparison.Ordinal))))
+        // The tables whose shape changes are stopped for as long as they are not there.
+        foreach (string line in lines.Where(l => !Array.Exists(ShiftingTables.Names, name => l.Contains($"public.{name} ", StringComparison.Ordinal)) && never.Any(text => l.Contains(text, StringComparison.Ordinal))))
             lock (site.Problems) site.Problems.Add(line);
     }
 
-    static async Task<Tally> CheckAsync(Site site)
+    async Task<Tally> CheckAsync(Site site, CancellationToken cancellationToken)
     {
+        var (took, differences) = await ShapeCheck.RunAsync(site, cancellationToken);
+        if (took > slowestShape) slowestShape = took;
         using var redis = await site.Redis.ClientAsync();
         var expected = await Expectation.ReadAsync(site.Postgres, site.Database);
         var tally = Comparison.Run(expected, await Content.ReadAsync(redis));
         long parked = (long)(await redis.CommandAsync("XLEN", "actorsync:{faults}:dlq"))!;
         if (parked > 0) tally.AddLost(parked, "changes are still parked in the dead letters");
+        foreach (string difference in differences) tally.AddLost(1, difference);
+        await VerifyAsync(site, cancellationToken);
         return tally;
     }
 
-    void Print(Site site, Writers writers, Injector injector, PoisonPhase poison, Tally tally, int checks)
+    /// <summary>What a user would ask: <c>actorsync verify</c> has to find what the comparison finds, which is nothing.</summary>
+    static async Task VerifyAsync(Site site, CancellationToken cancellationToken)
+    {
+        var active = await site.ActiveAsync();
+        var (code, output) = await active.RunCommandAsync(["verify"], cancellationToken);
+        if (code != 0) lock (site.Problems) site.Problems.Add($"actorsync verify ended with exit code {code}: {output.Trim()}");
+    }
+
+    void Print(Site site, Writers writers, ShiftingTables shifting, Injector injector, PoisonPhase poison, Tally tally, int checks)
     {
         Console.WriteLine();
         Console.WriteLine($"| fault | times |\n|---|---:|");
@@ -116,6 +133,8 @@ sealed class FaultRun(FaultOptions options, string folder)
             $"nodes: most memory {site.Nodes.Max(n => n.PeakBytes) / 1048576.0:0} MB, started again by their supervisor {site.Nodes.Sum(n => n.Restarts)} times; transactions refused by PostgreSQL or cut off {writers.Refused}"));
         if (options.Cluster > 0)
             Console.WriteLine($"cluster: went on without a node that was alive {injector.Abandoned} times; nodes ended because of that, or could not go on alone {site.Nodes.Sum(n => n.Downed)} times");
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"tables changed {shifting.Counts.Values.Sum()} times ({string.Join(", ", shifting.Counts.Select(c => $"{c.Key} {c.Value}"))}); Redis was right again within {slowestShape.TotalSeconds:0.0} s"));
         Console.WriteLine($"drift: {spoilt} keys spoilt in Redis, {resyncs} re-syncs begun meanwhile");
         Console.WriteLine($"nodes: {string.Join(", ", witnessed.Select(w => $"{w.Key} {w.Value}"))}");
         foreach (string example in tally.Examples) Console.WriteLine($"  {example}");

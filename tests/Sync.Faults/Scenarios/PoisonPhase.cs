@@ -55,16 +55,9 @@ sealed class PoisonPhase(Site site)
     async Task RetryAsync(CancellationToken cancellationToken)
     {
         var active = await site.ActiveAsync();
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "actorsync.dll"), "dlq", "retry", "--all", "--config", active.ConfigFile])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        using var process = Process.Start(start)!;
-        string output = await process.StandardOutput.ReadToEndAsync(cancellationToken) + await process.StandardError.ReadToEndAsync(cancellationToken);
-        await process.WaitForExitAsync(cancellationToken);
+        var (code, output) = await active.RunCommandAsync(["dlq", "retry", "--all"], cancellationToken);
         // Lanes that are on their way to another node do not answer; who asked is told to ask again.
-        if (process.ExitCode != 0 && (site.Network is null || ++refusals > mostRefusals))
-            lock (site.Problems) site.Problems.Add($"actorsync dlq retry ended with exit code {process.ExitCode}: {output.Trim()}");
+        if (code != 0 && (site.Network is null || ++refusals > mostRefusals))
+            lock (site.Problems) site.Problems.Add($"actorsync dlq retry ended with exit code {code}: {output.Trim()}");
     }
 }

@@ -110,6 +110,21 @@ sealed class NodeProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Runs one of our commands with this node's configuration.</summary>
+    public async Task<(int Code, string Output)> RunCommandAsync(string[] arguments, CancellationToken cancellationToken)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "actorsync.dll"), .. arguments, "--config", ConfigFile])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using var command = Process.Start(start)!;
+        var errors = command.StandardError.ReadToEndAsync(cancellationToken);
+        string output = await command.StandardOutput.ReadToEndAsync(cancellationToken) + await errors;
+        await command.WaitForExitAsync(cancellationToken);
+        return (command.ExitCode, output);
+    }
+
     Process Spawn()
     {
         string[] program = HasClock

@@ -14,6 +14,7 @@ sealed class Site : IAsyncDisposable
     readonly CancellationToken stop;
     long marker;
     string delivery = "", client = "";
+    bool tellsNothing;
 
     Site(string folder, PostgresServer postgres, RedisProcess redis, string database, int cluster, CancellationToken stop)
     {
@@ -45,17 +46,20 @@ sealed class Site : IAsyncDisposable
     /// <param name="atLeastOnce">Their delivery.</param>
     /// <param name="cluster">Of how many nodes the cluster is; 0 for single hosts.</param>
     /// <param name="client">Their <c>redis.client</c>.</param>
-    public static async Task<Site> OpenAsync(string folder, CancellationToken stop, int nodes = 2, bool atLeastOnce = false, int cluster = 0, string client = "resp")
+    /// <param name="archive">Where PostgreSQL archives its log, for a run whose tables tell nothing; null for none.</param>
+    public static async Task<Site> OpenAsync(string folder, CancellationToken stop, int nodes = 2, bool atLeastOnce = false, int cluster = 0, string client = "resp", string? archive = null)
     {
         Directory.CreateDirectory(folder);
         // Short, because a test that waits for time-outs proves nothing more when they are long.
-        var postgres = await PostgresServer.StartAsync("wal_sender_timeout = 6s", "deadlock_timeout = 200ms", "max_wal_size = 4GB", "checkpoint_timeout = 2min");
+        string[] settings = ["wal_sender_timeout = 6s", "deadlock_timeout = 200ms", "max_wal_size = 4GB", "checkpoint_timeout = 2min"];
+        if (archive is not null) settings = [.. settings, "archive_mode = on", $"archive_command = 'cp %p {archive}/%f'"];
+        var postgres = await PostgresServer.StartAsync(settings);
         RedisProcess? redis = null;
         Site? site = null;
         try
         {
             redis = await RedisProcess.StartAsync(Path.Combine(folder, "redis.log"));
-            site = new Site(folder, postgres, redis, await postgres.CreateDatabaseAsync(), cluster, stop) { delivery = atLeastOnce ? "at-least-once" : "exactly-once", client = client };
+            site = new Site(folder, postgres, redis, await postgres.CreateDatabaseAsync(), cluster, stop) { delivery = atLeastOnce ? "at-least-once" : "exactly-once", client = client, tellsNothing = archive is not null };
             await postgres.ExecuteAsync(Schema.Sql(), site.Database);
             if (cluster > 0)
             {
@@ -87,6 +91,7 @@ sealed class Site : IAsyncDisposable
           repl: { pub: pub, slot: faults }
           standByTimeout: 1s
           receiveTimeout: 6s
+          schemaCheckInterval: 2s
         redis:
           conn: { host: 127.0.0.1, port: {{node.Redis.Port}} }
           client: {{client}}
@@ -98,7 +103,8 @@ sealed class Site : IAsyncDisposable
         http: { port: {{node.HttpPort}} }
         {{(node.ClusterIndex is { } index ? ClusterConfig(index) : "")}}
         tables:
-        {{Schema.Tables.ReplaceLineEndings("\n")}}
+        {{(tellsNothing ? Schema.StateTables : Schema.Tables).ReplaceLineEndings("\n")}}
+        {{ShiftingTables.Mapping.ReplaceLineEndings("\n")}}
         """;
 
     string ClusterConfig(int index) => $$"""
