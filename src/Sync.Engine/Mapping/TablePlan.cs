@@ -58,6 +58,10 @@ public sealed class TablePlan
     public IReadOnlyList<KeyPattern> CountedKeys =>
         [.. Keys.Concat(parts.Insert.SelectMany(rule => rule.Commands).Where(c => c.Counts).SelectMany(c => c.Keys).Select(key => key.ToPattern(Relation))).DistinctBy(pattern => pattern.Glob)];
 
+    /// <summary>Whether a copy of all rows counts what the table counts: differences are the rows' own, while a number that every insert adds to knows of rows that are gone.</summary>
+    public bool CanRecount => parts.Insert.Concat(parts.Update).Concat(parts.Delete).SelectMany(rule => rule.Commands)
+        .All(c => c.Nature != CommandNature.Accumulate || c.Tells || c.CountsDifferences);
+
     /// <summary>What a copy does when Redis has kept what was told of these rows: all but telling it again.</summary>
     public TablePlan ForRecount() => new(Table, Relation, parts with { Insert = Only(parts.Insert, tells: false) });
 

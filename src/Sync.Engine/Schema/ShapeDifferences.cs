@@ -5,8 +5,10 @@ namespace Sync.Engine.Schema;
 /// <summary>What a difference between two shapes of a table calls for, from the least to the most.</summary>
 public enum ShapeEffect
 {
-    /// <summary>Rows in Redis may be outdated: they are to be read again.</summary>
+    /// <summary>Values in Redis may be outdated: rows are to be read again.</summary>
     Reread,
+    /// <summary>Changes of rows were missed: besides, what is counted is to be counted again.</summary>
+    Gap,
     /// <summary>The publication has to be settled, or the stream begun anew, before rows are read again.</summary>
     Reconnect,
     /// <summary>It is another table, or none: nothing that Redis holds of it can be relied on.</summary>
@@ -32,11 +34,11 @@ public static class ShapeDifferences
         if (now.Oid != before.Oid) return [new(ShapeEffect.Replace, "is another table of this name now (dropped and made again, or exchanged)")];
         var found = new List<ShapeDifference>();
         if (now.Member == 0) found.Add(new(ShapeEffect.Reconnect, "was taken out of the publication"));
-        else if (now.Member != before.Member && before.Member != 0) found.Add(new(ShapeEffect.Reread, "was out of the publication for a time"));
+        else if (now.Member != before.Member && before.Member != 0) found.Add(new(ShapeEffect.Gap, "was out of the publication for a time"));
         AddOperations(before, now, found);
         AddColumns(before, now, found);
         if (!now.Key.SequenceEqual(before.Key)) found.Add(new(ShapeEffect.Reread, $"has the primary key ({string.Join(", ", now.Key)}) instead of ({string.Join(", ", before.Key)})"));
-        if (now.Filter != before.Filter) found.Add(new(ShapeEffect.Reread, $"is published {Filter(now.Filter)}, not any more {Filter(before.Filter)}"));
+        if (now.Filter != before.Filter) found.Add(new(ShapeEffect.Gap, $"is published {Filter(now.Filter)}, not any more {Filter(before.Filter)}"));
         AddPublished(before, now, found);
         AddLeaves(before, now, found);
         return found;
@@ -49,7 +51,7 @@ public static class ShapeDifferences
         string[] fewer = [.. before.Operations.Except(now.Operations)];
         if (fewer.Length > 0) found.Add(new(ShapeEffect.Reconnect, $"is published without {string.Join(", ", fewer)}"));
         else if (now.Settings != before.Settings && before.Settings.Length > 0)
-            found.Add(new(ShapeEffect.Reread, "may lack changes, because the settings of its publication were changed"));
+            found.Add(new(ShapeEffect.Gap, "may lack changes, because the settings of its publication were changed"));
     }
 
     static void AddColumns(TableShape before, TableShape now, List<ShapeDifference> found)
@@ -94,11 +96,11 @@ public static class ShapeDifferences
         {
             if (!known.Remove(leaf.Oid, out var was))
             {
-                if (leaf.IsAttached) found.Add(new(ShapeEffect.Reread, $"has the partition {leaf.Name}, which was attached with its rows"));
+                if (leaf.IsAttached) found.Add(new(ShapeEffect.Gap, $"has the partition {leaf.Name}, which was attached with its rows"));
             }
             // With publish_via_partition_root a TRUNCATE of a partition is not sent.
-            else if (leaf.File != was.File) found.Add(new(ShapeEffect.Reread, $"has the partition {leaf.Name}, which was truncated or rewritten"));
+            else if (leaf.File != was.File) found.Add(new(ShapeEffect.Gap, $"has the partition {leaf.Name}, which was truncated or rewritten"));
         }
-        foreach (var leaf in known.Values) found.Add(new(ShapeEffect.Reread, $"has no partition {leaf.Name} any more"));
+        foreach (var leaf in known.Values) found.Add(new(ShapeEffect.Gap, $"has no partition {leaf.Name} any more"));
     }
 }

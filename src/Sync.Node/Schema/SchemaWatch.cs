@@ -125,26 +125,27 @@ sealed class SchemaWatch(PumpContext context, Source source, NodeParts parts, Sh
             throw new SchemaChangedException(null, change);
         }
         if (effect == ShapeEffect.Reconnect) await NoticeAsync(table, shape!, change, $"{change}; only the owner of the publication can mend that", cancellationToken);
-        else await RereadAsync(table, shape!, change, cancellationToken);
+        else await RereadAsync(table, shape!, change, isGap: effect == ShapeEffect.Gap, cancellationToken);
     }
 
     /// <summary>Before PostgreSQL 15, pgoutput keeps the partitions that it has seen for as long as the stream lives.</summary>
     bool NeedsNewStream(TableShape before, TableShape now, ShapeEffect effect) => effect == ShapeEffect.Reconnect
         || (source.Facts.VersionNumber < 150000 && !before.Leaves.Select(l => l.Oid).SequenceEqual(now.Leaves.Select(l => l.Oid)));
 
-    async Task RereadAsync(TableRuntime table, TableShape shape, string change, CancellationToken cancellationToken)
+    async Task RereadAsync(TableRuntime table, TableShape shape, string change, bool isGap, CancellationToken cancellationToken)
     {
         var (obstacle, uncovered) = await JudgeAsync(table, cancellationToken);
+        bool isRecounted = isGap && (uncovered.Count > 0 || obstacle is not null) && table.Plan is { CanRecount: true } && context.Config.Snapshot.Mode != SnapshotMode.Never;
+        if (isRecounted || (obstacle is null && uncovered.Count == 0 && !CanResync))
+        {
+            await (isRecounted ? MarkOutdatedAsync(table, cancellationToken) : MarkStoppedAsync(table, cancellationToken));
+            context.Log.SchemaReread(change);
+            throw new SchemaChangedException(null, change);
+        }
         if (obstacle is not null)
         {
             await NoticeAsync(table, shape, change, $"{change}; it can't be read again: {obstacle}", cancellationToken);
             return;
-        }
-        if (!CanResync && uncovered.Count == 0)
-        {
-            await MarkStoppedAsync(table, cancellationToken);
-            context.Log.SchemaReread(change);
-            throw new SchemaChangedException(null, change);
         }
         if (CanResync)
         {
@@ -182,6 +183,10 @@ sealed class SchemaWatch(PumpContext context, Source source, NodeParts parts, Sh
     /// <summary>The next start empties the table's keys and copies it anew.</summary>
     Task MarkStoppedAsync(TableRuntime table, CancellationToken cancellationToken) => context.Output.ActAsync(
         (session, ct) => context.Writer.Snapshots.MarkStoppedAsync(session.Connection, table.Name, context.Tracker.Confirmed, ct), cancellationToken);
+
+    /// <summary>The next start copies it anew and counts it again; what was told of its rows is not told again.</summary>
+    Task MarkOutdatedAsync(TableRuntime table, CancellationToken cancellationToken) => context.Output.ActAsync(
+        (session, ct) => context.Writer.Snapshots.MarkOutdatedAsync(session.Connection, table.Name, context.Tracker.Confirmed, ct), cancellationToken);
 
     /// <summary>The name that a table which is not found any more has now.</summary>
     async Task<string> PresentNameAsync(TableShape before, TableShape? shape, CancellationToken cancellationToken)

@@ -61,11 +61,11 @@ public class ShapeDifferencesTests
     public void The_publication_should_be_compared()
     {
         Find(shape with { Member = 0 }).ShouldBe("Reconnect: was taken out of the publication");
-        Find(shape with { Member = 8 }).ShouldBe("Reread: was out of the publication for a time");
-        Find(shape with { Filter = "(id > 5)" }).ShouldBe("Reread: is published with the row filter (id > 5), not any more with all rows");
+        Find(shape with { Member = 8 }).ShouldBe("Gap: was out of the publication for a time");
+        Find(shape with { Filter = "(id > 5)" }).ShouldBe("Gap: is published with the row filter (id > 5), not any more with all rows");
         Find(shape with { Published = ["id"] }).ShouldBe("Reread: is published with the columns id");
         Find(shape with { Published = null }).ShouldBe("", "that is all of them as well");
-        Find(shape with { Settings = "501" }).ShouldBe("Reread: may lack changes, because the settings of its publication were changed");
+        Find(shape with { Settings = "501" }).ShouldBe("Gap: may lack changes, because the settings of its publication were changed");
         Find(shape with { Operations = ["insert"] }).ShouldBe("Reconnect: is published without update, delete, truncate");
     }
 
@@ -73,8 +73,8 @@ public class ShapeDifferencesTests
     public void Partitions_should_be_compared()
     {
         Find(shape with { Leaves = [.. shape.Leaves, new(310, "public.p2", 311, IsAttached: false)] }).ShouldBe("", "its rows come with the stream");
-        Find(shape with { Leaves = [.. shape.Leaves, new(310, "public.p2", 311, IsAttached: true)] }).ShouldBe("Reread: has the partition public.p2, which was attached with its rows");
-        Find(shape with { Leaves = [new(300, "public.p1", 302, false)] }).ShouldBe("Reread: has the partition public.p1, which was truncated or rewritten");
-        Find(shape with { Leaves = [] }).ShouldBe("Reread: has no partition public.p1 any more");
+        Find(shape with { Leaves = [.. shape.Leaves, new(310, "public.p2", 311, IsAttached: true)] }).ShouldBe("Gap: has the partition public.p2, which was attached with its rows");
+        Find(shape with { Leaves = [new(300, "public.p1", 302, false)] }).ShouldBe("Gap: has the partition public.p1, which was truncated or rewritten");
+        Find(shape with { Leaves = [] }).ShouldBe("Gap: has no partition public.p1 any more");
     }
 }

@@ -220,4 +220,25 @@ public sealed class SchemaWatchTests(Servers servers)
         await stage.SqlAsync("alter publication pub add table t");
         await ShouldBecomeRightAsync(stage, node, "id, a, b");
     }
+
+    [Theory]
+    [InlineData("alter publication pub set (publish = 'insert')", "delete from t where id < 5; update t set b = b + 100 where id = 6")]
+    [InlineData("alter publication pub drop table t", "delete from t where id < 5; update t set b = b + 100 where id = 6")]
+    public async Task Differences_should_be_counted_anew_when_changes_were_missed(string change, string missed)
+    {
+        await using var stage = await OpenAsync(Plain + "; alter table t replica identity full", """
+              - t:
+                  commands: [["HSET", "public.t:{id}", "{pairs:*}"], ["INCRBY", "sum", "{diff:b}"]]
+              - other
+            """);
+        var node = await stage.StartAsync();
+        await stage.CaughtUpAsync(node);
+        await stage.SqlAsync($"begin; {change}; {missed}; commit");
+        await ShouldBecomeRightAsync(stage, node, "id, a, b");
+        await node.UntilAsync(async () => await stage.NumberAsync("sum") == await stage.ScalarAsync<long>("select sum(b) from t"), "the sum should be that of the rows");
+        await stage.SqlAsync("update t set b = b + 1");
+        await stage.CaughtUpAsync(node);
+        (await stage.NumberAsync("sum")).ShouldBe(await stage.ScalarAsync<long>("select sum(b) from t"));
+        node.Status.Tables.ShouldAllBe(t => t.Notice == "");
+    }
 }
