@@ -12,10 +12,10 @@ namespace Sync.Contracts.Cluster;
 /// <param name="CommitTicks">Commit time in UTC ticks; 0 for rows of a copy.</param>
 public readonly record struct LaneRow(Position Position, int BodyLength, int KeyLength, int Commands, int Table, ChangeKind Kind, long CommitTicks);
 
-/// <summary>Why a row could not be expressed as commands.</summary>
+/// <summary>A text that some rows have: why one could not be expressed as commands, or the primary key of one.</summary>
 /// <param name="Row">Index of the row.</param>
-/// <param name="Text">The reason, without values.</param>
-public readonly record struct LaneRowError(int Row, string Text);
+/// <param name="Text">The text; a reason is without values.</param>
+public readonly record struct LaneRowText(int Row, string Text);
 
 /// <summary>
 /// Rows of one lane in the order of their positions, as ready RESP commands: two blocks of bytes and an array, whatever the number of rows. Immutable,
@@ -26,8 +26,11 @@ public readonly record struct LaneRowError(int Row, string Text);
 /// <param name="Keys">The ordering keys of all rows, one after the other.</param>
 /// <param name="Rows">The rows; their lengths add up to those of the two blocks.</param>
 /// <param name="Errors">The rows without commands and why, in ascending order; empty as a rule.</param>
-public sealed record LaneRows(ReadOnlyMemory<byte> Body, ReadOnlyMemory<byte> Keys, ReadOnlyMemory<LaneRow> Rows, IReadOnlyList<LaneRowError> Errors)
+public sealed record LaneRows(ReadOnlyMemory<byte> Body, ReadOnlyMemory<byte> Keys, ReadOnlyMemory<LaneRow> Rows, IReadOnlyList<LaneRowText> Errors)
 {
+    /// <summary>The primary keys of rows whose commands are so large that Redis may not take them, in ascending order of the rows; empty as a rule.</summary>
+    public IReadOnlyList<LaneRowText> Identities { get; init; } = [];
+
     /// <summary>No rows.</summary>
     public static readonly LaneRows None = new(default, default, default, []);
 
@@ -63,7 +66,7 @@ public sealed record LaneRows(ReadOnlyMemory<byte> Body, ReadOnlyMemory<byte> Ke
         foreach (var part in parts) (bodyBytes, keyBytes, count) = (bodyBytes + part.Body.Length, keyBytes + part.Keys.Length, count + part.Count);
         byte[] body = GC.AllocateUninitializedArray<byte>(bodyBytes), keys = GC.AllocateUninitializedArray<byte>(keyBytes);
         var rows = GC.AllocateUninitializedArray<LaneRow>(count);
-        List<LaneRowError>? errors = null;
+        List<LaneRowText>? errors = null, identities = null;
         int bodyAt = 0, keysAt = 0, rowsAt = 0;
         foreach (var part in parts)
         {
@@ -71,9 +74,10 @@ public sealed record LaneRows(ReadOnlyMemory<byte> Body, ReadOnlyMemory<byte> Ke
             part.Keys.Span.CopyTo(keys.AsSpan(keysAt));
             part.Rows.Span.CopyTo(rows.AsSpan(rowsAt));
             foreach (var error in part.Errors) (errors ??= []).Add(error with { Row = rowsAt + error.Row });
+            foreach (var identity in part.Identities) (identities ??= []).Add(identity with { Row = rowsAt + identity.Row });
             (bodyAt, keysAt, rowsAt) = (bodyAt + part.Body.Length, keysAt + part.Keys.Length, rowsAt + part.Count);
         }
-        return new LaneRows(body, keys, rows, errors is null ? [] : errors);
+        return new LaneRows(body, keys, rows, errors is null ? [] : errors) { Identities = identities is null ? [] : identities };
     }
 
     /// <summary>A run of the rows. The blocks are shared, not copied.</summary>
@@ -81,8 +85,9 @@ public sealed record LaneRows(ReadOnlyMemory<byte> Body, ReadOnlyMemory<byte> Ke
     {
         var (bodyFrom, keysFrom) = Lengths(0, from);
         var (body, keys) = Lengths(from, count);
-        LaneRowError[] errors = [.. Errors.Where(e => e.Row >= from && e.Row < from + count).Select(e => e with { Row = e.Row - from })];
-        return new LaneRows(Body.Slice(bodyFrom, body), Keys.Slice(keysFrom, keys), Rows.Slice(from, count), errors);
+        return new LaneRows(Body.Slice(bodyFrom, body), Keys.Slice(keysFrom, keys), Rows.Slice(from, count), Texts(Errors)) { Identities = Texts(Identities) };
+
+        LaneRowText[] Texts(IReadOnlyList<LaneRowText> all) => all.Count == 0 ? [] : [.. all.Where(t => t.Row >= from && t.Row < from + count).Select(t => t with { Row = t.Row - from })];
     }
 
     /// <summary>Bytes of a run of rows in each of the two blocks.</summary>

@@ -27,7 +27,7 @@ public readonly record struct BatchEntry(
 public sealed class Batch
 {
     BatchEntry[] entries = new BatchEntry[128];
-    Dictionary<int, string>? errors;
+    Dictionary<int, string>? errors, identities;
 
     /// <summary>The commands of all entries, one after the other, without MULTI and EXEC.</summary>
     public RespWriter Body { get; } = new();
@@ -62,10 +62,21 @@ public sealed class Batch
 
     public ReadOnlySpan<byte> CommandsOf(in BatchEntry entry) => Body.Slice(entry.BodyOffset, entry.BodyLength);
 
-    /// <summary>Appends a change set; <paramref name="sequence"/> must grow from call to call.</summary>
+    /// <summary>Appends a change set.</summary>
+    /// <param name="sequence">Must grow from call to call.</param>
+    /// <param name="position">Where it stands.</param>
+    /// <param name="commands">Its commands.</param>
+    /// <param name="commandCount">How many.</param>
+    /// <param name="key">Its ordering key.</param>
+    /// <param name="table">Index of its table in the configuration.</param>
+    /// <param name="kind">What happened to the row.</param>
+    /// <param name="commitTicks">When.</param>
+    /// <param name="identity">The row's primary key, when its commands are so large that Redis may not take them; see <see cref="IdentityOf"/>.</param>
     public void Add(
-        long sequence, Position position, ReadOnlySpan<byte> commands, int commandCount, ReadOnlySpan<byte> key, int table, ChangeKind kind, long commitTicks)
+        long sequence, Position position, ReadOnlySpan<byte> commands, int commandCount, ReadOnlySpan<byte> key, int table, ChangeKind kind, long commitTicks,
+        string? identity = null)
     {
+        if (identity is not null) (identities ??= [])[Count] = identity;
         if (Count == entries.Length) Array.Resize(ref entries, 2 * Count);
         entries[Count++] = new BatchEntry(position, Body.Length, commands.Length, commandCount, Keys.Length, key.Length, table, kind, commitTicks);
         Body.Raw(commands);
@@ -90,7 +101,7 @@ public sealed class Batch
     {
         ref readonly var e = ref source.entries[entry];
         if (source.ErrorOf(entry) is { } error) (errors ??= [])[Count] = error;
-        Add(source.FirstSequence, e.Position, source.CommandsOf(e), e.Commands, source.Key(e), e.Table, e.Kind, e.CommitTicks);
+        Add(source.FirstSequence, e.Position, source.CommandsOf(e), e.Commands, source.Key(e), e.Table, e.Kind, e.CommitTicks, source.IdentityOf(entry));
     }
 
     /// <summary>Appends rows that came from another node: one copy of each block of bytes, nothing per row but its entry.</summary>
@@ -115,6 +126,8 @@ public sealed class Batch
         }
         foreach (var error in rows.Errors)
             if (error.Row >= from) (errors ??= [])[first + error.Row - from] = error.Text;
+        foreach (var identity in rows.Identities)
+            if (identity.Row >= from) (identities ??= [])[first + identity.Row - from] = identity.Text;
         if (first == 0) FirstSequence = sequence;
         LastSequence = sequence;
     }
@@ -128,9 +141,13 @@ public sealed class Batch
             ref readonly var e = ref entries[i];
             rows[i] = new LaneRow(e.Position, e.BodyLength, e.KeyLength, e.Commands, e.Table, e.Kind, e.CommitTicks);
         }
-        LaneRowError[] texts = HasPoison ? [.. errors!.OrderBy(e => e.Key).Select(e => new LaneRowError(e.Key, e.Value))] : [];
-        return new LaneRows(Body.Written.ToArray(), Keys.Written.ToArray(), rows, texts);
+        return new LaneRows(Body.Written.ToArray(), Keys.Written.ToArray(), rows, Texts(errors)) { Identities = Texts(identities) };
     }
+
+    static LaneRowText[] Texts(Dictionary<int, string>? texts) => texts is { Count: > 0 } ? [.. texts.OrderBy(t => t.Key).Select(t => new LaneRowText(t.Key, t.Value))] : [];
+
+    /// <summary>The primary key of the row, as people read it. Known of rows with large commands only, and empty where the table has none.</summary>
+    public string? IdentityOf(int entry) => identities?.GetValueOrDefault(entry);
 
     /// <summary>Whether any entry could not be expressed as commands.</summary>
     public bool HasPoison => errors is { Count: > 0 };
@@ -145,6 +162,7 @@ public sealed class Batch
         Keys.ClearAndShrink(64 * 1024);
         if (entries.Length > 4096) entries = new BatchEntry[128];
         errors?.Clear();
+        identities?.Clear();
         Count = 0;
         Commands = 0;
     }

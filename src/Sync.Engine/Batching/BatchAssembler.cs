@@ -30,10 +30,11 @@ public sealed class BatchAssembler(int workers, BatchLimits limits, ProgressTrac
     /// <summary>Appends a change set to its worker's batch.</summary>
     /// <returns>True when that batch is full and should be taken.</returns>
     public bool Add(
-        int worker, Position position, ReadOnlySpan<byte> commands, int commandCount, ReadOnlySpan<byte> key, int table, ChangeKind kind, long commitTicks)
+        int worker, Position position, ReadOnlySpan<byte> commands, int commandCount, ReadOnlySpan<byte> key, int table, ChangeKind kind, long commitTicks,
+        string? identity = null)
     {
         var batch = Open(worker, commitTicks);
-        batch.Add(Sequence, position, commands, commandCount, key, table, kind, commitTicks);
+        batch.Add(Sequence, position, commands, commandCount, key, table, kind, commitTicks, identity);
         return batch.Count >= limits.Rows || batch.Bytes >= limits.Bytes;
     }
 

@@ -49,6 +49,21 @@ public static class CommandText
         return text.ToString();
     }
 
+    /// <summary>The names of the commands, in order.</summary>
+    /// <exception cref="FormatException">The bytes are no commands.</exception>
+    public static IReadOnlyList<string> Names(ReadOnlySpan<byte> commands)
+    {
+        var names = new List<string>();
+        var reader = new CommandReader(commands);
+        while (reader.TryReadCommand(out int arguments))
+            for (int i = 0; i < arguments; i++)
+            {
+                var value = reader.ReadArgument();
+                if (i == 0) names.Add(Encoding.UTF8.GetString(value));
+            }
+        return names;
+    }
+
     /// <summary>Shows one value in the same way.</summary>
     /// <param name="value">Any bytes.</param>
     /// <param name="maxChars">Where it is cut; 8 or more.</param>

@@ -3,6 +3,14 @@ using Sync.Contracts.Rows;
 
 namespace Sync.Engine.DeadLetters;
 
+/// <summary>What is known of the commands of a dead letter that are too large to be kept in Redis.</summary>
+/// <param name="Row">The row's primary key, <c>id = 7</c>; empty when the table has none.</param>
+/// <param name="Commands">Names of the commands, in order, parted by blanks.</param>
+/// <param name="Bytes">Size of the commands.</param>
+/// <param name="Setting">The setting of Redis that does not allow it.</param>
+/// <param name="LimitBytes">Its value, or what was learned of it.</param>
+public sealed record DeadLetterReference(string Row, string Commands, long Bytes, string Setting, long LimitBytes);
+
 /// <summary>
 /// A change set that was parked: Redis refused it for a reason that does not pass by itself, or it follows such a one of the
 /// same key and must not overtake it.
@@ -28,6 +36,9 @@ public sealed record DeadLetter
     /// (<see cref="CommandReader.Pick"/>), so that a retry doesn't run them twice.
     /// </summary>
     public required ReadOnlyMemory<byte> Commands { get; init; }
+
+    /// <summary>What stands for the commands when Redis can't take them; null when they are kept. Then <see cref="Commands"/> is empty.</summary>
+    public DeadLetterReference? Reference { get; init; }
 
     /// <summary>Why it is here, without values.</summary>
     public required string Error { get; init; }

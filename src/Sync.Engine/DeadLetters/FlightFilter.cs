@@ -12,19 +12,25 @@ public sealed class FlightFilter(IReadOnlyList<string> tables)
     const string Waits = "waits behind an earlier change of its key";
 
     /// <summary>
-    /// Before sending: changes that could not be expressed, and every change of a parked key. Their keys are parked from then on.
+    /// Before sending: changes that could not be expressed, changes that Redis can't take, and every change of a parked key. Their keys are parked from then on.
     /// </summary>
-    public IReadOnlyList<DeadLetter> TakeHeld(List<Batch> flight, ParkedKeys parked, DateTimeOffset now) =>
-        parked.Count == 0 && !flight.Exists(static b => b.HasPoison) ? [] : Hold(flight, parked, now);
+    public IReadOnlyList<DeadLetter> TakeHeld(List<Batch> flight, ParkedKeys parked, RedisLimits limits, DateTimeOffset now)
+    {
+        if (parked.Count > 0) return Hold(flight, parked, limits, now);
+        foreach (var batch in flight)
+            if (batch.HasPoison || batch.Body.Length > limits.SafeBytes) return Hold(flight, parked, limits, now);
+        return [];
+    }
 
-    List<DeadLetter> Hold(List<Batch> flight, ParkedKeys parked, DateTimeOffset now)
+    List<DeadLetter> Hold(List<Batch> flight, ParkedKeys parked, RedisLimits limits, DateTimeOffset now)
     {
         var held = new List<DeadLetter>();
         Rebuild(flight, (batch, index) =>
         {
             ref readonly var entry = ref batch.Entries[index];
-            if (batch.ErrorOf(index) is { } error) held.Add(Letter(batch, entry, batch.CommandsOf(entry).ToArray(), error, 1, now));
-            else if (parked.Contains(batch.Key(entry))) held.Add(Letter(batch, entry, batch.CommandsOf(entry).ToArray(), Waits, 0, now));
+            if (batch.ErrorOf(index) is { } error) held.Add(Letter(batch, index, batch.CommandsOf(entry), error, 1, limits, now));
+            else if (parked.Contains(batch.Key(entry))) held.Add(Letter(batch, index, batch.CommandsOf(entry), Waits, 0, limits, now));
+            else if (limits.Refuse(batch.CommandsOf(entry)) is { } oversize) held.Add(Letter(batch, index, batch.CommandsOf(entry), oversize.Text, 1, limits, now));
             else return true;
             parked.Add(batch.Key(entry));
             return false;
@@ -36,7 +42,7 @@ public sealed class FlightFilter(IReadOnlyList<string> tables)
     /// After a rejection, when nothing ran: the changes Redis refused and every later change of their keys. A key may be parked already because of a
     /// change behind this one that was taken out before; what stands before that one does not wait for it.
     /// </summary>
-    public List<DeadLetter> TakeRefused(List<Batch> flight, IReadOnlyList<CommandFailure> failures, ParkedKeys parked, DateTimeOffset now)
+    public List<DeadLetter> TakeRefused(List<Batch> flight, IReadOnlyList<CommandFailure> failures, ParkedKeys parked, RedisLimits limits, DateTimeOffset now)
     {
         var refused = failures.GroupBy(f => (f.Batch, f.Entry)).ToDictionary(g => (flight[g.Key.Batch], g.Key.Entry), g => g.First().Error);
         var taken = new List<DeadLetter>();
@@ -44,8 +50,8 @@ public sealed class FlightFilter(IReadOnlyList<string> tables)
         Rebuild(flight, (batch, index) =>
         {
             ref readonly var entry = ref batch.Entries[index];
-            if (refused.TryGetValue((batch, index), out string? error)) taken.Add(Letter(batch, entry, batch.CommandsOf(entry).ToArray(), error, 1, now));
-            else if (keys.Contains(batch.Key(entry))) taken.Add(Letter(batch, entry, batch.CommandsOf(entry).ToArray(), Waits, 0, now));
+            if (refused.TryGetValue((batch, index), out string? error)) taken.Add(Letter(batch, index, batch.CommandsOf(entry), error, 1, limits, now));
+            else if (keys.Contains(batch.Key(entry))) taken.Add(Letter(batch, index, batch.CommandsOf(entry), Waits, 0, limits, now));
             else return true;
             keys.Add(batch.Key(entry));
             parked.Add(batch.Key(entry));
@@ -55,7 +61,7 @@ public sealed class FlightFilter(IReadOnlyList<string> tables)
     }
 
     /// <summary>After an application with failures: the commands that failed, and only those, of each change.</summary>
-    public List<DeadLetter> Failed(IReadOnlyList<Batch> flight, IReadOnlyList<CommandFailure> failures, DateTimeOffset now)
+    public List<DeadLetter> Failed(IReadOnlyList<Batch> flight, IReadOnlyList<CommandFailure> failures, RedisLimits limits, DateTimeOffset now)
     {
         var overtaken = Overtaking.Find(flight, failures);
         return
@@ -63,10 +69,9 @@ public sealed class FlightFilter(IReadOnlyList<string> tables)
             .. failures.GroupBy(f => (f.Batch, f.Entry)).Select(g =>
             {
                 var batch = flight[g.Key.Batch];
-                var entry = batch.Entries[g.Key.Entry];
                 var failed = g.Select(f => f.Command).ToHashSet();
-                byte[] commands = CommandReader.Pick(batch.CommandsOf(entry), failed.Contains);
-                return Letter(batch, entry, commands, g.First().Error, 1, now) with { IsOvertaken = overtaken.Contains(g.Key) };
+                byte[] commands = CommandReader.Pick(batch.CommandsOf(batch.Entries[g.Key.Entry]), failed.Contains);
+                return Letter(batch, g.Key.Entry, commands, g.First().Error, 1, limits, now) with { IsOvertaken = overtaken.Contains(g.Key) };
             }),
         ];
     }
@@ -85,15 +90,28 @@ public sealed class FlightFilter(IReadOnlyList<string> tables)
         }
     }
 
-    DeadLetter Letter(Batch batch, in BatchEntry entry, byte[] commands, string error, int attempts, DateTimeOffset now) => new()
+    /// <summary>What Redis can't take as commands, it can't take as the content of a dead letter either: then the letter says which row it was.</summary>
+    DeadLetter Letter(Batch batch, int index, ReadOnlySpan<byte> commands, string error, int attempts, RedisLimits limits, DateTimeOffset now)
     {
-        Position = entry.Position,
-        Table = tables[entry.Table],
-        Kind = entry.Kind,
-        Key = batch.Key(entry).ToArray(),
-        Commands = commands,
-        Error = error,
-        At = now,
-        Attempts = attempts,
-    };
+        ref readonly var entry = ref batch.Entries[index];
+        DeadLetterReference? reference = null;
+        if (commands.Length > limits.SafeBytes)
+        {
+            var (setting, bytes) = limits.Refuse(commands) is { } oversize ? (oversize.Setting, oversize.LimitBytes)
+                : commands.Length > limits.BulkBytes ? (limits.BulkName, limits.BulkBytes) : (limits.RequestName, limits.RequestBytes);
+            reference = new DeadLetterReference(batch.IdentityOf(index) ?? "", string.Join(' ', CommandText.Names(commands)), commands.Length, setting, bytes);
+        }
+        return new DeadLetter
+        {
+            Position = entry.Position,
+            Table = tables[entry.Table],
+            Kind = entry.Kind,
+            Key = batch.Key(entry).ToArray(),
+            Commands = reference is null ? commands.ToArray() : default,
+            Reference = reference,
+            Error = error,
+            At = now,
+            Attempts = attempts,
+        };
+    }
 }

@@ -21,6 +21,7 @@ public enum MapOutcome
 public sealed class MappedChange
 {
     readonly Part[] parts = new Part[2];
+    readonly string?[] identities = new string?[2];
     StableHash.Seed keySeed;
 
     /// <summary>The commands of all parts.</summary>
@@ -50,6 +51,9 @@ public sealed class MappedChange
 
     public ReadOnlySpan<byte> CommandBytes(int part) => Commands.Slice(parts[part].Offset, parts[part].Length);
 
+    /// <summary>The row's primary key, as people read it, when the commands of a part are so large that Redis may not take them; else null.</summary>
+    public string? Identity(int part) => identities[part];
+
     /// <summary>The ordering key of a part: changes with the same key are never reordered.</summary>
     public ReadOnlySpan<byte> Key(int part) => Keys.Slice(parts[part].KeyOffset, parts[part].KeyLength);
 
@@ -69,8 +73,11 @@ public sealed class MappedChange
         Error = "";
     }
 
-    internal void Close(int fromOffset, int commands, int keyOffset) =>
+    internal void Close(int fromOffset, int commands, int keyOffset, string? identity = null)
+    {
+        identities[Parts] = identity;
         parts[Parts++] = new Part(fromOffset, Commands.Length - fromOffset, commands, keyOffset, Keys.Length - keyOffset);
+    }
 
     readonly record struct Part(int Offset, int Length, int Commands, int KeyOffset, int KeyLength);
 }

@@ -1,6 +1,9 @@
+using System.Text;
 using Sync.Contracts.Configuration;
 using Sync.Contracts.Configuration.Commands;
 using Sync.Contracts.Rows;
+using Sync.Engine.Batching;
+using Sync.Engine.DeadLetters;
 
 namespace Sync.Engine.Mapping;
 
@@ -251,7 +254,7 @@ public sealed class TablePlan
         if (commands == 0) return MapOutcome.Nothing;
         int keyAt = result.Keys.Length;
         WriteOrderingKey(result, row);
-        result.Close(from, commands, keyAt);
+        result.Close(from, commands, keyAt, result.Commands.Length - from > RedisLimits.SmallestBytes ? Identity(row) : null);
         return MapOutcome.Mapped;
     }
 
@@ -262,6 +265,18 @@ public sealed class TablePlan
         int keyAt = result.Keys.Length;
         WriteOrderingKey(result, row);
         result.Close(from, 0, keyAt);
+    }
+
+    /// <summary>The row's primary key for people; empty when it has none.</summary>
+    static string Identity(in RowImage row)
+    {
+        var text = new StringBuilder();
+        foreach (int column in row.Relation.PrimaryKey)
+        {
+            if (text.Length > 0) text.Append(", ");
+            text.Append(row.Relation.Columns[column].Name).Append(" = ").Append(CommandText.Value(row.Value(column)));
+        }
+        return text.ToString();
     }
 
     static bool HasUnchanged(in RowImage row)

@@ -13,6 +13,7 @@ namespace Sync.Engine.Ordering;
 /// <item>A repeated flight is put together from the start, so no attempt leaves a trace in what its successor parks.</item>
 /// <item>What is taken out before Redis ran anything is parked in the transaction of the rest: it is applied or parked, never neither and never both.</item>
 /// <item>What Redis refused while it ran the flight is parked before the flight is done, so nothing of its keys can be sent before that.</item>
+/// <item>A flight that is too large for one transaction goes in parts, each with its own position: what is said of a flight here holds for each part.</item>
 /// </list>
 /// Belongs to one writer. A flight without failures allocates nothing per row.
 /// </summary>
@@ -24,10 +25,24 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
 {
     enum Stage { Done, Writing, RepliesLost, Refused, Left }
 
-    readonly List<Batch> whole = [], batches = [];
+    /// <summary>How often Redis has to close the connection over the same part before it is divided, and over the same change before that is taken for too large.</summary>
+    const int Suspicious = 2, Certain = 3;
+
+    readonly List<Batch> whole = [], part = [], rest = [], batches = [];
+    readonly List<DeadLetter> parkedBefore = [];
     Position nextCopy = copies;
     Stage stage;
     bool inDoubt, isComposed;
+    int closings;
+
+    /// <summary>What Redis takes at most; as the connection knows it, before <see cref="Next"/> is asked.</summary>
+    public RedisLimits Limits { get; set; } = RedisLimits.Default;
+
+    /// <summary>Whether Redis may close the connection over what is sent, so that nothing else should travel with it.</summary>
+    public bool IsSuspect => closings >= Suspicious;
+
+    /// <summary>What the part that is sent now takes of a transaction; see <see cref="RedisLimits.Cost(Batch)"/>.</summary>
+    public long Cost => CostOf(part);
 
     /// <summary>What to send, and what was sent last. Parts that have to be parked are not in it.</summary>
     public IReadOnlyList<Batch> Batches => batches;
@@ -55,25 +70,44 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
     /// <summary>Whether it belongs to a copy, so that <see cref="Reached"/> is no position in the log.</summary>
     public bool IsCopy { get; private set; }
 
+    /// <summary>How many changes of the flight were parked, by now.</summary>
+    public int ParkedCount => parkedBefore.Count + Held.Count + Refused.Count;
+
+    /// <summary>All that was parked of the flight, by now.</summary>
+    public IEnumerable<DeadLetter> AllParked => parkedBefore.Concat(Held).Concat(Refused);
+
     /// <summary>Begins a flight of one batch or more. The one before must be done.</summary>
     public void Begin(IEnumerable<Batch> flight)
     {
         if (stage is not Stage.Done) throw new InvalidOperationException("The flight before is not done.");
         whole.Clear();
         whole.AddRange(flight);
-        Reached = Position.None;
-        foreach (var batch in whole)
-            if (batch.Last > Reached) Reached = batch.Last;
+        rest.Clear();
+        parkedBefore.Clear();
+        Held = [];
+        Refused = [];
+        BeginPart(whole);
+    }
+
+    void BeginPart(List<Batch> content)
+    {
+        part.Clear();
+        batches.Clear();
+        part.AddRange(content);
+        parkedBefore.AddRange(Held);
+        parkedBefore.AddRange(Refused);
+        Held = [];
+        Refused = [];
+        Reached = LastOf(part);
         IsCopy = Reached == Position.None;
         if (IsCopy)
         {
             Reached = nextCopy;
             nextCopy = nextCopy with { Step = nextCopy.Step + 1 };
         }
-        Held = [];
-        Refused = [];
         stage = Stage.Writing;
         isComposed = false;
+        closings = 0;
     }
 
     /// <summary>What to do next. Asking twice gives the same answer.</summary>
@@ -103,10 +137,10 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
                 break;
             case FlightOutcome.Rejected:
                 // What was taken out before may stand behind what is taken out now, and dead letters of a key are retried in the order of parking.
-                Held = [.. Held.Concat(filter.TakeRefused(batches, result.Failures, parked, now)).OrderBy(letter => letter.Position)];
+                Held = [.. Held.Concat(filter.TakeRefused(batches, result.Failures, parked, Limits, now)).OrderBy(letter => letter.Position)];
                 break;
             default:
-                if (result.Failures.Count > 0) Refused = filter.Failed(batches, result.Failures, now);
+                if (result.Failures.Count > 0) Refused = filter.Failed(batches, result.Failures, Limits, now);
                 AfterRun();
                 break;
         }
@@ -121,11 +155,26 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
         else Finish();
     }
 
+    /// <summary>
+    /// The answer to <see cref="FlightStep.AskApplied"/> as Redis recorded it. Where another writer has begun with the flight, it may have divided it elsewhere: then
+    /// Redis has the begin of the part, up to what is recorded.
+    /// </summary>
+    public void Recorded(Position position)
+    {
+        bool isThere = position == Reached;
+        if (stage == Stage.Writing && !IsCopy && position < Reached && CutBehind(position) is { } cut)
+        {
+            Divide(cut);
+            isThere = true;
+        }
+        Answered(isThere);
+    }
+
     /// <summary>The answer to <see cref="FlightStep.FindRefused"/>: the commands of <see cref="Batches"/> that were refused.</summary>
     public void Found(IReadOnlyList<CommandFailure> failures, DateTimeOffset now)
     {
         inDoubt = false;
-        if (failures.Count > 0) Refused = filter.Failed(batches, failures, now);
+        if (failures.Count > 0) Refused = filter.Failed(batches, failures, Limits, now);
         AfterRun();
     }
 
@@ -134,10 +183,16 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
 
     /// <summary>What was tried, for the flight or between two, failed for a reason that passes.</summary>
     /// <param name="outcomeUnknown">Whether Redis may have done it all the same.</param>
-    public void Failed(bool outcomeUnknown)
+    /// <param name="isClosed">Whether Redis closed the connection without a word, which it does over what is too large.</param>
+    /// <returns>Bytes of the change over which it did so again and again, so that it must be too large; 0 when that can't be said.</returns>
+    public long Failed(bool outcomeUnknown, bool isClosed = false)
     {
+        bool wasSent = isComposed && stage == Stage.Writing;
         inDoubt |= outcomeUnknown;
         isComposed = false;
+        if (!wasSent || !isClosed || Cost <= RedisLimits.SmallestBytes) closings = 0;
+        else closings++;
+        return closings >= Certain && part is [{ Count: 1 } alone] ? alone.Body.Length : 0;
     }
 
     void Compose(DateTimeOffset now)
@@ -145,9 +200,10 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
         if (isComposed) return;
         inDoubt = false;
         parked.Undo();
+        Fit();
         batches.Clear();
-        batches.AddRange(whole);
-        Held = filter.TakeHeld(batches, parked, now);
+        batches.AddRange(part);
+        Held = filter.TakeHeld(batches, parked, Limits, now);
         isComposed = true;
     }
 
@@ -162,5 +218,78 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
         foreach (var letter in Refused) parked.Add(letter.Key.Span);
         parked.Keep();
         stage = Stage.Done;
+        if (rest.Count == 0) return;
+        var content = rest.ToList();
+        rest.Clear();
+        BeginPart(content);
+    }
+
+    /// <summary>Leaves of the part what one transaction can take, and of one that is suspect a change alone that may be the cause, or what stands before it.</summary>
+    void Fit()
+    {
+        long limit = IsSuspect ? RedisLimits.SmallestBytes : Limits.FlightCost;
+        long sum = CostOf(part);
+        if (sum <= limit) return;
+        sum = 0;
+        var before = Position.None;
+        for (int batch = 0; batch < part.Count; batch++)
+            for (int entry = 0; entry < part[batch].Count; entry++)
+            {
+                ref readonly var change = ref part[batch].Entries[entry];
+                // Changes at the same position are recorded together.
+                if (sum > 0 && sum + RedisLimits.Cost(change) > limit && (change.Position == Position.None || change.Position != before))
+                {
+                    Divide((batch, entry));
+                    return;
+                }
+                sum += RedisLimits.Cost(change);
+                before = change.Position;
+            }
+    }
+
+    /// <summary>What stands at the cut and behind it is for later.</summary>
+    void Divide((int Batch, int Entry) cut)
+    {
+        var behind = part.GetRange(cut.Batch, part.Count - cut.Batch);
+        part.RemoveRange(cut.Batch, part.Count - cut.Batch);
+        if (cut.Entry > 0)
+        {
+            var divided = behind[0];
+            part.Add(Copy(divided, 0, cut.Entry));
+            behind[0] = Copy(divided, cut.Entry, divided.Count);
+        }
+        rest.InsertRange(0, behind);
+        if (!IsCopy) Reached = LastOf(part);
+    }
+
+    static Batch Copy(Batch source, int from, int to)
+    {
+        var copy = new Batch();
+        for (int entry = from; entry < to; entry++) copy.AddCopy(source, entry);
+        return copy;
+    }
+
+    /// <summary>The first change of the part behind a position; null when it is the first one of all, or there is none.</summary>
+    (int Batch, int Entry)? CutBehind(Position position)
+    {
+        for (int batch = 0; batch < part.Count; batch++)
+            for (int entry = 0; entry < part[batch].Count; entry++)
+                if (part[batch].Entries[entry].Position > position) return (batch, entry) == (0, 0) ? null : (batch, entry);
+        return null;
+    }
+
+    static Position LastOf(List<Batch> content)
+    {
+        var last = Position.None;
+        foreach (var batch in content)
+            if (batch.Last > last) last = batch.Last;
+        return last;
+    }
+
+    static long CostOf(List<Batch> content)
+    {
+        long sum = 0;
+        foreach (var batch in content) sum += RedisLimits.Cost(batch);
+        return sum;
     }
 }

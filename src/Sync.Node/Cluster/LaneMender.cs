@@ -39,6 +39,7 @@ sealed class LaneMender(WriterContext context)
         var compared = new List<Compared>();
         foreach (var lane in work) Read(lane, compared, tallies);
         var differences = await new RedisState(session.Connection, context.Keys).CompareAsync([.. compared.Select(c => c.Expected)], cancellationToken);
+        var limits = context.Limits.Of(session.Limits);
         var wrong = new List<(Lsn Message, IReadOnlyList<byte[][]> Commands)>();
         for (int i = 0; i < compared.Count; i++)
         {
@@ -46,8 +47,9 @@ sealed class LaneMender(WriterContext context)
             var own = differences[i].Where(d => !RowStates.IsContested(state, d)).ToList();
             if (own.Count == 0) continue;
             var commands = StateMend.Commands(expected, own);
-            if (commands.Count > 0) wrong.Add((message, commands));
-            else Count(tallies, message, MendCount.None with { Refused = 1, Error = own[0].What });
+            if (commands.Count == 0) Count(tallies, message, MendCount.None with { Refused = 1, Error = own[0].What });
+            else if (limits.Refuse(MendBatch.Render(commands).Bytes.Span) is { } oversize) Count(tallies, message, MendCount.None with { Refused = 1, Error = oversize.Text });
+            else wrong.Add((message, commands));
         }
         await WriteAsync(session, work, wrong, tallies, cancellationToken);
     }

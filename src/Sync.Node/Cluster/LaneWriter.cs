@@ -114,12 +114,14 @@ sealed class LaneWriter : ILaneWriter
         return course;
     }
 
-    void Failed(bool outcomeUnknown)
+    void Failed(RedisTransientException error)
     {
         foreach (var trip in underWay)
         {
-            trip.Course?.Flight.Failed(outcomeUnknown);
-            trip.MayBeHome |= outcomeUnknown;
+            // Redis does not close the connection over what was not sent.
+            if (sending.Contains(trip)) trip.Course?.Failed(error);
+            else trip.Course?.Flight.Failed(error.OutcomeUnknown);
+            trip.MayBeHome |= error.OutcomeUnknown;
         }
     }
 
@@ -130,23 +132,40 @@ sealed class LaneWriter : ILaneWriter
         {
             try
             {
+                sending.Clear();
                 await EnsureCurrentAsync(session, cancellationToken);
                 underWay.RemoveAll(trip => IsLost(trip, session));
                 await EnsureReaderAsync(session, cancellationToken);
                 await CompareAsync(session, cancellationToken);
-                sending.Clear();
                 for (int i = 0; i < underWay.Count; i++)
                     if (await underWay[i].Course!.HasToBeSentAsync(session, cancellationToken)) sending.Add(underWay[i]);
                 if (sending.Count == 0) return;
+                Fit();
                 await SendAsync(session, cancellationToken);
             }
             catch (RedisFencedException)
             {
                 // Nothing was applied. Something was taken from this node; what, is read before anything is sent again.
                 isStale = true;
-                Failed(outcomeUnknown: false);
+                foreach (var trip in underWay) trip.Course?.Flight.Failed(outcomeUnknown: false);
             }
         }
+    }
+
+    /// <summary>Leaves of what has to be sent as many flights as one transaction can take; the others follow. One over which Redis may close the connection goes alone.</summary>
+    void Fit()
+    {
+        if (sending.Count == 1) return;
+        if (sending.Find(trip => trip.Course!.Flight.IsSuspect) is { } suspect)
+        {
+            sending.Clear();
+            sending.Add(suspect);
+            return;
+        }
+        long cost = 0;
+        int count = 0;
+        while (count < sending.Count && ((cost += sending[count].Course!.Flight.Cost) <= sending[count].Course!.Flight.Limits.FlightCost || count == 0)) count++;
+        sending.RemoveRange(count, sending.Count - count);
     }
 
     /// <summary>Brings home what is compared. What was home already is only taken off.</summary>

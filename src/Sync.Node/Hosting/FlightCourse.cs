@@ -31,6 +31,7 @@ sealed record FlightFields(byte[] Progress, byte[] Copy, byte[] Parked)
 sealed class FlightCourse(int index, WriterContext context, ParkedKeys parked, FlightFields fields, bool hasPredecessor = false)
 {
     bool isInherited = hasPredecessor;
+    RedisLimits told = RedisLimits.Default;
 
     public Flight Flight { get; } = new(context.Filter, parked, context.RecordsPositions, new Position(new Lsn((ulong)context.Time.GetUtcNow().UtcTicks), 0));
 
@@ -49,6 +50,8 @@ sealed class FlightCourse(int index, WriterContext context, ParkedKeys parked, F
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<bool> HasToBeSentAsync(SinkSession session, CancellationToken cancellationToken)
     {
+        told = session.Limits;
+        Flight.Limits = context.Limits.Of(told);
         while (true)
         {
             switch (Flight.Next(context.Time.GetUtcNow()))
@@ -56,7 +59,7 @@ sealed class FlightCourse(int index, WriterContext context, ParkedKeys parked, F
                 case FlightStep.Send:
                     return true;
                 case FlightStep.AskApplied:
-                    Flight.Answered(await HoldsAsync(session, Field, cancellationToken));
+                    Flight.Recorded(await context.Progress.ReadFieldAsync(session.Connection, Field, cancellationToken));
                     break;
                 case FlightStep.FindRefused:
                     await FindRefusedAsync(session, cancellationToken);
@@ -92,13 +95,19 @@ sealed class FlightCourse(int index, WriterContext context, ParkedKeys parked, F
         Flight.Written(result, context.Time.GetUtcNow());
     }
 
+    /// <summary>What was tried failed for a reason that passes. When Redis closed the connection over something too large, it is not sent again.</summary>
+    public void Failed(RedisTransientException error)
+    {
+        if (error.TooLargeBytes > 0) context.Limits.RefusedValue(told, error.TooLargeBytes);
+        if (Flight.Failed(error.OutcomeUnknown, error.IsClosed) is > 0 and var bytes) context.Limits.RefusedChange(told, bytes);
+    }
+
     /// <summary>Counts and logs what of the flight, which is home, was parked.</summary>
     /// <exception cref="SyncException">There are as many dead letters as are allowed.</exception>
     public void ReportParked()
     {
-        if (Flight.Held.Count + Flight.Refused.Count == 0) return;
-        Report(Flight.Held);
-        Report(Flight.Refused);
+        if (Flight.ParkedCount == 0) return;
+        Report(Flight.AllParked);
         context.EnsureDeadLettersFit();
     }
 
@@ -116,7 +125,7 @@ sealed class FlightCourse(int index, WriterContext context, ParkedKeys parked, F
     async ValueTask<bool> HoldsAsync(SinkSession session, byte[] field, CancellationToken cancellationToken) =>
         await context.Progress.ReadFieldAsync(session.Connection, field, cancellationToken) == Flight.Reached;
 
-    void Report(IReadOnlyList<DeadLetter> letters)
+    void Report(IEnumerable<DeadLetter> letters)
     {
         foreach (var letter in letters)
         {

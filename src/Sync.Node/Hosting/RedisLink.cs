@@ -14,8 +14,8 @@ namespace Sync.Node.Hosting;
 /// <param name="context">Where to, how patiently.</param>
 /// <param name="fence">What refuses our flights once we were replaced; null for none, or when the user of the link sees to it.</param>
 /// <param name="history">The only history of Redis that will do; null when the user of the link looks at that.</param>
-/// <param name="failed">Told of each failure that passes, and whether Redis may have done what was tried all the same.</param>
-sealed class RedisLink(string name, WriterContext context, OwnerFence? fence, string? history, Action<bool> failed) : IAsyncDisposable
+/// <param name="failed">Told of each failure that passes.</param>
+sealed class RedisLink(string name, WriterContext context, OwnerFence? fence, string? history, Action<RedisTransientException> failed) : IAsyncDisposable
 {
     SinkSession? session;
     volatile bool circuitOpen, isRetired;
@@ -54,7 +54,7 @@ sealed class RedisLink(string name, WriterContext context, OwnerFence? fence, st
             catch (RedisTransientException e)
             {
                 failures++;
-                failed(e.OutcomeUnknown);
+                failed(e);
                 await ForgetBrokenSessionAsync(e);
                 await BackOffAsync(failures, e, cancellationToken);
                 if (e.IsReplica) await LeaveReplicaAsync();

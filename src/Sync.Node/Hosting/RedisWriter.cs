@@ -42,7 +42,7 @@ sealed class RedisWriter
         writeFlight = WriteFlightAsync;
         int workers = context.Config.FlushWorkers;
         course = new FlightCourse(index, context, parked, FlightFields.Of(LanePositions.WorkerField(workers, index), string.Create(CultureInfo.InvariantCulture, $"{workers}:{index}")));
-        link = new RedisLink(NameOf(index), context, context.FlightFence, context.History, course.Flight.Failed);
+        link = new RedisLink(NameOf(index), context, context.FlightFence, context.History, course.Failed);
         if (context.Cluster is { } view) cluster = new ClusterSink(Nodes = new ClusterConnections(view), context.RecordsPositions);
         queue = Channel.CreateBounded<WriterWork>(new BoundedChannelOptions(context.Config.FlushQueueDepth) { SingleReader = true });
     }

@@ -30,6 +30,9 @@ sealed record WriterContext(SyncConfig Config, RedisKeys Keys, SyncMetrics Metri
     /// <summary>The Redis Cluster that is written to; null for a single server.</summary>
     public ClusterView? Cluster { get; init; }
 
+    /// <summary>What Redis has refused for its size, where it does not tell its limits.</summary>
+    public LearnedLimits Limits { get; } = new();
+
     public ProgressStore Progress { get; init; } = new(Keys);
     public SnapshotMarks Snapshots { get; } = new(Keys);
     public DeadLetterStore DeadLetters { get; } = new(Keys, Time);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Sync.Engine.DeadLetters;
 
@@ -22,7 +23,10 @@ public sealed record DeadLetterView(
     public static DeadLetterView Of(DeadLetter letter, bool withCommands) => new(
         letter.Id ?? "", letter.At, letter.Table, letter.Kind.ToString().ToLowerInvariant(), Encoding.UTF8.GetString(letter.Key.Span),
         letter.Position == Contracts.Position.None ? "" : letter.Position.ToString(), letter.Attempts, letter.Error, letter.ParkedAt ?? letter.At, letter.IsOvertaken,
-        withCommands ? CommandText.Describe(letter.Commands.Span, maxValueChars: 200, maxChars: 20_000) : null);
+        withCommands ? letter.Reference is { } reference ? Describe(reference) : CommandText.Describe(letter.Commands.Span, maxValueChars: 200, maxChars: 20_000) : null);
+
+    static string Describe(DeadLetterReference reference) => string.Create(CultureInfo.InvariantCulture,
+        $"not kept, {reference.Bytes:N0} bytes are too large for {reference.Setting} ({reference.LimitBytes:N0}): {reference.Commands} of the row {(reference.Row.Length > 0 ? reference.Row : "without a primary key")}");
 }
 
 /// <param name="Entries">In the order of parking.</param>

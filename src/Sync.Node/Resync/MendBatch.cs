@@ -14,12 +14,30 @@ sealed class MendBatch(WriterContext context)
     /// <summary>How many keys.</summary>
     public int Count => ends.Count;
 
+    /// <summary>What it takes of a transaction.</summary>
+    public long Bytes => commands.Bytes.Length;
+
     /// <summary>The commands of one key; false when there are none.</summary>
     public bool Add(IReadOnlyList<byte[][]> ofKey)
     {
-        foreach (byte[][] command in ofKey) commands.Add([.. command.Select(a => (RedisArgument)a)]);
-        if (ofKey.Count > 0) ends.Add(commands.Count);
-        return ofKey.Count > 0;
+        if (ofKey.Count == 0) return false;
+        Add(Render(ofKey));
+        return true;
+    }
+
+    /// <summary>Commands of one key that were rendered.</summary>
+    public void Add(RespCommands rendered)
+    {
+        commands.Append(rendered);
+        ends.Add(commands.Count);
+    }
+
+    /// <summary>Renders the commands of one key, to look at their size before they are added.</summary>
+    public static RespCommands Render(IReadOnlyList<byte[][]> ofKey)
+    {
+        var rendered = new RespCommands();
+        foreach (byte[][] command in ofKey) rendered.Add([.. command.Select(a => (RedisArgument)a)]);
+        return rendered;
     }
 
     /// <summary>How many keys are right now, how many Redis refused, and its last word on those.</summary>

@@ -31,6 +31,7 @@ sealed class RowMender(PumpContext context, TableParts table, IReadOnlyList<Resy
         int poison = rows.Where((row, i) => !isParked[i] && row.Expectation.IsPoison).Count();
         if (poison > 0) tally += MendTally.None with { Refused = poison, Error = Poison };
         var differences = await redis.CompareAsync([.. free.Select(r => r.Expectation)], cancellationToken);
+        var limits = context.Writer.Limits.Of(session.Limits);
         var batch = new MendBatch(context.Writer);
         for (int i = 0; i < free.Count; i++)
         {
@@ -39,11 +40,28 @@ sealed class RowMender(PumpContext context, TableParts table, IReadOnlyList<Resy
             foreach (var key in free[i].Expectation.Keys)
             {
                 var ofKey = own.FindAll(d => d.Key.AsSpan().SequenceEqual(key.Key));
-                if (ofKey.Count > 0 && !batch.Add(StateMend.Commands(key, ofKey))) tally += MendTally.None with { Refused = 1, Error = ofKey[0].What };
+                if (ofKey.Count == 0) continue;
+                var commands = MendBatch.Render(StateMend.Commands(key, ofKey));
+                if (commands.Count == 0) tally += MendTally.None with { Refused = 1, Error = ofKey[0].What };
+                else if (limits.Refuse(commands.Bytes.Span) is { } oversize) tally += MendTally.None with { Refused = 1, Error = oversize.Text };
+                else
+                {
+                    if (batch.Count > 0 && batch.Bytes + commands.Bytes.Length > limits.FlightCost)
+                    {
+                        tally += await RunAsync(batch);
+                        batch = new MendBatch(context.Writer);
+                    }
+                    batch.Add(commands);
+                }
             }
         }
-        var (mended, refused, error) = await batch.RunAsync(session, cancellationToken);
-        return tally + new MendTally(mended, 0, 0, refused, error);
+        return tally + await RunAsync(batch);
+
+        async ValueTask<MendTally> RunAsync(MendBatch full)
+        {
+            var (mended, refused, error) = await full.RunAsync(session, cancellationToken);
+            return new MendTally(mended, 0, 0, refused, error);
+        }
     }
 }
 

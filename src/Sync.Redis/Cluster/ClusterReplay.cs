@@ -31,7 +31,7 @@ public sealed class ClusterReplay(ClusterConnections nodes, DeadLetterStore stor
         foreach (string id in await store.InOrderAsync(control.Connection, key, cancellationToken))
         {
             if (await store.GetAsync(control.Connection, id, cancellationToken) is not { } letter) continue;
-            if (letter.IsOvertaken && !force) return new ReplayResult(applied, new ReplayFailure(id, DeadLetterStore.Overtaken));
+            if (DeadLetterStore.WhyNot(letter, force) is { } reason) return new ReplayResult(applied, new ReplayFailure(id, reason, WasTried: false));
             string field = ClusterProgress.RetriedField(letter.Position, id);
             int number = 0;
             foreach (var (slot, bytes, _) in SlotGroups.Commands(letter.Commands))

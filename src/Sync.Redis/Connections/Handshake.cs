@@ -1,5 +1,7 @@
+using System.Globalization;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
+using Sync.Engine.Batching;
 using Sync.Redis.Errors;
 using Sync.Redis.Protocol;
 
@@ -8,12 +10,16 @@ namespace Sync.Redis.Connections;
 /// <summary>
 /// The first commands on a new connection:
 /// 1. AUTH, alone, so that a wrong password is told apart from what would follow from it; a transport that logs in by itself does not mind;
-/// 2. SELECT, CLIENT SETNAME, CLIENT ID and INFO in one go.
-/// A user without the right to CLIENT loses only the name in CLIENT LIST and the ability to be killed by id.
+/// 2. SELECT, CLIENT SETNAME, CLIENT ID, INFO, and CONFIG GET of what bounds the size of values and transactions, in one go.
+/// A user without the right to CLIENT loses only the name in CLIENT LIST and the ability to be killed by id. Without the right to CONFIG the limits are taken to be those that Redis
+/// has when nothing is configured, until it closes a connection over something smaller (<see cref="LearnedLimits"/>).
 /// </summary>
 static class Handshake
 {
     const string ClientName = "actorsync";
+
+    /// <summary>From here on what MULTI has queued counts for client-query-buffer-limit.</summary>
+    static readonly Version countsQueued = new(7, 2);
 
     public static async ValueTask RunAsync(RespConnection connection, RedisConnectionOptions options, CancellationToken cancellationToken)
     {
@@ -22,7 +28,9 @@ static class Handshake
             .Add("SELECT", options.Database)
             .Add("CLIENT", "SETNAME", ClientName)
             .Add("CLIENT", "ID")
-            .Add("INFO");
+            .Add("INFO")
+            .Add("CONFIG", "GET", RedisLimits.BulkSetting)
+            .Add("CONFIG", "GET", RedisLimits.RequestSetting);
         var replies = await connection.ExecutePipelineAsync(commands, cancellationToken);
 
         // INFO answers a question everything depends on, and NOAUTH shows on every command: so it is judged first.
@@ -38,7 +46,14 @@ static class Handshake
             throw new SyncException(ExitCode.Configuration, $"Redis at {connection.Endpoint} has no database {options.Database}; change redis.conn.database.");
         if (options.Database != 0) replies[0].OrThrow(connection.Endpoint, options.User);
         if (!replies[2].IsError) connection.ClientId = replies[2].AsInt64();
+        connection.Limits = LimitsOf(replies[4], replies[5], connection.Server, options.Client);
     }
+
+    static RedisLimits LimitsOf(RespValue bulk, RespValue request, RedisServerFacts server, RedisClient client) => RedisLimits.Of(
+        Number(bulk) ?? RedisLimits.Default.BulkBytes, Number(request) ?? RedisLimits.Default.RequestBytes, server.Version >= countsQueued, isOneValue: client != RedisClient.Resp);
+
+    static long? Number(RespValue reply) =>
+        !reply.IsError && reply.Items is [_, var value, ..] && long.TryParse(value.AsString(), NumberStyles.None, CultureInfo.InvariantCulture, out long bytes) && bytes > 0 ? bytes : null;
 
     static async ValueTask AuthenticateAsync(RespConnection connection, RedisConnectionOptions options, CancellationToken cancellationToken)
     {

@@ -23,8 +23,8 @@ sealed class PipelineReplies(int count) : IReplyConsumer
 
     public RespValue[] Values { get; } = new RespValue[count];
 
-    /// <summary>The first reply's text if it came and is an error.</summary>
-    public string? FirstError => filled > 0 && Values[0].IsError ? Values[0].ErrorText : null;
+    /// <summary>The text of the last reply that came if it is an error.</summary>
+    public string? LastError => filled > 0 && Values[filled - 1].IsError ? Values[filled - 1].ErrorText : null;
 
     public bool Feed(ReadOnlySpan<byte> bytes, out int used)
     {

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
-using Sync.Engine.Retry;
+using Sync.Engine.Batching;
 using Sync.Redis.Errors;
 using Sync.Redis.Protocol;
 
@@ -34,6 +34,9 @@ public sealed class RespConnection : IAsyncDisposable
     public long ClientId { get; internal set; }
 
     public RedisServerFacts Server { get; internal set; } = RedisServerFacts.Parse("");
+
+    /// <summary>What the server takes at most.</summary>
+    public RedisLimits Limits { get; internal set; } = RedisLimits.Default;
 
     /// <summary>Whether it is of no use any more.</summary>
     public bool IsBroken => transport.IsBroken;
@@ -90,13 +93,16 @@ public sealed class RespConnection : IAsyncDisposable
         {
             await ExchangeAsync([Segment(commands.Bytes)], replies, cancellationToken);
         }
-        catch (RedisTransientException) when (replies.FirstError is { } refusal && RedisErrors.Classify(refusal) == FailureClass.Fatal)
+        catch (RedisTransientException lost) when (replies.LastError is { } said && RedisErrors.IsHangUp(said))
         {
-            // A server in protected mode says why and hangs up at once.
-            throw RedisErrors.ToException(refusal, Endpoint, User);
+            throw RedisErrors.IsProtocolError(said) ? TooLarge(said, RedisLimits.Largest(commands.Bytes.Span).Bytes, lost) : RedisErrors.ToException(said, Endpoint, User);
         }
         return replies.Values;
     }
+
+    /// <summary>Redis has closed the connection over a value, and says so.</summary>
+    internal RedisTransientException TooLarge(string said, long largestBytes, RedisTransientException? lost = null) =>
+        new($"Redis at {Endpoint} says: {RedisErrors.Cause(said)}.", outcomeUnknown: false, lost) { TooLargeBytes = largestBytes };
 
     /// <summary>Sends all segments and reads until the consumer has all replies. The memory of the segments is not touched any more once this returns or throws.</summary>
     internal ValueTask ExchangeAsync(List<ArraySegment<byte>> request, IReplyConsumer replies, CancellationToken cancellationToken) =>

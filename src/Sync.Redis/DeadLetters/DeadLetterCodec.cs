@@ -10,6 +10,10 @@ namespace Sync.Redis.DeadLetters;
 /// <summary>How a <see cref="DeadLetter"/> stands in the stream: one field per property.</summary>
 static class DeadLetterCodec
 {
+    /// <summary>What stands for commands that Redis can't take; the field is missing where they are kept.</summary>
+    static RedisArgument[] Reference(DeadLetterReference? reference) => reference is null ? [] :
+        ["row", reference.Row, "names", reference.Commands, "bytes", reference.Bytes, "setting", reference.Setting, "limit", reference.LimitBytes];
+
     public static RedisArgument[] ToAdd(string stream, DeadLetter letter) =>
     [
         "XADD", stream, "*",
@@ -22,6 +26,7 @@ static class DeadLetterCodec
         "at", Time(letter.At),
         "attempts", letter.Attempts,
         "overtaken", letter.IsOvertaken ? 1 : 0,
+        .. Reference(letter.Reference),
     ];
 
     public static string Time(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
@@ -37,6 +42,7 @@ static class DeadLetterCodec
         ReadOnlyMemory<byte> Bytes(string name) =>
             fields.TryGetValue(name, out var value) ? value : throw new FormatException($"the dead letter {id} has no field '{name}'");
         string Text(string name) => Encoding.UTF8.GetString(Bytes(name).Span);
+        long Size(string name) => long.TryParse(Text(name), NumberStyles.None, CultureInfo.InvariantCulture, out long bytes) ? bytes : throw Bad(name);
         FormatException Bad(string name) => new($"the dead letter {id} has a field '{name}' that can't be read");
 
         var letter = new DeadLetter
@@ -47,6 +53,7 @@ static class DeadLetterCodec
             Kind = Enum.TryParse<ChangeKind>(Text("kind"), ignoreCase: true, out var kind) ? kind : throw Bad("kind"),
             Key = Bytes("key"),
             Commands = Bytes("commands"),
+            Reference = fields.ContainsKey("setting") ? new DeadLetterReference(Text("row"), Text("names"), Size("bytes"), Text("setting"), Size("limit")) : null,
             Error = Text("error"),
             At = TryTime(Text("at"), out var at) ? at : throw Bad("at"),
             ParkedAt = at,

@@ -8,9 +8,10 @@ using Sync.Redis.Protocol;
 
 namespace Sync.Redis.DeadLetters;
 
-/// <param name="Id">The dead letter that failed again.</param>
+/// <param name="Id">The dead letter that failed again, or was not tried.</param>
 /// <param name="Error">Why, without values.</param>
-public readonly record struct ReplayFailure(string Id, string Error);
+/// <param name="WasTried">Whether Redis was asked to run its commands.</param>
+public readonly record struct ReplayFailure(string Id, string Error, bool WasTried = true);
 
 /// <param name="Applied">Dead letters of the key that were applied and removed.</param>
 /// <param name="Failure">What stopped the replay; null when the key has none left.</param>
@@ -134,9 +135,8 @@ public sealed class DeadLetterStore(RedisKeys keys, TimeProvider time)
         foreach (string id in await InOrderAsync(connection, key, cancellationToken))
         {
             if (await GetAsync(connection, id, cancellationToken) is not { } letter) continue;
-            if (letter.IsOvertaken && !force)
-                return new ReplayResult(applied, new ReplayFailure(id, Overtaken));
-            if (!TryArguments(letter, out var arguments, out string error)) return new ReplayResult(applied, new ReplayFailure(id, error));
+            if (WhyNot(letter, force) is { } reason) return new ReplayResult(applied, new ReplayFailure(id, reason, WasTried: false));
+            if (!TryArguments(letter, out var arguments, out string error)) return new ReplayResult(applied, new ReplayFailure(id, error, WasTried: false));
             var reply = await EvalAsync(connection, DeadLetterScripts.Replay, arguments, cancellationToken);
             long outcome = reply.Items[0].AsInt64();
             if (outcome == 0) return new ReplayResult(applied, new ReplayFailure(id, DeadLetterCodec.CleanScriptError(reply.Items[1].AsString()!)));
@@ -145,7 +145,17 @@ public sealed class DeadLetterStore(RedisKeys keys, TimeProvider time)
         return new ReplayResult(applied, null);
     }
 
-    internal const string Overtaken = "a later change of its key was applied; drop it and repair the row, or retry with --force";
+    /// <summary>Why a dead letter is not tried; null when it is.</summary>
+    internal static string? WhyNot(DeadLetter letter, bool force)
+    {
+        if (letter.IsOvertaken && !force) return Overtaken;
+        if (letter.Reference is not { } reference) return null;
+        string row = reference.Row.Length > 0 ? $" ({reference.Row})" : "";
+        return string.Create(CultureInfo.InvariantCulture,
+            $"its commands ({reference.Commands}, {reference.Bytes:N0} bytes) were too large for {reference.Setting} and are not kept; raise that in Redis, drop this dead letter, and have the row{row} written from PostgreSQL with actorsync verify --repair");
+    }
+
+    const string Overtaken = "a later change of its key was applied; drop it and repair the row, or retry with --force";
 
     /// <summary>The ids of a key's dead letters, in the order in which they are applied again.</summary>
     internal async ValueTask<IReadOnlyList<string>> InOrderAsync(RespConnection connection, ReadOnlyMemory<byte> key, CancellationToken cancellationToken) =>

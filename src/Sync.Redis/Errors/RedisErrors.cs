@@ -26,6 +26,8 @@ public static class RedisErrors
             case "NOAUTH" or "WRONGPASS" or "NOPERM" or "DENIED":
                 return FailureClass.Fatal;
         }
+        // The connection it came on is closed; what it was about is for the sink to find out.
+        if (IsProtocolError(error)) return FailureClass.Transient;
         if (Says(error, "max number of clients") || Says(error, "command not allowed when used memory")) return FailureClass.Transient;
         if (Says(error, "invalid password") || Says(error, "operation not permitted") || Says(error, "called without any password")) return FailureClass.Fatal;
         return FailureClass.Poison;
@@ -70,6 +72,15 @@ public static class RedisErrors
     /// <summary>What passes by itself, or by another server's taking over.</summary>
     internal static RedisTransientException Transient(string error, string endpoint) =>
         new($"Redis at {endpoint} says: {Cause(error)}.", outcomeUnknown: false) { IsReplica = HasGone(Cause(error)) };
+
+    /// <summary>Redis does not read on behind this: a value is larger than it takes, or there are too many.</summary>
+    internal static bool IsProtocolError(string error) => Cause(error).StartsWith("ERR Protocol error", StringComparison.Ordinal);
+
+    /// <summary>
+    /// What Redis says before it closes a connection: that there are too many clients, or that it takes none from there (both to whoever connects), or that it can't read on. Nothing that was
+    /// sent behind was run.
+    /// </summary>
+    internal static bool IsHangUp(string error) => IsProtocolError(error) || Says(error, "max number of clients") || error.StartsWith("DENIED", StringComparison.Ordinal);
 
     /// <summary>READONLY: a replica. The others: another node of a Cluster serves the keys now, or none does.</summary>
     static bool HasGone(string cause) => cause.Split(' ', 2)[0] is "READONLY" or "MOVED" or "ASK" or "CLUSTERDOWN";

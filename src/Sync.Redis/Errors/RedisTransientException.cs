@@ -12,6 +12,12 @@ public sealed class RedisTransientException(string message, bool outcomeUnknown,
 {
     public bool OutcomeUnknown { get; } = outcomeUnknown;
 
+    /// <summary>Whether the server closed the connection in the middle of an exchange, without a word.</summary>
+    public bool IsClosed { get; init; }
+
+    /// <summary>Size of the largest value that was sent, when Redis says that it takes none so large; else 0. Nothing was applied then.</summary>
+    public long TooLargeBytes { get; init; }
+
     /// <summary>The server does not take these writes any more (READONLY, MOVED), perhaps since a failover: the next attempt should look for the master again.</summary>
     public bool IsReplica { get; init; }
 }

@@ -72,9 +72,9 @@ public sealed class BatchSink(RespConnection connection, OwnerFence? fence = nul
         {
             await connection.ExchangeAsync(request, replies, cancellationToken);
         }
-        catch (RedisTransientException) when (replies.MultiError is { } refusal && RedisErrors.Classify(refusal) == FailureClass.Fatal)
+        catch (RedisTransientException lost) when (replies.LastWords is { } said)
         {
-            throw RedisErrors.ToException(refusal, connection.Endpoint, connection.User);
+            throw RedisErrors.IsProtocolError(said) ? TooLarge(flight, said, lost) : RedisErrors.ToException(said, connection.Endpoint, connection.User);
         }
         finally
         {
@@ -82,9 +82,13 @@ public sealed class BatchSink(RespConnection connection, OwnerFence? fence = nul
         }
         IsGuarded = replies.Owner.SequenceEqual(token);
         if (replies.WasFenced) return new FlightResult(FlightOutcome.Fenced, []);
-        if (replies.ExecError is { } error) return Rejection(flight, error, dataCommands);
+        if (replies.ExecError is { } error) return RedisErrors.IsProtocolError(error) ? throw TooLarge(flight, error, null) : Rejection(flight, error, dataCommands);
         return replies.Failures.Count == 0 ? FlightResult.AllApplied : new FlightResult(FlightOutcome.Applied, Failures(flight, dataCommands));
     }
+
+    /// <summary>Redis does not say which value was too large, but the largest one was in any case.</summary>
+    RedisTransientException TooLarge(IReadOnlyList<Batch> flight, string said, RedisTransientException? lost) =>
+        connection.TooLarge(said, flight.Max(batch => RedisLimits.Largest(batch.Body.Written).Bytes), lost);
 
     int Compose(IReadOnlyList<Batch> flight, ReadOnlyMemory<byte> progressKey, IReadOnlyList<ProgressMark> marks)
     {

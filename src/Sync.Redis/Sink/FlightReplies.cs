@@ -1,5 +1,7 @@
 using System.Text;
+using Sync.Engine.Retry;
 using Sync.Redis.Connections;
+using Sync.Redis.Errors;
 using Sync.Redis.Protocol;
 
 namespace Sync.Redis.Sink;
@@ -43,6 +45,16 @@ sealed class FlightReplies : IReplyConsumer
 
     /// <summary>Why EXEC was refused.</summary>
     public string? ExecError { get; private set; }
+
+    /// <summary>Why the connection was lost, when Redis has said so: the last reply that came, or why MULTI was refused.</summary>
+    public string? LastWords
+    {
+        get
+        {
+            if (MultiError is { } refusal && (RedisErrors.IsHangUp(refusal) || RedisErrors.Classify(refusal) == FailureClass.Fatal)) return refusal;
+            return stage is Stage.Queue or Stage.Exec && Failures.Count > 0 && Failures[^1].Command == seen - 1 && RedisErrors.IsHangUp(Failures[^1].Error) ? Failures[^1].Error : null;
+        }
+    }
 
     /// <summary>Whether EXEC answered null: a watched key had changed.</summary>
     public bool WasFenced { get; private set; }

@@ -55,6 +55,9 @@ public sealed class SinkSession : IBatchSink, IAsyncDisposable
 
     public RedisClientIdentity Identity { get; }
 
+    /// <summary>What the server takes at most.</summary>
+    public RedisLimits Limits => connection.Limits;
+
     /// <summary>See <see cref="RedisServerFacts.History"/>; what was known of another history has to be read anew.</summary>
     public string History => connection.Server.History;
 

@@ -32,11 +32,11 @@ public class LaneFramesTests
     public void A_row_larger_than_a_frame_should_go_alone()
     {
         LaneRow Row(ulong step, int bytes) => new(new Position(new Lsn(1), step), bytes, 3, 1, 0, ChangeKind.Insert, 5);
-        var rows = MessageSamples.Joined([Row(0, 100), Row(2, 5000), Row(4, 100), Row(6, 100)], new LaneRowError(2, "can't"));
+        var rows = MessageSamples.Joined([Row(0, 100), Row(2, 5000), Row(4, 100), Row(6, 100)], new LaneRowText(2, "can't"));
         var parts = LaneFrames.Split(rows, 1000);
         parts.Select(part => part.Count).ShouldBe([1, 1, 2]);
         parts[1].Bytes.ShouldBe(5003);
-        parts[2].Errors.ShouldBe([new LaneRowError(0, "can't")]);
+        parts[2].Errors.ShouldBe([new LaneRowText(0, "can't")]);
     }
 
     [Fact]
@@ -59,7 +59,7 @@ public class LaneFramesTests
 
     static LaneRows Together(IReadOnlyList<LaneRows> parts)
     {
-        var errors = new List<LaneRowError>();
+        var errors = new List<LaneRowText>();
         int before = 0;
         foreach (var part in parts)
         {

@@ -42,7 +42,10 @@ static class MessageSamples
         from rows in Gen.ArrayOf(Row(keysOfOneLength), count)
         from poison in Gen.ArrayOf(Gen.Choose(0, 9), count)
         from text in texts
-        select Joined(rows, [.. Enumerable.Range(0, count).Where(row => poison[row] == 0).Select(row => new LaneRowError(row, text))]);
+        select Joined(rows, [.. Enumerable.Range(0, count).Where(row => poison[row] == 0).Select(row => new LaneRowText(row, text))]) with
+        {
+            Identities = [.. Enumerable.Range(0, count).Where(row => poison[row] == 1).Select(row => new LaneRowText(row, text))],
+        };
 
     static Gen<LaneRow> Row(bool keysOfOneLength) =>
         from position in Positions()
@@ -60,7 +63,7 @@ static class MessageSamples
 
     static Gen<object> Boxed<T>(Gen<T> values) => values.Select(value => (object)value!);
 
-    public static LaneRows Joined(LaneRow[] rows, params LaneRowError[] errors)
+    public static LaneRows Joined(LaneRow[] rows, params LaneRowText[] errors)
     {
         byte[] body = new byte[rows.Sum(row => row.BodyLength)], keys = new byte[rows.Sum(row => row.KeyLength)];
         for (int i = 0; i < body.Length; i++) body[i] = (byte)(31 * i);

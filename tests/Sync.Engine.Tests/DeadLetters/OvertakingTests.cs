@@ -28,7 +28,7 @@ public class OvertakingTests
             }
             batch.Add(i, new Position(new Lsn(9), (ulong)i), writer.Written, commands.Length, "k"u8, 0, ChangeKind.Insert, 0);
         }
-        return [.. Filter.Failed([batch], failures, DateTimeOffset.UnixEpoch).Where(l => l.IsOvertaken).Select(l => (int)l.Position.Step)];
+        return [.. Filter.Failed([batch], failures, RedisLimits.Default, DateTimeOffset.UnixEpoch).Where(l => l.IsOvertaken).Select(l => (int)l.Position.Step)];
     }
 
     [Fact]

@@ -41,7 +41,7 @@ public class ParkedKeysTests
         {
             parked.Undo();
             List<Batch> flight = [batch];
-            var held = filter.TakeHeld(flight, parked, DateTimeOffset.UnixEpoch);
+            var held = filter.TakeHeld(flight, parked, RedisLimits.Default, DateTimeOffset.UnixEpoch);
             flight[0].Count.ShouldBe(1, $"attempt {attempt}: what came before the poison goes out");
             held.Select(l => l.Error).ShouldBe(["a NULL in the key", "waits behind an earlier change of its key"]);
         }

@@ -154,4 +154,112 @@ public class FlightTests
         ReplayOrder.Of<int>([4, 6, 2, 8], At).ShouldBe([2, 4, 6, 8]);
         ReplayOrder.Of<int>([8, 6, -1, 4, -1, 2, 1], step => step < 0 ? Position.None : At(step)).ShouldBe([6, 8, -1, 4, -1, 1, 2]);
     }
+
+    /// <summary>A batch of changes whose commands have these sizes in kilobytes, of keys of their own.</summary>
+    static Batch Large(int from, params int[] kilobytes)
+    {
+        var batch = new Batch();
+        foreach (int size in kilobytes)
+        {
+            byte[] head = Encoding.ASCII.GetBytes($"*2\r\n$3\r\nGET\r\n${size * 1024}\r\n");
+            batch.Add(from, At(from), [.. head, .. new byte[size * 1024], .. "\r\n"u8], 1, Encoding.ASCII.GetBytes($"k{from}"), 0, ChangeKind.Insert, 0, $"id = {from}");
+            from++;
+        }
+        return batch;
+    }
+
+    static RedisLimits OneMegabyte { get; } = RedisLimits.Of(512 << 20, 1 << 20, countsQueued: true, isOneValue: false);
+
+    /// <summary>Sends all parts; returns what each had and reached.</summary>
+    List<string> SendAll()
+    {
+        var sent = new List<string>();
+        while (flight.Next(now) == FlightStep.Send)
+        {
+            sent.Add($"{Sent} -> {flight.Reached.Step}{(flight.Held.Count > 0 ? $" parks {Of(flight.Held)}" : "")}");
+            flight.Written(FlightResult.AllApplied, now);
+        }
+        flight.Next(now).ShouldBe(FlightStep.Done);
+        return sent;
+    }
+
+    [Fact]
+    public void A_flight_that_is_too_large_for_one_transaction_should_go_in_parts_with_positions_of_their_own()
+    {
+        flight.Limits = OneMegabyte;
+        flight.Begin([Large(0, 300, 300), Large(2, 600, 5), Large(4, 10)]);
+        SendAll().ShouldBe(["0 1 -> 1", "2 3 4 -> 4"]);
+        flight.ParkedCount.ShouldBe(0);
+    }
+
+    [Fact]
+    public void A_change_that_no_transaction_can_take_should_be_parked_by_reference_and_the_others_be_sent()
+    {
+        flight.Limits = OneMegabyte;
+        flight.Begin([Large(0, 300, 1500, 5), Large(3, 900)]);
+        SendAll().ShouldBe(["0 -> 0", " -> 1 parks 1", "2 3 -> 3"]);
+        var letter = flight.AllParked.ShouldHaveSingleItem();
+        letter.Reference!.Row.ShouldBe("id = 1");
+        letter.Reference.Setting.ShouldBe("client-query-buffer-limit");
+        parked.Contains("k1"u8).ShouldBeTrue();
+    }
+
+    [Fact]
+    public void A_part_with_an_unknown_outcome_should_be_looked_up_by_its_own_position()
+    {
+        flight.Limits = OneMegabyte;
+        flight.Begin([Large(0, 900, 900)]);
+        flight.Next(now).ShouldBe(FlightStep.Send);
+        flight.Written(FlightResult.AllApplied, now);
+        flight.Next(now).ShouldBe(FlightStep.Send);
+        flight.Failed(outcomeUnknown: true);
+        flight.Next(now).ShouldBe(FlightStep.AskApplied);
+        flight.Recorded(At(0));
+        flight.Next(now).ShouldBe(FlightStep.Send);
+        Sent.ShouldBe("1");
+    }
+
+    [Fact]
+    public void What_another_writer_has_applied_of_a_flight_should_not_be_sent_again()
+    {
+        flight.Begin([Changes(0, "a", "b"), Changes(2, "c", "d")]);
+        flight.Failed(outcomeUnknown: true);
+        flight.Next(now).ShouldBe(FlightStep.AskApplied);
+        flight.Recorded(At(2));
+        flight.Next(now).ShouldBe(FlightStep.FindRefused);
+        flight.Found([], now);
+        SendAll().ShouldBe(["3 -> 3"]);
+    }
+
+    [Fact]
+    public void A_change_over_which_Redis_closes_the_connection_again_and_again_should_be_found()
+    {
+        flight.Begin([Large(0, 10, 2000, 10)]);
+        long found = 0;
+        var tries = new List<string>();
+        for (int i = 0; i < 20 && found == 0; i++)
+        {
+            if (flight.Next(now) == FlightStep.AskApplied) flight.Answered(false);
+            if (flight.Next(now) != FlightStep.Send) break;
+            tries.Add(Sent);
+            if (Sent.Split(' ').Contains("1")) found = flight.Failed(outcomeUnknown: true, isClosed: true);
+            else flight.Written(FlightResult.AllApplied, now);
+        }
+        found.ShouldBeGreaterThan(2_000_000);
+        tries.ShouldBe(["0 1 2", "0 1 2", "0", "1 2", "1 2", "1"]);
+    }
+
+    [Fact]
+    public void A_lost_connection_should_not_be_taken_for_a_change_that_is_too_large()
+    {
+        flight.Begin([Large(0, 2000)]);
+        for (int i = 0; i < 10; i++)
+        {
+            if (flight.Next(now) == FlightStep.AskApplied) flight.Answered(false);
+            flight.Next(now).ShouldBe(FlightStep.Send);
+            flight.Failed(outcomeUnknown: true, isClosed: true).ShouldBe(0);
+            // Redis is away for a moment, as it is after a crash.
+            flight.Failed(outcomeUnknown: false).ShouldBe(0);
+        }
+    }
 }

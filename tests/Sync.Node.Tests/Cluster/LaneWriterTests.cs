@@ -164,4 +164,21 @@ public sealed class LaneWriterTests : LaneWriterStage
             catch (Sync.Redis.Errors.RedisTransientException) when (i < 5) { /* Connected anew the next time. */ }
         }
     }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_value_that_is_too_large_should_be_parked_and_the_other_lanes_go_on(bool isToldBefore)
+    {
+        var node = Node();
+        var (one, two) = (await TakeAsync(node, 1), await TakeAsync(node, 2));
+        await using var writer = node.Lanes.Writers.Create(0);
+        if (isToldBefore) await redis.ExecAsync("CONFIG", "SET", "proto-max-bulk-len", "1mb");
+        await writer.WriteAsync([Work(1, one, 1), Work(2, two, 1)], default);
+        await redis.ExecAsync("CONFIG", "SET", "proto-max-bulk-len", "1mb");
+        (await writer.WriteAsync([Work(1, one, 2, "RPUSH", "list:1", new string('x', 2_000_000)), Work(2, two, 2)], default)).ShouldAllBe(o => o == LaneOutcome.Home);
+        (await ListAsync(1), await ListAsync(2)).ShouldBe(("1", "1 2"));
+        (await PositionAsync(1), await PositionAsync(2)).ShouldBe((At(2).ToString(), At(2).ToString()));
+        (await redis.ExecAsync("XLEN", keys.DeadLetters)).ShouldBe(1L);
+    }
 }

@@ -16,7 +16,7 @@ public sealed class RespConnectionTests
     public async Task Connection_should_refuse_an_old_server(string version)
     {
         string info = $"# Server\r\nredis_version:{version}\r\nrun_id:abc\r\nloading:0\r\n";
-        byte[] answer = Encoding.ASCII.GetBytes($"+OK\r\n+OK\r\n:7\r\n${info.Length}\r\n{info}\r\n");
+        byte[] answer = Encoding.ASCII.GetBytes($"+OK\r\n+OK\r\n:7\r\n${info.Length}\r\n{info}\r\n*0\r\n*0\r\n");
         await using var server = new ScriptedServer(answer, close: false);
         var error = await Should.ThrowAsync<SyncException>(
             async () => await RespConnection.ConnectAsync(server.Options, RedisFixture.Timeout, TimeProvider.System, default));
@@ -26,8 +26,8 @@ public sealed class RespConnectionTests
 
     [Theory]
     [InlineData("HTTP/1.1 400 Bad Request\r\n\r\n", "protocol")]
-    [InlineData("+OK\r\n+OK\r\n:1\r\n$3\r\nabc\r\n+EXTRA\r\n", "more replies")]
-    [InlineData("-ERR max number of clients reached\r\n", "lost")]
+    [InlineData("+OK\r\n+OK\r\n:1\r\n$3\r\nabc\r\n*0\r\n*0\r\n+EXTRA\r\n", "more replies")]
+    [InlineData("-ERR max number of clients reached\r\n", "says: ERR max number of clients reached")]
     [InlineData("", "lost")]
     public async Task Connection_should_drop_a_server_that_does_not_talk_sense(string answer, string says)
     {

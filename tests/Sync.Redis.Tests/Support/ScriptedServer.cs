@@ -14,7 +14,7 @@ sealed class ScriptedServer : IAsyncDisposable
     public const byte Mark = 1;
 
     /// <summary>What a good server answers to the first commands of a connection.</summary>
-    public static readonly byte[] Welcome = "+OK\r\n+OK\r\n:7\r\n$21\r\nredis_version:7.0.0\r\n\r\n"u8.ToArray();
+    public static readonly byte[] Welcome = "+OK\r\n+OK\r\n:7\r\n$21\r\nredis_version:7.0.0\r\n\r\n*0\r\n*0\r\n"u8.ToArray();
 
     readonly TcpListener listener = new(IPAddress.Loopback, 0);
     readonly CancellationTokenSource stop = new();

@@ -7,13 +7,14 @@ public static class LaneFrames
     public const int DefaultLimit = 1024 * 1024;
 
     // At most: two lengths, commands and table of 5 bytes each, three differences of 10 bytes, the kind; then the texts.
-    const int mostPerRow = 51, mostPerMessage = 256, mostPerError = 16;
+    const int mostPerRow = 51, mostPerMessage = 256, mostPerText = 16;
 
     /// <summary>What a batch of these rows takes at most when it is encoded, in bytes.</summary>
     public static long MostBytes(LaneRows rows)
     {
         long bytes = mostPerMessage + rows.Bytes + ((long)mostPerRow * rows.Count);
         foreach (var error in rows.Errors) bytes += MostBytes(error);
+        foreach (var identity in rows.Identities) bytes += MostBytes(identity);
         return bytes;
     }
 
@@ -24,13 +25,14 @@ public static class LaneFrames
     {
         if (rows.Count <= 1 || MostBytes(rows) <= limit) return [rows];
         var parts = new List<LaneRows>();
-        int from = 0, error = 0;
+        int from = 0, error = 0, identity = 0;
         long bytes = mostPerMessage;
         for (int i = 0; i < rows.Count; i++)
         {
             ref readonly var row = ref rows.Rows.Span[i];
             long more = mostPerRow + row.BodyLength + row.KeyLength;
             if (error < rows.Errors.Count && rows.Errors[error].Row == i) more += MostBytes(rows.Errors[error++]);
+            if (identity < rows.Identities.Count && rows.Identities[identity].Row == i) more += MostBytes(rows.Identities[identity++]);
             if (i > from && bytes + more > limit)
             {
                 parts.Add(rows.Slice(from, i - from));
@@ -43,5 +45,5 @@ public static class LaneFrames
         return parts;
     }
 
-    static long MostBytes(LaneRowError error) => mostPerError + System.Text.Encoding.UTF8.GetMaxByteCount(error.Text.Length);
+    static long MostBytes(LaneRowText text) => mostPerText + System.Text.Encoding.UTF8.GetMaxByteCount(text.Text.Length);
 }

@@ -38,6 +38,11 @@ static class RowColumns
             form.ErrorRow.Add((uint)row);
             form.ErrorText.Add(text);
         }
+        foreach (var (row, text) in source.Identities)
+        {
+            form.LargeRow.Add((uint)row);
+            form.LargeKey.Add(text);
+        }
         return form;
     }
 
@@ -75,20 +80,23 @@ static class RowColumns
             keys += keyLength;
         }
         if (body != form.Body.Length || keys != form.Keys.Length) throw Malformed("the lengths of the rows don't add up to the bytes there are");
-        return new LaneRows(form.Body.Memory, form.Keys.Memory, rows, Errors(form, count));
+        return new LaneRows(form.Body.Memory, form.Keys.Memory, rows, Texts(form.ErrorRow, form.ErrorText, count))
+        {
+            Identities = Texts(form.LargeRow, form.LargeKey, count),
+        };
     }
 
-    static LaneRowError[] Errors(RowsProto form, int count)
+    static LaneRowText[] Texts(RepeatedField<uint> rows, RepeatedField<string> texts, int count)
     {
-        if (form.ErrorRow.Count != form.ErrorText.Count) throw Malformed("not every error has a text");
-        if (form.ErrorRow.Count == 0) return [];
-        var errors = new LaneRowError[form.ErrorRow.Count];
-        for (int i = 0; i < errors.Length; i++)
+        if (rows.Count != texts.Count) throw Malformed("not every row that should have a text has one");
+        if (rows.Count == 0) return [];
+        var all = new LaneRowText[rows.Count];
+        for (int i = 0; i < all.Length; i++)
         {
-            if (form.ErrorRow[i] >= count) throw Malformed("an error is of a row that is not there");
-            errors[i] = new LaneRowError((int)form.ErrorRow[i], form.ErrorText[i]);
+            if (rows[i] >= count) throw Malformed("a text is of a row that is not there");
+            all[i] = new LaneRowText((int)rows[i], texts[i]);
         }
-        return errors;
+        return all;
     }
 
     static void Reserve(RowsProto form, int rows)
