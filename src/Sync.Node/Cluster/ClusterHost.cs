@@ -238,11 +238,11 @@ public sealed class ClusterHost : INodeAdmin, IClusterAdmin, INodeFate, IAsyncDi
 
     public Task<NodeReply> DownAsync(string node, CancellationToken cancellationToken) => Desk().DownAsync(node, cancellationToken);
 
-    public async Task<(int Applied, int Failed)> RetryDeadLettersAsync(byte[]? key, bool force, CancellationToken cancellationToken)
+    public async Task<RetryOutcome> RetryDeadLettersAsync(byte[]? key, bool force, CancellationToken cancellationToken)
     {
         var letters = await Desk().RetryAsync(key, force, cancellationToken);
         await CountDeadLettersAsync(cancellationToken);
-        return (letters.Handled, letters.Left);
+        return new RetryOutcome(letters.Handled, letters.Left, letters.Left == 0 ? 0 : null);
     }
 
     public async Task<int> DropDeadLettersAsync(string? id, byte[]? key, CancellationToken cancellationToken)

@@ -88,7 +88,7 @@ static class DeadLetterCommand
             var reply = await access.RetryAsync(one, parsed.GetValue(force), stop);
             if (parsed.GetValue(json)) session.Out.WriteLine(JsonSerializer.Serialize(reply, HttpJson.Indented));
             else DeadLetterText.Write(reply, session.Out);
-            return reply.Failed > 0 ? ExitCode.CheckFailed : ExitCode.Ok;
+            return reply.Failed > 0 || reply.NotTried is > 0 ? ExitCode.CheckFailed : ExitCode.Ok;
         });
         return command;
     }

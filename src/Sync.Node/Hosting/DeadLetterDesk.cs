@@ -13,10 +13,10 @@ sealed class DeadLetterDesk(PumpContext context, WriterOutput writers)
 {
     const int pageSize = 500;
 
-    /// <summary>Replays one key, or all. Returns how many were applied and how many keys failed again.</summary>
-    public async Task<(int Applied, int Failed)> RetryAsync(byte[]? key, bool force, CancellationToken cancellationToken)
+    /// <summary>Replays one key, or all.</summary>
+    public async Task<RetryOutcome> RetryAsync(byte[]? key, bool force, CancellationToken cancellationToken)
     {
-        int applied = 0, failed = 0;
+        var outcome = new RetryOutcome(0, 0);
         foreach (byte[] parked in key is not null ? [key] : await ParkedKeysAsync(cancellationToken))
         {
             var writer = WriterOf(parked);
@@ -26,13 +26,12 @@ sealed class DeadLetterDesk(PumpContext context, WriterOutput writers)
                 var result = writer.Nodes is { } nodes
                     ? await new ClusterReplay(nodes, store).RunAsync(session, parked, force, ct)
                     : await store.ReplayAsync(session.Connection, parked, force, ct);
-                applied += result.Applied;
+                outcome = outcome.With(result);
                 if (result.Failure is null) writer.Unpark(parked);
-                else failed++;
             }, cancellationToken);
         }
         await RecountAsync(cancellationToken);
-        return (applied, failed);
+        return outcome;
     }
 
     /// <summary>Gives up one entry, all of a key, or all.</summary>

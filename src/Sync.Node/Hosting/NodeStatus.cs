@@ -115,13 +115,30 @@ public sealed record TableStatus(string Table, long Rows, long Skipped, long Dea
 public sealed record SnapshotStatus(
     string Table, long Rows, double PercentDone, double RowsPerSecond, double? SecondsLeft, int TablesDone, int TablesTotal);
 
+/// <summary>What a retry of dead letters did.</summary>
+/// <param name="Applied">Dead letters that are in Redis now.</param>
+/// <param name="Failed">Ordering keys whose dead letter Redis refused again.</param>
+/// <param name="NotTried">Ordering keys whose dead letter was left alone; null where the two can't be told apart, and <paramref name="Failed"/> counts both.</param>
+/// <param name="Reason">Why the first of them was left alone; empty when none was.</param>
+public readonly record struct RetryOutcome(int Applied, int Failed, int? NotTried = 0, string Reason = "")
+{
+    /// <summary>The same with what became of one more key.</summary>
+    public RetryOutcome With(Redis.DeadLetters.ReplayResult key) => this with
+    {
+        Applied = Applied + key.Applied,
+        Failed = Failed + (key.Failure is { WasTried: true } ? 1 : 0),
+        NotTried = NotTried + (key.Failure is { WasTried: false } ? 1 : 0),
+        Reason = Reason.Length == 0 && key.Failure is { WasTried: false } left ? left.Error : Reason,
+    };
+}
+
 /// <summary>What the HTTP endpoint asks of a node.</summary>
 public interface INodeAdmin
 {
     NodeStatus Status { get; }
 
-    /// <summary>Replays parked changes in order: of one ordering key, or of all when null. Returns how many were applied and how many failed again.</summary>
-    Task<(int Applied, int Failed)> RetryDeadLettersAsync(byte[]? key, bool force, CancellationToken cancellationToken);
+    /// <summary>Replays parked changes in order: of one ordering key, or of all when null.</summary>
+    Task<RetryOutcome> RetryDeadLettersAsync(byte[]? key, bool force, CancellationToken cancellationToken);
 
     /// <summary>Gives up parked changes: of one entry id, of one ordering key, or all when both are null. Returns how many.</summary>
     Task<int> DropDeadLettersAsync(string? id, byte[]? key, CancellationToken cancellationToken);

@@ -52,7 +52,7 @@ public sealed class SingleHost : INodeAdmin, IAsyncDisposable
 
     public NodeStatus Status => board.Status;
 
-    public Task<(int Applied, int Failed)> RetryDeadLettersAsync(byte[]? key, bool force, CancellationToken cancellationToken) =>
+    public Task<RetryOutcome> RetryDeadLettersAsync(byte[]? key, bool force, CancellationToken cancellationToken) =>
         AtEngineAsync(engine => engine.DeadLetters!.RetryAsync(key, force, cancellationToken));
 
     public Task<int> DropDeadLettersAsync(string? id, byte[]? key, CancellationToken cancellationToken) =>

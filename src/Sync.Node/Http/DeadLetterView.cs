@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Sync.Engine.DeadLetters;
+using Sync.Node.Hosting;
 
 namespace Sync.Node.Http;
 
@@ -50,8 +51,13 @@ public sealed record DeadLetterPage(IReadOnlyList<DeadLetterView> Entries, strin
 public sealed record RetryRequest(string? Key = null, bool Force = false);
 
 /// <param name="Applied">Dead letters that are in Redis now.</param>
-/// <param name="Failed">Ordering keys whose first dead letter failed again.</param>
-public sealed record RetryReply(int Applied, int Failed);
+/// <param name="Failed">Ordering keys whose first dead letter Redis refused again.</param>
+/// <param name="NotTried">Ordering keys whose first dead letter was left alone; null where that is not known, and <paramref name="Failed"/> counts both.</param>
+/// <param name="Reason">Why the first of them was left alone; empty when none was.</param>
+public sealed record RetryReply(int Applied, int Failed, int? NotTried = 0, string Reason = "")
+{
+    public static RetryReply Of(RetryOutcome outcome) => new(outcome.Applied, outcome.Failed, outcome.NotTried, outcome.Reason);
+}
 
 /// <summary>Exactly one of the three.</summary>
 public sealed record DropRequest(string? Id = null, string? Key = null, bool All = false);

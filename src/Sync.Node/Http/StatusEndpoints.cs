@@ -105,8 +105,8 @@ sealed class StatusEndpoints(INodeAdmin admin, IDeadLetterReader deadLetters, Pr
     async Task<IResult> RetryAsync(RetryRequest request, CancellationToken cancellationToken)
     {
         if (request.Key is "") return Bad("an empty key is none; leave it out to retry all");
-        var (applied, failed) = await admin.RetryDeadLettersAsync(request.Key is null ? null : Encoding.UTF8.GetBytes(request.Key), request.Force, cancellationToken);
-        return Results.Json(new RetryReply(applied, failed), HttpJson.Options);
+        var outcome = await admin.RetryDeadLettersAsync(request.Key is null ? null : Encoding.UTF8.GetBytes(request.Key), request.Force, cancellationToken);
+        return Results.Json(RetryReply.Of(outcome), HttpJson.Options);
     }
 
     async Task<IResult> DropAsync(DropRequest request, CancellationToken cancellationToken)

@@ -43,10 +43,10 @@ class FakeNode : INodeAdmin, IDeadLetterReader
         Attempts = 1,
     };
 
-    public Task<(int Applied, int Failed)> RetryDeadLettersAsync(byte[]? key, bool force, CancellationToken cancellationToken)
+    public Task<RetryOutcome> RetryDeadLettersAsync(byte[]? key, bool force, CancellationToken cancellationToken)
     {
         Asked.Add($"retry {(key is null ? "all" : Encoding.UTF8.GetString(key))}");
-        return Failure is null ? Task.FromResult((3, 1)) : throw Failure;
+        return Failure is null ? Task.FromResult(new RetryOutcome(3, 1)) : throw Failure;
     }
 
     public Task<int> DropDeadLettersAsync(string? id, byte[]? key, CancellationToken cancellationToken)

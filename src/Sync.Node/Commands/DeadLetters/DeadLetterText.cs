@@ -26,8 +26,11 @@ static class DeadLetterText
 
     public static void Write(RetryReply reply, TextWriter output)
     {
-        string keys = reply.Failed == 1 ? "key" : "keys";
-        output.WriteLine($"{reply.Applied} applied, {reply.Failed} {keys} failed again{(reply.Failed > 0 ? "; see actorsync dlq list" : "")}");
+        string left = reply.NotTried is null ? $"{Keys(reply.Failed)} refused again or not tried" : $"{Keys(reply.Failed)} failed again";
+        string notTried = reply.NotTried is > 0 and var count ? $", {Keys(count)} not tried ({Terminal.Field(reply.Reason)})" : "";
+        output.WriteLine($"{reply.Applied} applied, {left}{notTried}{(reply.Failed > 0 || reply.NotTried is > 0 ? "; see actorsync dlq list" : "")}");
+
+        static string Keys(int count) => $"{count} {(count == 1 ? "key" : "keys")}";
     }
 
     static void Table(DeadLetterPage page)

@@ -3,6 +3,7 @@ using Npgsql;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Engine.DeadLetters;
+using Sync.Node.Hosting;
 using Sync.Node.Http;
 using Sync.Postgres.Connections;
 using Sync.Postgres.Slots;
@@ -32,14 +33,9 @@ sealed class StoredDeadLetters(SyncConfig config, TimeProvider time) : IDeadLett
     public Task<RetryReply> RetryAsync(string? key, bool force, CancellationToken cancellationToken) => WithLeaseAsync(async connection =>
     {
         IEnumerable<byte[]> keys = key is not null ? [Encoding.UTF8.GetBytes(key)] : (await store.LoadParkedKeysAsync(connection, cancellationToken)).Keys;
-        int applied = 0, failed = 0;
-        foreach (byte[] one in keys)
-        {
-            var result = await store.ReplayAsync(connection, one, force, cancellationToken);
-            applied += result.Applied;
-            if (result.Failure is not null) failed++;
-        }
-        return new RetryReply(applied, failed);
+        var outcome = new RetryOutcome(0, 0);
+        foreach (byte[] one in keys) outcome = outcome.With(await store.ReplayAsync(connection, one, force, cancellationToken));
+        return RetryReply.Of(outcome);
     }, cancellationToken);
 
     public Task<DropReply> DropAsync(DropRequest request, CancellationToken cancellationToken) => WithLeaseAsync(async connection =>

@@ -44,10 +44,10 @@ public class DeadLetterTests(Servers servers)
         await stage.CaughtUpAsync(node);
         node.Status.DeadLetters.ShouldBe(4, "the key is still parked after a restart");
 
-        (await node.Host.RetryDeadLettersAsync(Key("k:a"), false, default)).ShouldBe((0, 1), "nothing was mended yet");
+        (await node.Host.RetryDeadLettersAsync(Key("k:a"), false, default)).ShouldBe(new RetryOutcome(0, 1), "nothing was mended yet");
         node.Status.DeadLetters.ShouldBe(4);
         await stage.RedisAsync("DEL", "list:a");
-        (await node.Host.RetryDeadLettersAsync(null, false, default)).ShouldBe((4, 0));
+        (await node.Host.RetryDeadLettersAsync(null, false, default)).ShouldBe(new RetryOutcome(4, 0));
         node.Status.DeadLetters.ShouldBe(0);
         (await stage.ItemsAsync("LRANGE", "list:a", "0", "-1")).ShouldBe(["1", "3", "u1", "5"]);
         (await stage.NumberAsync("sum:a")).ShouldBe(111);
@@ -211,11 +211,32 @@ public class DeadLetterTests(Servers servers)
         await stage.CaughtUpAsync(node);
         node.Status.DeadLetters.ShouldBe(2, "the key is parked");
 
-        (await node.Host.RetryDeadLettersAsync(null, false, default)).ShouldBe((0, 1));
+        var left = await node.Host.RetryDeadLettersAsync(null, false, default);
+        (left.Applied, left.Failed, left.NotTried).ShouldBe((0, 0, 1));
+        left.Reason.ShouldContain("--force");
         (await stage.KeysAsync()).ShouldBeEmpty("the row was deleted behind the refused change");
         object?[] first = (object?[])((object?[])(await stage.RedisAsync("XRANGE", $"actorsync:{{{stage.Slot}}}:dlq", "-", "+"))!)[0]!;
         (await node.Host.DropDeadLettersAsync((string)first[0]!, null, default)).ShouldBe(1);
-        (await node.Host.RetryDeadLettersAsync(null, false, default)).ShouldBe((1, 0));
+        (await node.Host.RetryDeadLettersAsync(null, false, default)).ShouldBe(new RetryOutcome(1, 0));
         (await stage.ItemsAsync("LRANGE", "list:1", "0", "-1")).ShouldBe(["20"]);
+    }
+
+    [Fact]
+    public async Task Refused_changes_of_keys_that_rows_share_should_be_retried_whatever_other_rows_have_added()
+    {
+        await using var stage = await Stage.OpenAsync(servers, "create table t(id int primary key, k text, n text)", """
+              - t:
+                  insert: { commands: [["INCRBY", "sum", "{n}"], ["ZADD", "rank", "{k}", "{id}"]] }
+            """);
+        var node = await stage.StartAsync(1);
+        await stage.RedisAsync("SET", "sum", "9223372036854775800");
+        await stage.SqlAsync("begin; insert into t values (1, '1', '100'), (2, 'many', '1'), (3, '3', '2'); commit");
+        await stage.CaughtUpAsync(node);
+        node.Status.DeadLetters.ShouldBe(2, "the sum of row 1 and the rank of row 2");
+        (await stage.NumberAsync("sum")).ShouldBe(9223372036854775803);
+        (await node.Host.RetryDeadLettersAsync(null, false, default)).ShouldBe(new RetryOutcome(0, 2), "both were tried, and Redis has refused both");
+        await stage.RedisAsync("SET", "sum", "3");
+        (await node.Host.RetryDeadLettersAsync(null, false, default)).ShouldBe(new RetryOutcome(1, 1));
+        (await stage.NumberAsync("sum")).ShouldBe(103);
     }
 }

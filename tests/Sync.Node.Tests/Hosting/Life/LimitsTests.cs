@@ -1,4 +1,5 @@
 using Sync.Engine.DeadLetters;
+using Sync.Node.Hosting;
 using Sync.Node.Http;
 using Sync.Testing;
 
@@ -62,8 +63,9 @@ public class LimitsTests(Servers servers)
         if (!isTold && !second) node.Log.ShouldContain(l => l.Contains("invalid bulk length"), "Redis' own words");
         if (isTold) node.Status.Retries.ShouldBe(0, "what is known to be too large is not sent");
 
-        var (applied, failed) = await node.Host.RetryDeadLettersAsync(null, false, default);
-        (applied, failed).ShouldBe((0, 2));
+        var retried = await node.Host.RetryDeadLettersAsync(null, false, default);
+        (retried.Applied, retried.Failed, retried.NotTried).ShouldBe((0, 0, 2));
+        retried.Reason.ShouldContain("verify --repair");
         (await stage.RedisAsync("PING")).ShouldBe("PONG");
         await node.Host.DropDeadLettersAsync(null, null, default);
         await stage.SqlAsync("update t set body = 'short' where id = 31");
@@ -132,7 +134,7 @@ public class LimitsTests(Servers servers)
         letter.Error.ShouldContain("maximum allowed size");
         letter.Reference.ShouldBeNull();
         await stage.RedisAsync("DEL", "log:a");
-        (await node.Host.RetryDeadLettersAsync(null, false, default)).ShouldBe((1, 0));
+        (await node.Host.RetryDeadLettersAsync(null, false, default)).ShouldBe(new RetryOutcome(1, 0));
         (await stage.CountAsync("STRLEN", "log:a")).ShouldBe(700000);
     }
 

@@ -107,7 +107,7 @@ public class SecondClientTests(BreakableServers servers)
         node.Status.DeadLetters.ShouldBe(2);
         node.Status.LastError.ShouldContain("WRONGTYPE");
         await stage.RedisAsync("DEL", "list:a");
-        (await node.Host.RetryDeadLettersAsync(null, false, default)).ShouldBe((2, 0));
+        (await node.Host.RetryDeadLettersAsync(null, false, default)).ShouldBe(new RetryOutcome(2, 0));
         (await stage.ItemsAsync("LRANGE", "list:a", "0", "-1")).ShouldBe(["1", "3"]);
         (await stage.NumberAsync("rows")).ShouldBe(3, "the neighbour of the refused command stands and is not repeated");
     }

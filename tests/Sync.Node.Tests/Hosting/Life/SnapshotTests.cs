@@ -200,7 +200,7 @@ public class SnapshotTests(Servers servers)
         node.Status.DeadLetters.ShouldBe(1);
         (await stage.DifferencesAsync("a", "id, n").WithoutAsync("public.a:7")).ShouldBeEmpty();
         await stage.RedisAsync("DEL", "public.a:7");
-        (await node.Host.RetryDeadLettersAsync(null, false, default)).ShouldBe((1, 0));
+        (await node.Host.RetryDeadLettersAsync(null, false, default)).ShouldBe(new RetryOutcome(1, 0));
         (await stage.DifferencesAsync("a", "id, n")).ShouldBeEmpty();
     }
 
