@@ -12,8 +12,9 @@ public sealed class KeyPattern
 {
     readonly Regex test;
 
-    KeyPattern(string glob, string regex, string prefix)
+    KeyPattern(string glob, string regex, string prefix, string sample)
     {
+        Sample = sample;
         Glob = glob;
         Prefix = prefix;
         Shape = regex;
@@ -23,6 +24,9 @@ public sealed class KeyPattern
     /// <summary>For SCAN … MATCH; matches at least every key of the template.</summary>
     public string Glob { get; }
 
+    /// <summary>A key that can have come from the template.</summary>
+    public string Sample { get; }
+
     /// <summary>What every key of the template begins with.</summary>
     public string Prefix { get; }
 
@@ -30,7 +34,7 @@ public sealed class KeyPattern
     public string Shape { get; }
 
     /// <summary>The pattern of a <see cref="Shape"/>, for testing only.</summary>
-    public static KeyPattern OfShape(string shape) => new("*", shape, "");
+    public static KeyPattern OfShape(string shape) => new("*", shape, "", "");
 
     /// <summary>The pattern of one text.</summary>
     public static KeyPattern Of(string text)
@@ -48,6 +52,7 @@ public sealed class KeyPattern
         readonly StringBuilder glob = new();
         readonly StringBuilder regex = new();
         readonly StringBuilder prefix = new();
+        readonly StringBuilder sample = new();
         bool isVariable;
 
         public void Literal(string text)
@@ -58,6 +63,7 @@ public sealed class KeyPattern
                 glob.Append(c);
             }
             regex.Append(Regex.Escape(text));
+            sample.Append(text);
             if (!isVariable) prefix.Append(text);
         }
 
@@ -81,10 +87,11 @@ public sealed class KeyPattern
         void Value(string shape)
         {
             isVariable = true;
+            sample.Append(shape[0] switch { '-' => "1", '(' when shape.StartsWith("(?:true", StringComparison.Ordinal) => "true", '[' when shape.Contains('{') => "00000000-0000-0000-0000-000000000000", _ => "x" });
             glob.Append('*');
             regex.Append(shape);
         }
 
-        public KeyPattern Build() => new(glob.ToString(), regex.ToString(), prefix.ToString());
+        public KeyPattern Build() => new(glob.ToString(), regex.ToString(), prefix.ToString(), sample.ToString());
     }
 }

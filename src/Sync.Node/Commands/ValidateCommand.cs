@@ -35,8 +35,9 @@ static class ValidateCommand
             var broken = Templates(config, report);
             if (parsed.GetValue(connect))
             {
-                ulong? system = await new PostgresChecks(config, broken, report, session.Waiting, session.Time).RunAsync(signals.Token);
-                await new RedisChecks(config, report, session.Time).RunAsync(system, signals.Token);
+                var postgres = new PostgresChecks(config, broken, report, session.Waiting, session.Time);
+                ulong? system = await postgres.RunAsync(signals.Token);
+                await new RedisChecks(config, report, session.Time).RunAsync(system, postgres.Plans, signals.Token);
             }
             foreach (var table in config.Tables.Where(t => !report.Shows(t.FullName))) Show(table, !broken.Contains(table), report);
             Truncates(config, report);

@@ -238,4 +238,62 @@ public sealed class ValidateTests(CommandServers servers)
         ended.Out.ShouldContain("✗ Redis");
         ended.Out.ShouldEndWith("1 table, 2 errors, 0 warnings\n");
     }
+
+    /// <summary>A Redis user of the test's own; what follows are its rules.</summary>
+    async Task<(Workplace Place, string User)> WithUserAsync(string tables, params string[] rules)
+    {
+        var place = await Workplace.CreateAsync(servers, "create table orders (id int primary key, note text, price int)");
+        string user = $"u_{place.Database}";
+        await servers.Redis.ExecAsync(["ACL", "SETUSER", user, "on", ">pass", .. rules]);
+        place.Configure(tables, redis: $", user: {user}, password: pass");
+        return (place, user);
+    }
+
+    [Fact]
+    public async Task Rights_that_are_missing_in_Redis_should_be_named_with_the_rule_that_gives_them()
+    {
+        var (place, user) = await WithUserAsync("""
+            - orders: { ttl: 1h, commands: [[HSET, 'order:{id}', '{pairs:*}'], [ZADD, rank, '{price}', '{id}'], [PUBLISH, 'orders:{id}', '{json:*}']] }
+            """, "~order:*", "~actorsync:*", "+@all", "-zadd", "-zrem");
+        using (place)
+        {
+            var ended = await place.RunAsync("validate", "--connect");
+            ended.Code.ShouldBe((int)ExitCode.RedisAuthentication, ended.Out + ended.Error);
+            ended.Error.ShouldContain($"Redis user '{user}' is denied ZADD, PEXPIRE on rank, PUBLISH on channel orders:1, ZREM that table public.orders needs");
+            ended.Error.ShouldContain($": ACL SETUSER {user} +zadd +zrem ~rank &orders:*");
+            ended.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length.ShouldBe(1, "everything else is allowed");
+            await servers.Redis.ExecAsync("ACL", "SETUSER", user, "+zadd", "+zrem", "~rank", "&orders:*");
+            ended = await place.RunAsync("validate", "--connect");
+            ended.Code.ShouldBe(0, ended.Out + ended.Error);
+            ended.Out.ShouldNotContain("denied");
+        }
+    }
+
+    [Fact]
+    public async Task Rights_to_ActorSyncs_own_records_should_be_checked_too()
+    {
+        var (place, user) = await WithUserAsync("- orders", "~public.orders:*", "+@all", "-client|kill", "-watch");
+        using (place)
+        {
+            var ended = await place.RunAsync("validate", "--connect");
+            ended.Code.ShouldBe((int)ExitCode.RedisAuthentication, ended.Out + ended.Error);
+            ended.Error.ShouldContain("that ActorSync needs for its own records");
+            ended.Error.ShouldContain($"ACL SETUSER {user} +watch ~actorsync:*");
+            ended.Out.ShouldContain("CLIENT");
+            ended.Out.ShouldContain("+client|kill");
+        }
+    }
+
+    [Fact]
+    public async Task A_Redis_user_that_may_not_ask_for_its_rights_should_be_told_so()
+    {
+        var (place, user) = await WithUserAsync("- orders", "~*", "&*", "+@all", "-acl");
+        using (place)
+        {
+            var ended = await place.RunAsync("validate", "--connect");
+            ended.Code.ShouldBe(0, ended.Out + ended.Error);
+            ended.Out.ShouldContain($"note: the rights of Redis user '{user}' were not checked");
+            ended.Out.ShouldContain($"ACL SETUSER {user} +acl|dryrun");
+        }
+    }
 }

@@ -24,6 +24,9 @@ sealed class PostgresChecks(SyncConfig config, IReadOnlySet<TableConfig> broken,
 {
     readonly ReplicationOptions repl = config.Postgres.Repl;
 
+    /// <summary>The mapping of each table that could be compiled.</summary>
+    public List<TablePlan> Plans { get; } = [];
+
     /// <returns>The cluster's system identifier; null when PostgreSQL could not be asked.</returns>
     public async Task<ulong?> RunAsync(CancellationToken cancellationToken)
     {
@@ -86,8 +89,9 @@ sealed class PostgresChecks(SyncConfig config, IReadOnlySet<TableConfig> broken,
         var review = await SourceReview.RunAsync(config, primary, facts, new CatalogReader(primary.DataSource), cancellationToken);
         Publication(review);
         foreach (var problem in review.Problems) report.Error(problem);
-        foreach (var (table, published, _, issues, refusals, warnings) in review.Tables)
+        foreach (var (table, published, plan, issues, refusals, warnings) in review.Tables)
         {
+            if (plan is not null) Plans.Add(plan);
             if (published is null)
             {
                 report.Fail(table.FullName, "does not exist");

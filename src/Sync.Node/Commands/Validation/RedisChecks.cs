@@ -1,5 +1,6 @@
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
+using Sync.Engine.Mapping;
 using Sync.Redis;
 using Sync.Redis.Connections;
 using Sync.Redis.Errors;
@@ -11,8 +12,9 @@ namespace Sync.Node.Commands.Validation;
 sealed class RedisChecks(SyncConfig config, CheckReport report, TimeProvider time)
 {
     /// <param name="system">System identifier of the PostgreSQL cluster; null when it is not known.</param>
+    /// <param name="plans">The tables whose mapping is known.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public async Task RunAsync(ulong? system, CancellationToken cancellationToken)
+    public async Task RunAsync(ulong? system, IReadOnlyList<TablePlan> plans, CancellationToken cancellationToken)
     {
         string at = config.Redis.IsCluster ? $"Cluster of {string.Join(", ", config.Redis.Nodes)}"
             : config.Redis.Sentinel is { } sentinel
@@ -24,6 +26,7 @@ sealed class RedisChecks(SyncConfig config, CheckReport report, TimeProvider tim
             at = config.Redis.IsCluster ? $"{connection.Server.Version}, {at}; ActorSync's own keys at {connection.Endpoint}"
                 : $"{connection.Server.Version} at {connection.Endpoint}, database {config.Redis.Conn.Database}" + (config.Redis.Sentinel is null ? "" : $", {at}");
             Judge(connection);
+            await new RightsChecks(config, report).RunAsync(connection, plans, cancellationToken);
             await ProgressAsync(connection, system, cancellationToken);
             report.Pass("Redis", at);
         }
