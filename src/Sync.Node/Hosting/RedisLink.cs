@@ -17,11 +17,19 @@ namespace Sync.Node.Hosting;
 /// <param name="failed">Told of each failure that passes.</param>
 sealed class RedisLink(string name, WriterContext context, OwnerFence? fence, string? history, Action<RedisTransientException> failed) : IAsyncDisposable
 {
+    /// <summary>Most reasons of one outage that are logged.</summary>
+    const int mostReasons = 8;
+
+    /// <summary>How long Redis may refuse before that shows: a connection that is replaced takes less.</summary>
+    static readonly TimeSpan patience = TimeSpan.FromSeconds(1);
+
+    readonly HashSet<string> told = [];
     SinkSession? session;
+    long refusedSince;
     volatile bool circuitOpen, isRetired;
 
-    /// <summary>Whether Redis has refused more often in a row than retryPolicy.maxRetries.</summary>
-    public bool IsCircuitOpen => circuitOpen;
+    /// <summary>Whether Redis has refused for longer than a second, or more often in a row than retryPolicy.maxRetries. Thread-safe.</summary>
+    public bool IsCircuitOpen => circuitOpen || (Volatile.Read(ref refusedSince) is not 0 and var since && context.Time.GetElapsedTime(since) > patience);
 
     /// <summary>The connection that the next one replaces; null for none.</summary>
     RedisClientIdentity? Previous { get; set; }
@@ -47,8 +55,7 @@ sealed class RedisLink(string name, WriterContext context, OwnerFence? fence, st
             {
                 session ??= await OpenAsync(cancellationToken);
                 await attempt(session, cancellationToken);
-                if (circuitOpen) context.Log.CircuitClosed(name);
-                circuitOpen = false;
+                if (failures > 0) Recovered();
                 return;
             }
             catch (RedisTransientException e)
@@ -60,6 +67,14 @@ sealed class RedisLink(string name, WriterContext context, OwnerFence? fence, st
                 if (e.IsReplica) await LeaveReplicaAsync();
             }
         }
+    }
+
+    void Recovered()
+    {
+        if (circuitOpen) context.Log.CircuitClosed(name);
+        circuitOpen = false;
+        Volatile.Write(ref refusedSince, 0);
+        told.Clear();
     }
 
     async ValueTask<SinkSession> OpenAsync(CancellationToken cancellationToken)
@@ -100,7 +115,9 @@ sealed class RedisLink(string name, WriterContext context, OwnerFence? fence, st
         context.Metrics.Retries.Add(1);
         context.Stats.Retried();
         var delay = Backoff.Delay(policy, failures, Random.Shared.NextDouble());
-        if (failures == 1 || failures == policy.MaxRetries + 1) context.Log.RedisRefused(name, cause.Message, delay);
+        if (failures == 1) Volatile.Write(ref refusedSince, context.Time.GetTimestamp());
+        // What is wrong often shows only at the attempt to connect again.
+        if ((told.Count < mostReasons && told.Add(cause.Message)) || failures == policy.MaxRetries + 1) context.Log.RedisRefused(name, cause.Message, delay);
         circuitOpen = failures > policy.MaxRetries;
         context.Stats.SetError(cause.Message);
         await Task.Delay(delay, context.Time, cancellationToken);

@@ -168,7 +168,8 @@ sealed class SocketTransport : IRespTransport
         catch (Exception) { /* the receiving side has the cause; here it only matters that the memory is free again */ }
     }
 
-    static async ValueTask<Socket> OpenSocketAsync(RedisConnectionOptions options, CancellationToken cancellationToken)
+    /// <summary>A connection that has said nothing yet.</summary>
+    internal static async ValueTask<Socket> OpenSocketAsync(RedisConnectionOptions options, CancellationToken cancellationToken)
     {
         bool unix = options.Host.StartsWith('/');
         var socket = unix

@@ -54,7 +54,10 @@ static class MultiplexerErrors
     {
         TimeoutException => new RedisTransientException($"Redis at {endpoint} did not answer within {timeout.TotalSeconds:0.###} s.", outcomeUnknown: true, error),
         RedisConnectionException lost => new RedisTransientException(
-            $"The connection to Redis at {endpoint} was lost: {lost.FailureType}.", outcomeUnknown: true, error) { IsClosed = true },
+            $"The connection to Redis at {endpoint} was lost: {lost.FailureType}.", outcomeUnknown: true, error)
+        {
+            IsClosed = lost.FailureType is ConnectionFailureType.SocketClosed or ConnectionFailureType.SocketFailure or ConnectionFailureType.InternalFailure or ConnectionFailureType.ProtocolFailure,
+        },
         RedisCommandException refused => new SyncException(ExitCode.RedisUnsuitable,
             $"StackExchange.Redis does not send Redis at {endpoint} a command that is needed: {refused.Message.TrimEnd('.')}.", error),
         ObjectDisposedException or OperationCanceledException or RedisException => new RedisTransientException(

@@ -74,7 +74,8 @@ sealed class MultiplexerTransport : IRespTransport
         {
             _ = DisposeLateAsync(connecting);
             cancellationToken.ThrowIfCancellationRequested();
-            throw MultiplexerErrors.OfConnecting(error, failure.Seen.IsCompleted ? await failure.Seen : null, options, endpoint, time.GetElapsedTime(begun));
+            var failed = MultiplexerErrors.OfConnecting(error, failure.Seen.IsCompleted ? await failure.Seen : null, options, endpoint, time.GetElapsedTime(begun));
+            throw failed is RedisTransientException && await Greeting.ReadAsync(options, time, cancellationToken) is { } said ? RedisErrors.ToException(said, endpoint, options.User) : failed;
         }
     }
 

@@ -153,6 +153,37 @@ public class LimitsTests(Servers servers)
         await stage.CaughtUpAsync(node);
         ((string)(await stage.RedisAsync("HGET", "public.t:2", "body"))!).Length.ShouldBe(2000001, "the new connection knows the new limit");
     }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_Redis_with_too_many_clients_should_be_quoted_and_the_node_not_be_ready_soon(bool second)
+    {
+        using var redis = await RedisServer.StartAsync();
+        await using var stage = await OpenAsync(redis, "  - t", second, isTold: true);
+        stage.Extra = "retryPolicy: { initialBackoff: 500ms, maxBackoff: 30s }";
+        stage.Edit = Compose(stage.Edit, yaml => yaml.Replace("retryPolicy: { initialBackoff: 20ms, maxBackoff: 200ms }\n", "", StringComparison.Ordinal));
+        var node = await stage.StartAsync(1);
+        using (var admin = await redis.ClientAsync())
+        {
+            await admin.CommandAsync("CONFIG", "SET", "maxclients", "1");
+            await admin.CommandAsync("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+            await stage.SqlAsync("insert into t(id, k) values (1, 'late')");
+            await node.UntilAsync(() => node.Status.LastError.Length > 0, "the refusal should be noticed");
+            var since = System.Diagnostics.Stopwatch.StartNew();
+            await node.UntilAsync(() => !node.Status.Ready, "the node should not be ready");
+            since.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(2));
+            await node.UntilAsync(() => node.Status.LastError.Contains("ERR max number of clients reached"), "Redis should be quoted");
+            node.Log.ShouldContain(l => l.Contains("ERR max number of clients reached"));
+            StatusEndpoints.Readiness(node.Status).Text.ShouldContain("ERR max number of clients reached");
+            await admin.CommandAsync("CONFIG", "SET", "maxclients", "1000");
+        }
+        await stage.CaughtUpAsync(node);
+        await node.UntilAsync(() => node.Status.Ready, "the node should be ready again");
+        (await stage.RedisAsync("HGET", "public.t:1", "k")).ShouldBe("late");
+    }
+
+    static Func<string, string> Compose(Func<string, string> first, Func<string, string> then) => yaml => then(first(yaml));
 }
 
 /// <summary>Nodes whose Redis, each of its own, takes less than rows may hold.</summary>
