@@ -31,6 +31,7 @@ public static class OwnCommands
             new(["TYPE", keys.Progress], "tell what Redis refused when its replies were lost"),
             new(["CLIENT", "ID"], "end its own lost connection before another one writes"), new(["CLIENT", "KILL", "ID", "1"], "end its own lost connection before another one writes"),
             new(["CONFIG", "GET", "proto-max-bulk-len"], "know beforehand how large a value may be"),
+            new(["BGREWRITEAOF"], "begin a new append-only file when Redis was started again"),
         ];
         if (database != 0) all.Add(new(["SELECT", "1"]));
         if (isCluster) all.AddRange([new(["CLUSTER", "SLOTS"]), new(["ASKING"]), new(["HSET", keys.ProgressOf(0), "1", "1"])]);

@@ -149,9 +149,6 @@ public sealed class LearnedLimits
     public void RefusedChange(RedisLimits told, long bytes) =>
         Learn(told, bytes, limits => limits with { RequestBytes = Math.Min(limits.RequestBytes, bytes - 1), RequestName = RedisLimits.EitherSetting, IsLearned = true });
 
-    /// <summary>Something this large was taken after all: what was learned does not hold any more.</summary>
-    public void Forget() => state = null;
-
     void Learn(RedisLimits told, long bytes, Func<RedisLimits, RedisLimits> lower)
     {
         // What no Redis refuses for its size was refused for something else.

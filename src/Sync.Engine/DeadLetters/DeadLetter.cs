@@ -40,6 +40,9 @@ public sealed record DeadLetter
     /// <summary>What stands for the commands when Redis can't take them; null when they are kept. Then <see cref="Commands"/> is empty.</summary>
     public DeadLetterReference? Reference { get; init; }
 
+    /// <summary>The row's primary key, as people read it; known of rows with large commands only, and not kept in the store.</summary>
+    public string? Identity { get; init; }
+
     /// <summary>Why it is here, without values.</summary>
     public required string Error { get; init; }
 

@@ -90,28 +90,38 @@ public sealed class FlightFilter(IReadOnlyList<string> tables)
         }
     }
 
+    /// <summary>The same dead letters, by reference where Redis can't take their commands; for limits that were learned since they were made.</summary>
+    public static IReadOnlyList<DeadLetter> Fit(IReadOnlyList<DeadLetter> letters, RedisLimits limits) =>
+        letters.Any(letter => letter.Commands.Length > limits.SafeBytes) ? [.. letters.Select(letter => Fit(letter, limits))] : letters;
+
     /// <summary>What Redis can't take as commands, it can't take as the content of a dead letter either: then the letter says which row it was.</summary>
+    static DeadLetter Fit(DeadLetter letter, RedisLimits limits)
+    {
+        var commands = letter.Commands.Span;
+        if (commands.Length <= limits.SafeBytes) return letter;
+        var (setting, bytes) = limits.Refuse(commands) is { } oversize ? (oversize.Setting, oversize.LimitBytes)
+            : commands.Length > limits.BulkBytes ? (limits.BulkName, limits.BulkBytes) : (limits.RequestName, limits.RequestBytes);
+        return letter with
+        {
+            Commands = default,
+            Reference = new DeadLetterReference(letter.Identity ?? "", string.Join(' ', CommandText.Names(commands)), commands.Length, setting, bytes),
+        };
+    }
+
     DeadLetter Letter(Batch batch, int index, ReadOnlySpan<byte> commands, string error, int attempts, RedisLimits limits, DateTimeOffset now)
     {
         ref readonly var entry = ref batch.Entries[index];
-        DeadLetterReference? reference = null;
-        if (commands.Length > limits.SafeBytes)
-        {
-            var (setting, bytes) = limits.Refuse(commands) is { } oversize ? (oversize.Setting, oversize.LimitBytes)
-                : commands.Length > limits.BulkBytes ? (limits.BulkName, limits.BulkBytes) : (limits.RequestName, limits.RequestBytes);
-            reference = new DeadLetterReference(batch.IdentityOf(index) ?? "", string.Join(' ', CommandText.Names(commands)), commands.Length, setting, bytes);
-        }
-        return new DeadLetter
+        return Fit(new DeadLetter
         {
             Position = entry.Position,
             Table = tables[entry.Table],
             Kind = entry.Kind,
             Key = batch.Key(entry).ToArray(),
-            Commands = reference is null ? commands.ToArray() : default,
-            Reference = reference,
+            Commands = commands.ToArray(),
+            Identity = batch.IdentityOf(index),
             Error = error,
             At = now,
             Attempts = attempts,
-        };
+        }, limits);
     }
 }

@@ -121,7 +121,10 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
                 Compose(now);
                 return FlightStep.Send;
             case Stage.RepliesLost: return FlightStep.FindRefused;
-            case Stage.Refused: return inDoubt ? FlightStep.AskParked : FlightStep.Park;
+            case Stage.Refused when inDoubt: return FlightStep.AskParked;
+            case Stage.Refused:
+                Refused = FlightFilter.Fit(Refused, Limits);
+                return FlightStep.Park;
             case Stage.Left: return FlightStep.Leave;
             default: return FlightStep.Done;
         }
@@ -187,12 +190,14 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
     /// <returns>Bytes of the change over which it did so again and again, so that it must be too large; 0 when that can't be said.</returns>
     public long Failed(bool outcomeUnknown, bool isClosed = false)
     {
-        bool wasSent = isComposed && stage == Stage.Writing;
+        bool isParking = stage == Stage.Refused;
+        long sent = isParking ? Refused.Sum(letter => (long)letter.Commands.Length) : isComposed && stage == Stage.Writing ? Cost : 0;
         inDoubt |= outcomeUnknown;
         isComposed = false;
-        if (!wasSent || !isClosed || Cost <= RedisLimits.SmallestBytes) closings = 0;
+        if (!isClosed || sent <= RedisLimits.SmallestBytes) closings = 0;
         else closings++;
-        return closings >= Certain && part is [{ Count: 1 } alone] ? alone.Body.Length : 0;
+        if (closings < Certain) return 0;
+        return isParking ? Refused.Max(letter => letter.Commands.Length) : part is [{ Count: 1 } alone] ? alone.Body.Length : 0;
     }
 
     void Compose(DateTimeOffset now)
@@ -209,6 +214,7 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
 
     void AfterRun()
     {
+        closings = 0;
         if (Refused.Count > 0) stage = Stage.Refused;
         else Finish();
     }

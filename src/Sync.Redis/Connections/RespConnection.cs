@@ -97,7 +97,8 @@ public sealed class RespConnection : IAsyncDisposable
         {
             throw RedisErrors.IsProtocolError(said) ? TooLarge(said, RedisLimits.Largest(commands.Bytes.Span).Bytes, lost) : RedisErrors.ToException(said, Endpoint, User);
         }
-        return replies.Values;
+        // Another client may hand over what Redis said before it closed the connection.
+        return replies.LastError is { } last && RedisErrors.IsProtocolError(last) ? throw TooLarge(last, RedisLimits.Largest(commands.Bytes.Span).Bytes) : replies.Values;
     }
 
     /// <summary>Redis has closed the connection over a value, and says so.</summary>

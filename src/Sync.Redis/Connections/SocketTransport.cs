@@ -150,7 +150,8 @@ sealed class SocketTransport : IRespTransport
             RespProtocolException => new RedisTransientException(
                 $"Redis at {endpoint} broke the protocol: {error.Message}", outcomeUnknown: true, error),
             SocketException or IOException or ObjectDisposedException or AuthenticationException => new RedisTransientException(
-                $"The connection to Redis at {endpoint} was lost: {Innermost(error)}.", outcomeUnknown: true, error) { IsClosed = true },
+                $"The connection to Redis at {endpoint} was lost: {Innermost(error)}.", outcomeUnknown: true, error)
+            { IsClosed = true },
             _ => error,
         };
     }

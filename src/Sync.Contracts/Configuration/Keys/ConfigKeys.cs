@@ -36,7 +36,7 @@ public static class ConfigKeys
 
         new("retryPolicy", Section, null, "Delayed retry of what Redis refused for a passing reason."),
         Whole("retryPolicy.maxRetries", "10", 1, int.MaxValue,
-            "Attempts for one batch before the circuit is reported open. The batch itself is never dropped."),
+            "Attempts for one batch before the circuit is reported open, at the latest; it is so after a second without success. The batch itself is never dropped."),
         Whole("retryPolicy.maxConnectionRetries", "0", 0, int.MaxValue, "Failed connection attempts in a row before the process gives up; 0 is never."),
         Time("retryPolicy.initialBackoff", "100ms", "The first delay."),
         new("retryPolicy.multiplier", Number, "2",

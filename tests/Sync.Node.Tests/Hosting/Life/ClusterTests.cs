@@ -194,6 +194,24 @@ public sealed class ClusterTests(Servers servers)
     }
 
     [Fact]
+    public async Task A_value_that_a_master_can_not_take_should_be_parked_by_reference_and_hold_up_nobody()
+    {
+        using var cluster = await ClusterServers.StartAsync();
+        await using var stage = await OpenAsync(cluster, "create table a(id int primary key, body text)", """
+              - a:
+                  commands: [["SET", "a:{id}", "{body}"], ["INCR", "rows:{id}"]]
+            """);
+        var node = await stage.StartAsync(2);
+        // The connections that are open know nothing of it.
+        foreach (var master in cluster.Masters) await master.ExecAsync("CONFIG", "SET", "proto-max-bulk-len", "1mb");
+        await stage.SqlAsync("insert into a select i, 'small' from generate_series(1, 20) i; insert into a values (21, repeat('x', 2000000)); insert into a select i, 'small' from generate_series(22, 40) i");
+        await stage.CaughtUpAsync(node);
+        node.Status.DeadLetters.ShouldBe(1);
+        node.Log.ShouldContain(l => l.Contains("2,000,000 bytes") && l.Contains("proto-max-bulk-len"));
+        for (int i = 1; i <= 40; i++) (await cluster.ExecAsync("GET", $"rows:{i}")).ShouldBe(i == 21 ? null : "1");
+    }
+
+    [Fact]
     public async Task Truncates_and_lost_masters_should_be_answered_on_every_master()
     {
         using var cluster = await ClusterServers.StartAsync();
