@@ -19,8 +19,10 @@ public static class OwnCommands
     {
         List<OwnCommand> all =
         [
-            new(["INFO"]), new(["MULTI"]), new(["EXEC"]), new(["WATCH", keys.Owner]), new(["UNWATCH"]), new(["GET", keys.Owner]), new(["SET", keys.Owner, "1"]), new(["DEL", keys.Owner]),
-            new(["HSET", keys.Progress, "1", "1"]), new(["HGET", keys.Progress, "1"]), new(["HMGET", keys.Progress, "1"]), new(["HGETALL", keys.Progress]), new(["HDEL", keys.Progress, "1"]),
+            new(["INFO"]), new(["MULTI"]), new(["EXEC"]), new(["WATCH", keys.Owner]), new(["UNWATCH"]), new(["GET", keys.Owner]),
+            new(["SET", keys.Owner, "1"]), new(["DEL", keys.Owner]),
+            new(["HSET", keys.Progress, "1", "1"]), new(["HGET", keys.Progress, "1"]), new(["HMGET", keys.Progress, "1"]),
+            new(["HGETALL", keys.Progress]), new(["HDEL", keys.Progress, "1"]),
             new(["HSCAN", keys.ParkedKeys, "0"]), new(["HINCRBY", keys.ParkedKeys, "1", "1"]),
             new(["XADD", keys.DeadLetters, "*", "1", "1"]), new(["XLEN", keys.DeadLetters]), new(["XRANGE", keys.DeadLetters, "-", "+"]),
             new(["SET", RedisKeys.AppendOnly, "1"]),
@@ -29,7 +31,8 @@ public static class OwnCommands
             new(["SCAN", "0"], "find keys that no row leads to, after a TRUNCATE, in verify and in a re-sync"),
             new(["UNLINK", keys.Progress], "remove keys that no row leads to"),
             new(["TYPE", keys.Progress], "tell what Redis refused when its replies were lost"),
-            new(["CLIENT", "ID"], "end its own lost connection before another one writes"), new(["CLIENT", "KILL", "ID", "1"], "end its own lost connection before another one writes"),
+            new(["CLIENT", "ID"], "end its own lost connection before another one writes"),
+            new(["CLIENT", "KILL", "ID", "1"], "end its own lost connection before another one writes"),
             new(["CONFIG", "GET", "proto-max-bulk-len"], "know beforehand how large a value may be"),
             new(["BGREWRITEAOF"], "begin a new append-only file when Redis was started again"),
         ];

@@ -87,7 +87,8 @@ public sealed record LaneRows(ReadOnlyMemory<byte> Body, ReadOnlyMemory<byte> Ke
         var (body, keys) = Lengths(from, count);
         return new LaneRows(Body.Slice(bodyFrom, body), Keys.Slice(keysFrom, keys), Rows.Slice(from, count), Texts(Errors)) { Identities = Texts(Identities) };
 
-        LaneRowText[] Texts(IReadOnlyList<LaneRowText> all) => all.Count == 0 ? [] : [.. all.Where(t => t.Row >= from && t.Row < from + count).Select(t => t with { Row = t.Row - from })];
+        LaneRowText[] Texts(IReadOnlyList<LaneRowText> all) =>
+            all.Count == 0 ? [] : [.. all.Where(t => t.Row >= from && t.Row < from + count).Select(t => t with { Row = t.Row - from })];
     }
 
     /// <summary>Bytes of a run of rows in each of the two blocks.</summary>

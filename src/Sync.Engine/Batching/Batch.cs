@@ -144,7 +144,8 @@ public sealed class Batch
         return new LaneRows(Body.Written.ToArray(), Keys.Written.ToArray(), rows, Texts(errors)) { Identities = Texts(identities) };
     }
 
-    static LaneRowText[] Texts(Dictionary<int, string>? texts) => texts is { Count: > 0 } ? [.. texts.OrderBy(t => t.Key).Select(t => new LaneRowText(t.Key, t.Value))] : [];
+    static LaneRowText[] Texts(Dictionary<int, string>? texts) =>
+        texts is { Count: > 0 } ? [.. texts.OrderBy(t => t.Key).Select(t => new LaneRowText(t.Key, t.Value))] : [];
 
     /// <summary>The primary key of the row, as people read it. Known of rows with large commands only, and empty where the table has none.</summary>
     public string? IdentityOf(int entry) => identities?.GetValueOrDefault(entry);

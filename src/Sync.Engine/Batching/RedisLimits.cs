@@ -26,7 +26,8 @@ public readonly record struct Oversize(string Command, long Bytes, bool IsValue,
 }
 
 /// <summary>
-/// What one Redis takes at most. Behind a value or a transaction that is larger it closes the connection, so such a one must not be sent. What is checked for every
+/// What one Redis takes at most. Behind a value or a transaction that is larger it closes the connection, so such a one must not be sent. What is checked for
+/// every
 /// batch is its length, which is known; only a row that is larger than the smallest possible limit is looked into.
 /// </summary>
 public sealed record RedisLimits
@@ -34,7 +35,10 @@ public sealed record RedisLimits
     /// <summary>The setting that bounds one value (Redis docs, "redis.conf", proto-max-bulk-len).</summary>
     public const string BulkSetting = "proto-max-bulk-len";
 
-    /// <summary>The setting that bounds what a client has sent and Redis has not run: from version 7.2 on with all that MULTI has queued (Redis docs, "redis.conf", client-query-buffer-limit).</summary>
+    /// <summary>
+    /// The setting that bounds what a client has sent and Redis has not run: from version 7.2 on with all that MULTI has queued (Redis docs, "redis.conf",
+    /// client-query-buffer-limit).
+    /// </summary>
     public const string RequestSetting = "client-query-buffer-limit";
 
     /// <summary>What is named when Redis did not say which of them it was.</summary>
@@ -127,7 +131,8 @@ public sealed record RedisLimits
 }
 
 /// <summary>
-/// The limits of a Redis that does not tell them (CONFIG is denied or renamed), or behind a proxy with limits of its own: what it refused once is not sent again. Kept until
+/// The limits of a Redis that does not tell them (CONFIG is denied or renamed), or behind a proxy with limits of its own: what it refused once is not sent
+/// again. Kept until
 /// the node ends, or until Redis tells other limits than those that turned out wrong. Thread-safe.
 /// </summary>
 public sealed class LearnedLimits
@@ -147,7 +152,10 @@ public sealed class LearnedLimits
 
     /// <summary>Commands of one change of this size were refused.</summary>
     public void RefusedChange(RedisLimits told, long bytes) =>
-        Learn(told, bytes, limits => limits with { RequestBytes = Math.Min(limits.RequestBytes, bytes - 1), RequestName = RedisLimits.EitherSetting, IsLearned = true });
+        Learn(told, bytes, limits => limits with
+        {
+            RequestBytes = Math.Min(limits.RequestBytes, bytes - 1), RequestName = RedisLimits.EitherSetting, IsLearned = true,
+        });
 
     void Learn(RedisLimits told, long bytes, Func<RedisLimits, RedisLimits> lower)
     {

@@ -5,7 +5,8 @@ namespace Sync.Engine.DeadLetters;
 /// <summary>What a command does to one place in Redis.</summary>
 /// <param name="Key">The key.</param>
 /// <param name="Part">The field, member, entry or path in it; null for the whole key.</param>
-/// <param name="Replaces">Whether the place holds afterwards what this command says, whatever was there before. What adds to a place does not replace it.</param>
+/// <param name="Replaces">Whether the place holds afterwards what this command says, whatever was there before. What adds to a place does not replace
+/// it.</param>
 public readonly record struct CommandEffect(byte[] Key, byte[]? Part, bool Replaces);
 
 /// <summary>Tells from a command alone which places it writes and whether it replaces them (Redis docs, "Commands"). Pure.</summary>
@@ -36,15 +37,16 @@ public static class CommandEffects
             case "JSON.SET": return [new(key, PathOf(command), !HasAny(command, 4, "NX", "XX"))];
             case "JSON.DEL": return [new(key, PathOf(command), true)];
             case "JSON.MERGE": return [new(key, PathOf(command), false)];
-            case "SETNX" or "INCR" or "DECR" or "INCRBY" or "DECRBY" or "INCRBYFLOAT" or "APPEND" or "XADD" or "LPUSH" or "RPUSH" or "LREM" or "LTRIM" or "XTRIM"
-                or "EXPIRE" or "PEXPIRE" or "PERSIST":
+            case "SETNX" or "INCR" or "DECR" or "INCRBY" or "DECRBY" or "INCRBYFLOAT" or "APPEND" or "XADD" or "LPUSH" or "RPUSH" or "LREM" or "LTRIM"
+                or "XTRIM" or "EXPIRE" or "PEXPIRE" or "PERSIST":
                 return [new(key, null, false)];
             // Of a command that is not known any argument may be a key that it replaces.
             default: return command.Skip(1).Select(k => new CommandEffect(k, null, true));
         }
     }
 
-    static IEnumerable<CommandEffect> Parts(byte[] key, IEnumerable<byte[]> parts, bool replaces) => parts.Select(part => new CommandEffect(key, part, replaces));
+    static IEnumerable<CommandEffect> Parts(byte[] key, IEnumerable<byte[]> parts, bool replaces) =>
+        parts.Select(part => new CommandEffect(key, part, replaces));
 
     static IEnumerable<byte[]> Every(IReadOnlyList<byte[]> command, int first, int step)
     {

@@ -12,7 +12,8 @@ public sealed class FlightFilter(IReadOnlyList<string> tables)
     const string Waits = "waits behind an earlier change of its key";
 
     /// <summary>
-    /// Before sending: changes that could not be expressed, changes that Redis can't take, and every change of a parked key. Their keys are parked from then on.
+    /// Before sending: changes that could not be expressed, changes that Redis can't take, and every change of a parked key. Their keys are parked from then
+    /// on.
     /// </summary>
     public IReadOnlyList<DeadLetter> TakeHeld(List<Batch> flight, ParkedKeys parked, RedisLimits limits, DateTimeOffset now)
     {
@@ -30,7 +31,8 @@ public sealed class FlightFilter(IReadOnlyList<string> tables)
             ref readonly var entry = ref batch.Entries[index];
             if (batch.ErrorOf(index) is { } error) held.Add(Letter(batch, index, batch.CommandsOf(entry), error, 1, limits, now));
             else if (parked.Contains(batch.Key(entry))) held.Add(Letter(batch, index, batch.CommandsOf(entry), Waits, 0, limits, now));
-            else if (limits.Refuse(batch.CommandsOf(entry)) is { } oversize) held.Add(Letter(batch, index, batch.CommandsOf(entry), oversize.Text, 1, limits, now));
+            else if (limits.Refuse(batch.CommandsOf(entry)) is { } oversize)
+                held.Add(Letter(batch, index, batch.CommandsOf(entry), oversize.Text, 1, limits, now));
             else return true;
             parked.Add(batch.Key(entry));
             return false;

@@ -3,8 +3,10 @@ using Sync.Engine.Batching;
 namespace Sync.Engine.DeadLetters;
 
 /// <summary>
-/// Redis goes on with a flight after a command it refused. A later command that replaces what the refused one was about (the key, the field, the member) has overtaken
-/// it: were the refused one applied now, the older state would stand over the newer one. What only adds to a place overtakes nothing, since it is right whatever
+/// Redis goes on with a flight after a command it refused. A later command that replaces what the refused one was about (the key, the field, the member) has
+/// overtaken
+/// it: were the refused one applied now, the older state would stand over the newer one. What only adds to a place overtakes nothing, since it is right
+/// whatever
 /// is added later, and neither does what is about another field or member of a key that rows share.
 /// </summary>
 static class Overtaking

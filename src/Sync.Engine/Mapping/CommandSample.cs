@@ -26,7 +26,8 @@ public sealed record CommandSample(IReadOnlyList<string> Arguments, IReadOnlyLis
     static CommandSample Of(CommandPlan command, string name, TablePlan plan)
     {
         CommandCatalog.TryGet(name, out var info);
-        string[] arguments = [name, .. Enumerable.Repeat("1", Math.Max(info?.MinArguments ?? 2, 1 + command.Keys.Count() * (info?.KeyPlaces == KeyPlaces.Alternate ? 2 : 1)) - 1)];
+        int withKeys = 1 + command.Keys.Count() * (info?.KeyPlaces == KeyPlaces.Alternate ? 2 : 1);
+        string[] arguments = [name, .. Enumerable.Repeat("1", Math.Max(info?.MinArguments ?? 2, withKeys) - 1)];
         if (info?.KeyPlaces == KeyPlaces.None)
         {
             var channel = command.Arguments[0].ToPattern(plan.Relation);

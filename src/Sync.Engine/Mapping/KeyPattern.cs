@@ -87,7 +87,13 @@ public sealed class KeyPattern
         void Value(string shape)
         {
             isVariable = true;
-            sample.Append(shape[0] switch { '-' => "1", '(' when shape.StartsWith("(?:true", StringComparison.Ordinal) => "true", '[' when shape.Contains('{') => "00000000-0000-0000-0000-000000000000", _ => "x" });
+            sample.Append(shape[0] switch
+            {
+                '-' => "1",
+                '(' when shape.StartsWith("(?:true", StringComparison.Ordinal) => "true",
+                '[' when shape.Contains('{') => "00000000-0000-0000-0000-000000000000",
+                _ => "x",
+            });
             glob.Append('*');
             regex.Append(shape);
         }

@@ -25,7 +25,9 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
 {
     enum Stage { Done, Writing, RepliesLost, Refused, Left }
 
-    /// <summary>How often Redis has to close the connection over the same part before it is divided, and over the same change before that is taken for too large.</summary>
+    /// <summary>
+    /// How often Redis has to close the connection over the same part before it is divided, and over the same change before that is taken for too large.
+    /// </summary>
     const int Suspicious = 2, Certain = 3;
 
     readonly List<Batch> whole = [], part = [], rest = [], batches = [];
@@ -159,7 +161,8 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
     }
 
     /// <summary>
-    /// The answer to <see cref="FlightStep.AskApplied"/> as Redis recorded it. Where another writer has begun with the flight, it may have divided it elsewhere: then
+    /// The answer to <see cref="FlightStep.AskApplied"/> as Redis recorded it. Where another writer has begun with the flight, it may have divided it
+    /// elsewhere: then
     /// Redis has the begin of the part, up to what is recorded.
     /// </summary>
     public void Recorded(Position position)
@@ -230,7 +233,9 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
         BeginPart(content);
     }
 
-    /// <summary>Leaves of the part what one transaction can take, and of one that is suspect a change alone that may be the cause, or what stands before it.</summary>
+    /// <summary>
+    /// Leaves of the part what one transaction can take, and of one that is suspect a change alone that may be the cause, or what stands before it.
+    /// </summary>
     void Fit()
     {
         long limit = IsSuspect ? RedisLimits.SmallestBytes : Limits.FlightCost;

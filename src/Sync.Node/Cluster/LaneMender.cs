@@ -48,7 +48,8 @@ sealed class LaneMender(WriterContext context)
             if (own.Count == 0) continue;
             var commands = StateMend.Commands(expected, own);
             if (commands.Count == 0) Count(tallies, message, MendCount.None with { Refused = 1, Error = own[0].What });
-            else if (limits.Refuse(MendBatch.Render(commands).Bytes.Span) is { } oversize) Count(tallies, message, MendCount.None with { Refused = 1, Error = oversize.Text });
+            else if (limits.Refuse(MendBatch.Render(commands).Bytes.Span) is { } oversize)
+                Count(tallies, message, MendCount.None with { Refused = 1, Error = oversize.Text });
             else wrong.Add((message, commands));
         }
         await WriteAsync(session, work, wrong, tallies, cancellationToken);

@@ -152,7 +152,10 @@ sealed class LaneWriter : ILaneWriter
         }
     }
 
-    /// <summary>Leaves of what has to be sent as many flights as one transaction can take; the others follow. One over which Redis may close the connection goes alone.</summary>
+    /// <summary>
+    /// Leaves of what has to be sent as many flights as one transaction can take; the others follow. One over which Redis may close the connection goes
+    /// alone.
+    /// </summary>
     void Fit()
     {
         if (sending.Count == 1) return;
@@ -164,7 +167,12 @@ sealed class LaneWriter : ILaneWriter
         }
         long cost = 0;
         int count = 0;
-        while (count < sending.Count && ((cost += sending[count].Course!.Flight.Cost) <= sending[count].Course!.Flight.Limits.FlightCost || count == 0)) count++;
+        foreach (var flight in sending.Select(trip => trip.Course!.Flight))
+        {
+            cost += flight.Cost;
+            if (count > 0 && cost > flight.Limits.FlightCost) break;
+            count++;
+        }
         sending.RemoveRange(count, sending.Count - count);
     }
 

@@ -118,7 +118,8 @@ public sealed record SnapshotStatus(
 /// <summary>What a retry of dead letters did.</summary>
 /// <param name="Applied">Dead letters that are in Redis now.</param>
 /// <param name="Failed">Ordering keys whose dead letter Redis refused again.</param>
-/// <param name="NotTried">Ordering keys whose dead letter was left alone; null where the two can't be told apart, and <paramref name="Failed"/> counts both.</param>
+/// <param name="NotTried">Ordering keys whose dead letter was left alone; null where the two can't be told apart, and <paramref name="Failed"/> counts
+/// both.</param>
 /// <param name="Reason">Why the first of them was left alone; empty when none was.</param>
 public readonly record struct RetryOutcome(int Applied, int Failed, int? NotTried = 0, string Reason = "")
 {

@@ -40,7 +40,8 @@ sealed class SnapshotPump : ISnapshotConsumer, IBatchOwner
         int writer = context.Router.WorkerOf(context.Router.LaneOf(reader.Mapped.KeyHash(0)));
         var batch = reader.Open[writer] ??= context.Pool.Rent();
         if (outcome == MapOutcome.Mapped)
-            batch.Add(0, Position.None, reader.Mapped.CommandBytes(0), reader.Mapped.CommandCount(0), key, table.Index, ChangeKind.Insert, 0, reader.Mapped.Identity(0));
+            batch.Add(
+                0, Position.None, reader.Mapped.CommandBytes(0), reader.Mapped.CommandCount(0), key, table.Index, ChangeKind.Insert, 0, reader.Mapped.Identity(0));
         else if (context.Config.Snapshot.AbortOnError)
             throw new SyncException(ExitCode.SnapshotAborted, $"The copy of {table.Name} was aborted (snapshot.abortOnError): {reader.Mapped.Error}.");
         else

@@ -48,7 +48,8 @@ sealed class StreamOutlet(PumpContext context) : IBatchOwner
         if (context.Replay is { } replay && position <= replay.Highest) return AddRest(replay, mapped, part, table, kind, position, commitTicks, poison, lane);
         if (poison is not null) assembler.AddPoison(worker, position, key, table.Index, kind, commitTicks, poison);
         else if (mapped.CommandCount(part) > 0)
-            return assembler.Add(worker, position, mapped.CommandBytes(part), mapped.CommandCount(part), key, table.Index, kind, commitTicks, mapped.Identity(part)) ? worker : -1;
+            return assembler.Add(
+                worker, position, mapped.CommandBytes(part), mapped.CommandCount(part), key, table.Index, kind, commitTicks, mapped.Identity(part)) ? worker : -1;
         return -1;
     }
 
@@ -59,7 +60,8 @@ sealed class StreamOutlet(PumpContext context) : IBatchOwner
         int worker = context.Router.WorkerOf(lane), count;
         var rest = replay.Rest(lane, position, mapped.CommandBytes(part), out count);
         if (poison is not null && !replay.IsParked(position)) assembler.AddPoison(worker, position, key, table.Index, kind, commitTicks, poison);
-        else if (poison is null && count > 0) return assembler.Add(worker, position, rest, count, key, table.Index, kind, commitTicks, mapped.Identity(part)) ? worker : -1;
+        else if (poison is null && count > 0)
+            return assembler.Add(worker, position, rest, count, key, table.Index, kind, commitTicks, mapped.Identity(part)) ? worker : -1;
         else if (poison is not null || mapped.CommandCount(part) > 0) table.Skip();
         return -1;
     }

@@ -24,10 +24,14 @@ public sealed record DeadLetterView(
     public static DeadLetterView Of(DeadLetter letter, bool withCommands) => new(
         letter.Id ?? "", letter.At, letter.Table, letter.Kind.ToString().ToLowerInvariant(), Encoding.UTF8.GetString(letter.Key.Span),
         letter.Position == Contracts.Position.None ? "" : letter.Position.ToString(), letter.Attempts, letter.Error, letter.ParkedAt ?? letter.At, letter.IsOvertaken,
-        withCommands ? letter.Reference is { } reference ? Describe(reference) : CommandText.Describe(letter.Commands.Span, maxValueChars: 200, maxChars: 20_000) : null);
+        withCommands ? Describe(letter) : null);
+
+    static string Describe(DeadLetter letter) =>
+        letter.Reference is { } reference ? Describe(reference) : CommandText.Describe(letter.Commands.Span, maxValueChars: 200, maxChars: 20_000);
 
     static string Describe(DeadLetterReference reference) => string.Create(CultureInfo.InvariantCulture,
-        $"not kept, {reference.Bytes:N0} bytes are too large for {reference.Setting} ({reference.LimitBytes:N0}): {reference.Commands} of the row {(reference.Row.Length > 0 ? reference.Row : "without a primary key")}");
+        $"not kept, {reference.Bytes:N0} bytes are too large for {reference.Setting} ({reference.LimitBytes:N0}): {reference.Commands} of the row "
+            + $"{(reference.Row.Length > 0 ? reference.Row : "without a primary key")}");
 }
 
 /// <param name="Entries">In the order of parking.</param>
@@ -52,7 +56,8 @@ public sealed record RetryRequest(string? Key = null, bool Force = false);
 
 /// <param name="Applied">Dead letters that are in Redis now.</param>
 /// <param name="Failed">Ordering keys whose first dead letter Redis refused again.</param>
-/// <param name="NotTried">Ordering keys whose first dead letter was left alone; null where that is not known, and <paramref name="Failed"/> counts both.</param>
+/// <param name="NotTried">Ordering keys whose first dead letter was left alone; null where that is not known, and <paramref name="Failed"/> counts
+/// both.</param>
 /// <param name="Reason">Why the first of them was left alone; empty when none was.</param>
 public sealed record RetryReply(int Applied, int Failed, int? NotTried = 0, string Reason = "")
 {

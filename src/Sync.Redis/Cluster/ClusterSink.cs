@@ -86,7 +86,11 @@ public sealed class ClusterSink(ClusterConnections connections, bool recordsPosi
             {
                 inDoubt = true;
                 await connections.ForgetAsync(exchange.Node);
-                passing = new RedisTransientException(lost.Message, outcomeUnknown: false, lost) { IsClosed = lost.IsClosed, TooLargeBytes = lost.TooLargeBytes };
+                passing = new RedisTransientException(lost.Message, outcomeUnknown: false, lost)
+                {
+                    IsClosed = lost.IsClosed,
+                    TooLargeBytes = lost.TooLargeBytes,
+                };
                 continue;
             }
             int at = 0;

@@ -6,7 +6,8 @@ using Sync.Redis.Errors;
 namespace Sync.Redis.Connections;
 
 /// <summary>
-/// What a server says to a client before that has said anything: Redis with no room for another client, or in protected mode, says so and closes the connection. A client library
+/// What a server says to a client before that has said anything: Redis with no room for another client, or in protected mode, says so and closes the
+/// connection. A client library
 /// that keeps this to itself is helped with it.
 /// </summary>
 static class Greeting

@@ -11,7 +11,8 @@ namespace Sync.Redis.Connections;
 /// The first commands on a new connection:
 /// 1. AUTH, alone, so that a wrong password is told apart from what would follow from it; a transport that logs in by itself does not mind;
 /// 2. SELECT, CLIENT SETNAME, CLIENT ID, INFO, and CONFIG GET of what bounds the size of values and transactions, in one go.
-/// A user without the right to CLIENT loses only the name in CLIENT LIST and the ability to be killed by id. Without the right to CONFIG the limits are taken to be those that Redis
+/// A user without the right to CLIENT loses only the name in CLIENT LIST and the ability to be killed by id. Without the right to CONFIG the limits are taken
+/// to be those that Redis
 /// has when nothing is configured, until it closes a connection over something smaller (<see cref="LearnedLimits"/>).
 /// </summary>
 static class Handshake
@@ -50,10 +51,12 @@ static class Handshake
     }
 
     static RedisLimits LimitsOf(RespValue bulk, RespValue request, RedisServerFacts server, RedisClient client) => RedisLimits.Of(
-        Number(bulk) ?? RedisLimits.Default.BulkBytes, Number(request) ?? RedisLimits.Default.RequestBytes, server.Version >= countsQueued, isOneValue: client != RedisClient.Resp);
+        Number(bulk) ?? RedisLimits.Default.BulkBytes, Number(request) ?? RedisLimits.Default.RequestBytes, server.Version >= countsQueued,
+        isOneValue: client != RedisClient.Resp);
 
     static long? Number(RespValue reply) =>
-        !reply.IsError && reply.Items is [_, var value, ..] && long.TryParse(value.AsString(), NumberStyles.None, CultureInfo.InvariantCulture, out long bytes) && bytes > 0 ? bytes : null;
+        !reply.IsError && reply.Items is [_, var value, ..]
+        && long.TryParse(value.AsString(), NumberStyles.None, CultureInfo.InvariantCulture, out long bytes) && bytes > 0 ? bytes : null;
 
     static async ValueTask AuthenticateAsync(RespConnection connection, RedisConnectionOptions options, CancellationToken cancellationToken)
     {

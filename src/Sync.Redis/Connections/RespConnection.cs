@@ -95,10 +95,12 @@ public sealed class RespConnection : IAsyncDisposable
         }
         catch (RedisTransientException lost) when (replies.LastError is { } said && RedisErrors.IsHangUp(said))
         {
-            throw RedisErrors.IsProtocolError(said) ? TooLarge(said, RedisLimits.Largest(commands.Bytes.Span).Bytes, lost) : RedisErrors.ToException(said, Endpoint, User);
+            if (RedisErrors.IsProtocolError(said)) throw TooLarge(said, RedisLimits.Largest(commands.Bytes.Span).Bytes, lost);
+            throw RedisErrors.ToException(said, Endpoint, User);
         }
         // Another client may hand over what Redis said before it closed the connection.
-        return replies.LastError is { } last && RedisErrors.IsProtocolError(last) ? throw TooLarge(last, RedisLimits.Largest(commands.Bytes.Span).Bytes) : replies.Values;
+        if (replies.LastError is { } last && RedisErrors.IsProtocolError(last)) throw TooLarge(last, RedisLimits.Largest(commands.Bytes.Span).Bytes);
+        return replies.Values;
     }
 
     /// <summary>Redis has closed the connection over a value, and says so.</summary>

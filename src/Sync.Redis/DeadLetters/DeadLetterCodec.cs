@@ -53,7 +53,8 @@ static class DeadLetterCodec
             Kind = Enum.TryParse<ChangeKind>(Text("kind"), ignoreCase: true, out var kind) ? kind : throw Bad("kind"),
             Key = Bytes("key"),
             Commands = Bytes("commands"),
-            Reference = fields.ContainsKey("setting") ? new DeadLetterReference(Text("row"), Text("names"), Size("bytes"), Text("setting"), Size("limit")) : null,
+            Reference = fields.ContainsKey("setting")
+                ? new DeadLetterReference(Text("row"), Text("names"), Size("bytes"), Text("setting"), Size("limit")) : null,
             Error = Text("error"),
             At = TryTime(Text("at"), out var at) ? at : throw Bad("at"),
             ParkedAt = at,

@@ -152,7 +152,8 @@ public sealed class DeadLetterStore(RedisKeys keys, TimeProvider time)
         if (letter.Reference is not { } reference) return null;
         string row = reference.Row.Length > 0 ? $" ({reference.Row})" : "";
         return string.Create(CultureInfo.InvariantCulture,
-            $"its commands ({reference.Commands}, {reference.Bytes:N0} bytes) were too large for {reference.Setting} and are not kept; raise that in Redis, drop this dead letter, and have the row{row} written from PostgreSQL with actorsync verify --repair");
+            $"its commands ({reference.Commands}, {reference.Bytes:N0} bytes) were too large for {reference.Setting} and are not kept; "
+            + $"raise that in Redis, drop this dead letter, and have the row{row} written from PostgreSQL with actorsync verify --repair");
     }
 
     const string Overtaken = "a later change of its key was applied; drop it and repair the row, or retry with --force";

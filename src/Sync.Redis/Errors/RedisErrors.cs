@@ -77,10 +77,12 @@ public static class RedisErrors
     internal static bool IsProtocolError(string error) => Cause(error).StartsWith("ERR Protocol error", StringComparison.Ordinal);
 
     /// <summary>
-    /// What Redis says before it closes a connection: that there are too many clients, or that it takes none from there (both to whoever connects), or that it can't read on. Nothing that was
+    /// What Redis says before it closes a connection: that there are too many clients, or that it takes none from there (both to whoever connects), or that
+    /// it can't read on. Nothing that was
     /// sent behind was run.
     /// </summary>
-    internal static bool IsHangUp(string error) => IsProtocolError(error) || Says(error, "max number of clients") || error.StartsWith("DENIED", StringComparison.Ordinal);
+    internal static bool IsHangUp(string error) =>
+        IsProtocolError(error) || Says(error, "max number of clients") || error.StartsWith("DENIED", StringComparison.Ordinal);
 
     /// <summary>READONLY: a replica. The others: another node of a Cluster serves the keys now, or none does.</summary>
     static bool HasGone(string cause) => cause.Split(' ', 2)[0] is "READONLY" or "MOVED" or "ASK" or "CLUSTERDOWN";

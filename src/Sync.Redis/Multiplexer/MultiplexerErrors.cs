@@ -56,7 +56,8 @@ static class MultiplexerErrors
         RedisConnectionException lost => new RedisTransientException(
             $"The connection to Redis at {endpoint} was lost: {lost.FailureType}.", outcomeUnknown: true, error)
         {
-            IsClosed = lost.FailureType is ConnectionFailureType.SocketClosed or ConnectionFailureType.SocketFailure or ConnectionFailureType.InternalFailure or ConnectionFailureType.ProtocolFailure,
+            IsClosed = lost.FailureType is ConnectionFailureType.SocketClosed or ConnectionFailureType.SocketFailure
+                or ConnectionFailureType.InternalFailure or ConnectionFailureType.ProtocolFailure,
         },
         RedisCommandException refused => new SyncException(ExitCode.RedisUnsuitable,
             $"StackExchange.Redis does not send Redis at {endpoint} a command that is needed: {refused.Message.TrimEnd('.')}.", error),

@@ -33,7 +33,8 @@ static class MultiplexerOptions
         translated.BacklogPolicy = BacklogPolicy.FailFast;
         translated.Tunnel = new OneConnection(translated.Tunnel);
         translated.LoggerFactory = failure;
-        // No second connection for subscriptions; no question about what we don't use, which the user would need a right for; and no key of its own. CONFIG stays, since the handshake asks for the limits;
+        // No second connection for subscriptions; no question about what we don't use, which the user would need a right for; and no key of its own. CONFIG
+        // stays, since the handshake asks for the limits;
         // a user without the right to it can connect all the same.
         translated.CommandMap = CommandMap.Create(["SUBSCRIBE", "UNSUBSCRIBE", "PSUBSCRIBE", "PUNSUBSCRIBE", "SENTINEL", "CLUSTER", "ECHO"], available: false);
         // Chosen behind the handshake, from redis.conn.database.

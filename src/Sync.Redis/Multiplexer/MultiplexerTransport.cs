@@ -74,8 +74,11 @@ sealed class MultiplexerTransport : IRespTransport
         {
             _ = DisposeLateAsync(connecting);
             cancellationToken.ThrowIfCancellationRequested();
-            var failed = MultiplexerErrors.OfConnecting(error, failure.Seen.IsCompleted ? await failure.Seen : null, options, endpoint, time.GetElapsedTime(begun));
-            throw failed is RedisTransientException && await Greeting.ReadAsync(options, time, cancellationToken) is { } said ? RedisErrors.ToException(said, endpoint, options.User) : failed;
+            var cause = failure.Seen.IsCompleted ? await failure.Seen : null;
+            var failed = MultiplexerErrors.OfConnecting(error, cause, options, endpoint, time.GetElapsedTime(begun));
+            if (failed is RedisTransientException && await Greeting.ReadAsync(options, time, cancellationToken) is { } said)
+                failed = RedisErrors.ToException(said, endpoint, options.User);
+            throw failed;
         }
     }
 

@@ -82,7 +82,8 @@ public sealed class BatchSink(RespConnection connection, OwnerFence? fence = nul
         }
         IsGuarded = replies.Owner.SequenceEqual(token);
         if (replies.WasFenced) return new FlightResult(FlightOutcome.Fenced, []);
-        if (replies.ExecError is { } error) return RedisErrors.IsProtocolError(error) ? throw TooLarge(flight, error, null) : Rejection(flight, error, dataCommands);
+        if (replies.ExecError is { } refusal && RedisErrors.IsProtocolError(refusal)) throw TooLarge(flight, refusal, null);
+        if (replies.ExecError is { } error) return Rejection(flight, error, dataCommands);
         return replies.Failures.Count == 0 ? FlightResult.AllApplied : new FlightResult(FlightOutcome.Applied, Failures(flight, dataCommands));
     }
 

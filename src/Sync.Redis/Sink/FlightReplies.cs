@@ -52,7 +52,9 @@ sealed class FlightReplies : IReplyConsumer
         get
         {
             if (MultiError is { } refusal && (RedisErrors.IsHangUp(refusal) || RedisErrors.Classify(refusal) == FailureClass.Fatal)) return refusal;
-            return stage is Stage.Queue or Stage.Exec && Failures.Count > 0 && Failures[^1].Command == seen - 1 && RedisErrors.IsHangUp(Failures[^1].Error) ? Failures[^1].Error : null;
+            if (stage is not (Stage.Queue or Stage.Exec) || Failures.Count == 0) return null;
+            var (command, error) = Failures[^1];
+            return command == seen - 1 && RedisErrors.IsHangUp(error) ? error : null;
         }
     }
 

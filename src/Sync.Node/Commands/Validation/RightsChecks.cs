@@ -9,7 +9,8 @@ using Sync.Redis.Protocol;
 namespace Sync.Node.Commands.Validation;
 
 /// <summary>
-/// Asks Redis whether the user may run what the mapping and ActorSync itself need, with their keys and channels (Redis docs, "ACL DRYRUN", from version 7.0 on). Nothing is run.
+/// Asks Redis whether the user may run what the mapping and ActorSync itself need, with their keys and channels (Redis docs, "ACL DRYRUN", from version 7.0
+/// on). Nothing is run.
 /// A key stands for all keys of its template, so a right that depends on a value of the row can't be judged.
 /// </summary>
 sealed class RightsChecks(SyncConfig config, CheckReport report)
@@ -65,14 +66,17 @@ sealed class RightsChecks(SyncConfig config, CheckReport report)
                 questions.Add(new Question(plan.Table.FullName, sample.Arguments, sample.Keys, sample.Channel, null));
         bool usesScripts = config.Redis.Conn.Client != RedisClient.Resp || config.Cluster.Enabled;
         foreach (var own in OwnCommands.Of(new RedisKeys(config.Postgres.Repl.Slot), config.Redis.Conn.Database, config.Redis.IsCluster, usesScripts))
-            questions.Add(new Question("", own.Arguments, own.Arguments.Any(a => a.StartsWith(RedisKeys.Prefix, StringComparison.Ordinal)) ? [OwnCommands.Keys] : [], null, own.Purpose));
+        {
+            bool hasKey = own.Arguments.Any(a => a.StartsWith(RedisKeys.Prefix, StringComparison.Ordinal));
+            questions.Add(new Question("", own.Arguments, hasKey ? [OwnCommands.Keys] : [], null, own.Purpose));
+        }
         return questions;
     }
 
     /// <summary>What is missing, and the rule that gives it: with the keys of a denied command, which Redis looks at only behind the command.</summary>
     static string Sentence(string user, string owner, IReadOnlyList<(Question Question, string Said)> missing)
     {
-        IEnumerable<string> denied = missing.Select(m => Denied(m.Said) is { } place ? $"{m.Question.Arguments[0]} on {place}" : m.Question.Arguments[0]).Distinct();
+        var denied = missing.Select(m => Denied(m.Said) is { } place ? $"{m.Question.Arguments[0]} on {place}" : m.Question.Arguments[0]).Distinct();
         IEnumerable<string> rules = missing.Where(m => IsCommand(m.Said)).Select(m => $"+{Rule(m.Question.Arguments)}").Distinct()
             .Concat(missing.SelectMany(m => m.Question.Keys).Select(glob => $"~{glob}").Distinct())
             .Concat(missing.Select(m => m.Question.Channel).OfType<string>().Select(glob => $"&{glob}").Distinct());
@@ -92,7 +96,9 @@ sealed class RightsChecks(SyncConfig config, CheckReport report)
     static string Rule(IReadOnlyList<string> arguments) => arguments[0] is "CLIENT" or "CONFIG" or "CLUSTER"
         ? $"{arguments[0]}|{arguments[1]}".ToLowerInvariant() : arguments[0].ToLowerInvariant();
 
-    static string Quoted(string rule) => rule.AsSpan().ContainsAny(" \"'\\") ? $"\"{rule.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"" : rule;
+    static string Quoted(string rule) => !rule.AsSpan().ContainsAny(" \"'\\") ? rule
+        : $"\"{rule.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
 
-    static string Named(Question question) => question.Owner.Length > 0 ? $"the right of table {question.Owner} to {question.Arguments[0]}" : $"the right to {question.Arguments[0]}";
+    static string Named(Question question) =>
+        question.Owner.Length > 0 ? $"the right of table {question.Owner} to {question.Arguments[0]}" : $"the right to {question.Arguments[0]}";
 }

@@ -6,7 +6,8 @@ using Sync.Testing;
 namespace Sync.Node.Tests.Hosting.Life;
 
 /// <summary>
-/// Rows that Redis can't take for their size. It closed the connection over them, and the node sent them again for ever, with everything behind them waiting; the copy never ended.
+/// Rows that Redis can't take for their size. It closed the connection over them, and the node sent them again for ever, with everything behind them waiting;
+/// the copy never ended.
 /// </summary>
 [Collection(LimitsCollection.Name)]
 [Trait("Speed", "Slow")]
