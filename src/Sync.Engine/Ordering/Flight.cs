@@ -43,6 +43,17 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
     /// <summary>Whether Redis may close the connection over what is sent, so that nothing else should travel with it.</summary>
     public bool IsSuspect => closings >= Suspicious;
 
+    /// <summary>Whether something of the part that is sent now may be too large.</summary>
+    public bool IsLarge
+    {
+        get
+        {
+            foreach (var batch in part)
+                if (batch.Body.Length > Limits.SafeBytes) return true;
+            return false;
+        }
+    }
+
     /// <summary>What the part that is sent now takes of a transaction; see <see cref="RedisLimits.Cost(Batch)"/>.</summary>
     public long Cost => CostOf(part);
 
@@ -202,6 +213,9 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
         if (closings < Certain) return 0;
         return isParking ? Refused.Max(letter => letter.Commands.Length) : part is [{ Count: 1 } alone] ? alone.Body.Length : 0;
     }
+
+    /// <summary>Other <see cref="Limits"/> hold: what is to be sent is put together anew.</summary>
+    public void Reconsider() => isComposed = false;
 
     void Compose(DateTimeOffset now)
     {

@@ -39,7 +39,6 @@ sealed class LaneMender(WriterContext context)
         var compared = new List<Compared>();
         foreach (var lane in work) Read(lane, compared, tallies);
         var differences = await new RedisState(session.Connection, context.Keys).CompareAsync([.. compared.Select(c => c.Expected)], cancellationToken);
-        var limits = context.Limits.Of(session.Limits);
         var wrong = new List<(Lsn Message, IReadOnlyList<byte[][]> Commands)>();
         for (int i = 0; i < compared.Count; i++)
         {
@@ -48,7 +47,7 @@ sealed class LaneMender(WriterContext context)
             if (own.Count == 0) continue;
             var commands = StateMend.Commands(expected, own);
             if (commands.Count == 0) Count(tallies, message, MendCount.None with { Refused = 1, Error = own[0].What });
-            else if (limits.Refuse(MendBatch.Render(commands).Bytes.Span) is { } oversize)
+            else if (await MendBatch.RefuseAsync(context, session, MendBatch.Render(commands), cancellationToken) is { } oversize)
                 Count(tallies, message, MendCount.None with { Refused = 1, Error = oversize.Text });
             else wrong.Add((message, commands));
         }

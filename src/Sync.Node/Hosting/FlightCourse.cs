@@ -30,7 +30,7 @@ sealed record FlightFields(byte[] Progress, byte[] Copy, byte[] Parked)
 /// <param name="hasPredecessor">Whether another course, of which nobody knows how it ended, may have tried to bring the first flight home.</param>
 sealed class FlightCourse(int index, WriterContext context, ParkedKeys parked, FlightFields fields, bool hasPredecessor = false)
 {
-    bool isInherited = hasPredecessor;
+    bool isInherited = hasPredecessor, hasAsked;
     RedisLimits told = RedisLimits.Default;
 
     public Flight Flight { get; } = new(context.Filter, parked, context.RecordsPositions, new Position(new Lsn((ulong)context.Time.GetUtcNow().UtcTicks), 0));
@@ -42,6 +42,7 @@ sealed class FlightCourse(int index, WriterContext context, ParkedKeys parked, F
     public void Begin(IEnumerable<Batch> batches)
     {
         Flight.Begin(batches);
+        hasAsked = false;
         if (isInherited) Flight.Failed(outcomeUnknown: true);
     }
 
@@ -57,7 +58,14 @@ sealed class FlightCourse(int index, WriterContext context, ParkedKeys parked, F
             switch (Flight.Next(context.Time.GetUtcNow()))
             {
                 case FlightStep.Send:
-                    return true;
+                    if (hasAsked || !Flight.IsLarge) return true;
+                    // Before a row is parked for its size: the limit may have been raised meanwhile.
+                    hasAsked = true;
+                    if (!await session.RefreshLimitsAsync(cancellationToken)) return true;
+                    told = session.Limits;
+                    Flight.Limits = context.Limits.Of(told);
+                    Flight.Reconsider();
+                    break;
                 case FlightStep.AskApplied:
                     Flight.Recorded(await context.Progress.ReadFieldAsync(session.Connection, Field, cancellationToken));
                     break;

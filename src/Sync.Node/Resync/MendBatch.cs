@@ -1,3 +1,4 @@
+using Sync.Engine.Batching;
 using Sync.Node.Hosting;
 using Sync.Redis.Errors;
 using Sync.Redis.Protocol;
@@ -38,6 +39,15 @@ sealed class MendBatch(WriterContext context)
         var rendered = new RespCommands();
         foreach (byte[][] command in ofKey) rendered.Add([.. command.Select(a => (RedisArgument)a)]);
         return rendered;
+    }
+
+    /// <summary>Why Redis can't take the commands of a key for their size; null when it can.</summary>
+    public static async ValueTask<Oversize?> RefuseAsync(WriterContext context, SinkSession session, RespCommands ofKey, CancellationToken cancellationToken)
+    {
+        if (context.Limits.Of(session.Limits).Refuse(ofKey.Bytes.Span) is null) return null;
+        // The limit may have been raised since the connection was opened.
+        await session.RefreshLimitsAsync(cancellationToken);
+        return context.Limits.Of(session.Limits).Refuse(ofKey.Bytes.Span);
     }
 
     /// <summary>How many keys are right now, how many Redis refused, and its last word on those.</summary>

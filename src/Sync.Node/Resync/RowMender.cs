@@ -31,7 +31,6 @@ sealed class RowMender(PumpContext context, TableParts table, IReadOnlyList<Resy
         int poison = rows.Where((row, i) => !isParked[i] && row.Expectation.IsPoison).Count();
         if (poison > 0) tally += MendTally.None with { Refused = poison, Error = Poison };
         var differences = await redis.CompareAsync([.. free.Select(r => r.Expectation)], cancellationToken);
-        var limits = context.Writer.Limits.Of(session.Limits);
         var batch = new MendBatch(context.Writer);
         for (int i = 0; i < free.Count; i++)
         {
@@ -43,10 +42,10 @@ sealed class RowMender(PumpContext context, TableParts table, IReadOnlyList<Resy
                 if (ofKey.Count == 0) continue;
                 var commands = MendBatch.Render(StateMend.Commands(key, ofKey));
                 if (commands.Count == 0) tally += MendTally.None with { Refused = 1, Error = ofKey[0].What };
-                else if (limits.Refuse(commands.Bytes.Span) is { } oversize) tally += MendTally.None with { Refused = 1, Error = oversize.Text };
+                else if (await MendBatch.RefuseAsync(context.Writer, session, commands, cancellationToken) is { } oversize) tally += MendTally.None with { Refused = 1, Error = oversize.Text };
                 else
                 {
-                    if (batch.Count > 0 && batch.Bytes + commands.Bytes.Length > limits.FlightCost)
+                    if (batch.Count > 0 && batch.Bytes + commands.Bytes.Length > context.Writer.Limits.Of(session.Limits).FlightCost)
                     {
                         tally += await RunAsync(batch);
                         batch = new MendBatch(context.Writer);

@@ -29,10 +29,8 @@ static class Handshake
             .Add("SELECT", options.Database)
             .Add("CLIENT", "SETNAME", ClientName)
             .Add("CLIENT", "ID")
-            .Add("INFO")
-            .Add("CONFIG", "GET", RedisLimits.BulkSetting)
-            .Add("CONFIG", "GET", RedisLimits.RequestSetting);
-        var replies = await connection.ExecutePipelineAsync(commands, cancellationToken);
+            .Add("INFO");
+        var replies = await connection.ExecutePipelineAsync(AskLimits(commands), cancellationToken);
 
         // INFO answers a question everything depends on, and NOAUTH shows on every command: so it is judged first.
         var info = replies[3].OrThrow(connection.Endpoint, options.User);
@@ -47,12 +45,17 @@ static class Handshake
             throw new SyncException(ExitCode.Configuration, $"Redis at {connection.Endpoint} has no database {options.Database}; change redis.conn.database.");
         if (options.Database != 0) replies[0].OrThrow(connection.Endpoint, options.User);
         if (!replies[2].IsError) connection.ClientId = replies[2].AsInt64();
-        connection.Limits = LimitsOf(replies[4], replies[5], connection.Server, options.Client);
+        connection.Limits = LimitsOf(replies[4], replies[5], connection);
     }
 
-    static RedisLimits LimitsOf(RespValue bulk, RespValue request, RedisServerFacts server, RedisClient client) => RedisLimits.Of(
-        Number(bulk) ?? RedisLimits.Default.BulkBytes, Number(request) ?? RedisLimits.Default.RequestBytes, server.Version >= countsQueued,
-        isOneValue: client != RedisClient.Resp);
+    /// <summary>Appends the two questions for what bounds the size of values and transactions.</summary>
+    public static RespCommands AskLimits(RespCommands commands) =>
+        commands.Add("CONFIG", "GET", RedisLimits.BulkSetting).Add("CONFIG", "GET", RedisLimits.RequestSetting);
+
+    /// <summary>What the answers to <see cref="AskLimits"/> come to.</summary>
+    public static RedisLimits LimitsOf(RespValue bulk, RespValue request, RespConnection connection) => RedisLimits.Of(
+        Number(bulk) ?? RedisLimits.Default.BulkBytes, Number(request) ?? RedisLimits.Default.RequestBytes, connection.Server.Version >= countsQueued,
+        isOneValue: connection.Client != RedisClient.Resp);
 
     static long? Number(RespValue reply) =>
         !reply.IsError && reply.Items is [_, var value, ..]

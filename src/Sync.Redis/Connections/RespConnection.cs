@@ -22,6 +22,7 @@ public sealed class RespConnection : IAsyncDisposable
         this.transport = transport;
         Endpoint = EndpointOf(options);
         User = options.User;
+        Client = options.Client;
     }
 
     /// <summary><c>host:port</c> or the path of the Unix socket, for messages.</summary>
@@ -30,13 +31,25 @@ public sealed class RespConnection : IAsyncDisposable
     /// <summary>The user we logged in as; null for the default user.</summary>
     public string? User { get; }
 
+    internal RedisClient Client { get; }
+
     /// <summary>CLIENT ID of this connection; 0 when the user may not ask for it.</summary>
     public long ClientId { get; internal set; }
 
     public RedisServerFacts Server { get; internal set; } = RedisServerFacts.Parse("");
 
-    /// <summary>What the server takes at most.</summary>
+    /// <summary>What the server takes at most, as it said last.</summary>
     public RedisLimits Limits { get; internal set; } = RedisLimits.Default;
+
+    /// <summary>Asks the server again what it takes at most, which an administrator may change at any time.</summary>
+    /// <returns>Whether it is something else now.</returns>
+    public async ValueTask<bool> RefreshLimitsAsync(CancellationToken cancellationToken)
+    {
+        var before = Limits;
+        var replies = await ExecutePipelineAsync(Handshake.AskLimits(new RespCommands()), cancellationToken);
+        Limits = Handshake.LimitsOf(replies[0], replies[1], this);
+        return Limits != before;
+    }
 
     /// <summary>Whether it is of no use any more.</summary>
     public bool IsBroken => transport.IsBroken;

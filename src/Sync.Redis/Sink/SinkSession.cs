@@ -55,8 +55,11 @@ public sealed class SinkSession : IBatchSink, IAsyncDisposable
 
     public RedisClientIdentity Identity { get; }
 
-    /// <summary>What the server takes at most.</summary>
+    /// <summary>What the server takes at most, as it said last.</summary>
     public RedisLimits Limits => connection.Limits;
+
+    /// <inheritdoc cref="RespConnection.RefreshLimitsAsync"/>
+    public ValueTask<bool> RefreshLimitsAsync(CancellationToken cancellationToken) => connection.RefreshLimitsAsync(cancellationToken);
 
     /// <summary>See <see cref="RedisServerFacts.History"/>; what was known of another history has to be read anew.</summary>
     public string History => connection.Server.History;

@@ -143,20 +143,32 @@ public class LimitsTests(Servers servers)
         (await stage.CountAsync("STRLEN", "log:a")).ShouldBe(700000);
     }
 
-    [Fact]
-    public async Task A_limit_that_was_raised_should_hold_from_the_next_connection_on()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_limit_that_is_changed_should_hold_at_once(bool second)
     {
         using var redis = await RedisServer.StartAsync("--proto-max-bulk-len", "1mb");
-        await using var stage = await OpenAsync(redis, "  - t", second: false, isTold: true);
+        await using var stage = await OpenAsync(redis, "  - t", second, isTold: true);
         var node = await stage.StartAsync(1);
-        await stage.SqlAsync("insert into t(id, k) values (1, 'a'); insert into t(id, body) values (2, repeat('x', 2000000))");
+        await stage.SqlAsync("insert into t(id, k) values (1, 'a'); insert into t(id, body) values (2, repeat('x', 2000000)), (3, repeat('x', 2000000))");
         await stage.CaughtUpAsync(node);
+        node.Status.DeadLetters.ShouldBe(2);
+        await stage.RedisAsync("CONFIG", "SET", "proto-max-bulk-len", "4mb");
+        // What was parked is given up, and the row read again.
         await node.Host.DropDeadLettersAsync(null, null, default);
-        await stage.RedisAsync("CONFIG", "SET", "proto-max-bulk-len", "3mb");
-        await stage.RedisAsync("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
-        await stage.SqlAsync("update t set body = body || 'x' where id = 2");
+        await node.Host.StartResyncAsync("public.t", 100_000, default);
+        await node.UntilAsync(() => node.Status.Resyncs.All(r => r.IsOver), "the re-sync should end");
+        (await stage.CountAsync("HSTRLEN", "public.t:2", "body")).ShouldBe(2_000_000, string.Join('\n', node.Log));
+        await stage.SqlAsync("update t set body = body || 'y' where id = 3");
         await stage.CaughtUpAsync(node);
-        ((string)(await stage.RedisAsync("HGET", "public.t:2", "body"))!).Length.ShouldBe(2000001, "the new connection knows the new limit");
+        (await stage.CountAsync("HSTRLEN", "public.t:3", "body")).ShouldBe(2_000_001);
+
+        await stage.RedisAsync("CONFIG", "SET", "proto-max-bulk-len", "1mb");
+        await stage.SqlAsync("update t set body = body || 'z' where id = 3; update t set k = 'b' where id = 1");
+        await stage.CaughtUpAsync(node);
+        node.Status.DeadLetters.ShouldBe(1);
+        (await stage.RedisAsync("HGET", "public.t:1", "k")).ShouldBe("b");
     }
 
     [Theory]
