@@ -154,7 +154,9 @@ public sealed class LearnedLimits
     public void RefusedChange(RedisLimits told, long bytes) =>
         Learn(told, bytes, limits => limits with
         {
-            RequestBytes = Math.Min(limits.RequestBytes, bytes - 1), RequestName = RedisLimits.EitherSetting, IsLearned = true,
+            RequestBytes = Math.Min(limits.RequestBytes, bytes - 1),
+            RequestName = RedisLimits.EitherSetting,
+            IsLearned = true,
         });
 
     void Learn(RedisLimits told, long bytes, Func<RedisLimits, RedisLimits> lower)

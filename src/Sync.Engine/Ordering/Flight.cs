@@ -30,7 +30,8 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
     /// </summary>
     const int Suspicious = 2, Certain = 3;
 
-    readonly List<Batch> whole = [], part = [], rest = [], batches = [];
+    readonly List<Batch> whole = [], rest = [], batches = [];
+    readonly FlightPart part = new();
     readonly List<DeadLetter> parkedBefore = [];
     Position nextCopy = copies;
     Stage stage;
@@ -44,18 +45,10 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
     public bool IsSuspect => closings >= Suspicious;
 
     /// <summary>Whether something of the part that is sent now may be too large.</summary>
-    public bool IsLarge
-    {
-        get
-        {
-            foreach (var batch in part)
-                if (batch.Body.Length > Limits.SafeBytes) return true;
-            return false;
-        }
-    }
+    public bool IsLarge => part.HasLonger(Limits.SafeBytes);
 
     /// <summary>What the part that is sent now takes of a transaction; see <see cref="RedisLimits.Cost(Batch)"/>.</summary>
-    public long Cost => CostOf(part);
+    public long Cost => part.Cost;
 
     /// <summary>What to send, and what was sent last. Parts that have to be parked are not in it.</summary>
     public IReadOnlyList<Batch> Batches => batches;
@@ -104,14 +97,13 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
 
     void BeginPart(List<Batch> content)
     {
-        part.Clear();
+        part.Fill(content);
         batches.Clear();
-        part.AddRange(content);
         parkedBefore.AddRange(Held);
         parkedBefore.AddRange(Refused);
         Held = [];
         Refused = [];
-        Reached = LastOf(part);
+        Reached = part.Last;
         IsCopy = Reached == Position.None;
         if (IsCopy)
         {
@@ -179,9 +171,9 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
     public void Recorded(Position position)
     {
         bool isThere = position == Reached;
-        if (stage == Stage.Writing && !IsCopy && position < Reached && CutBehind(position) is { } cut)
+        if (stage == Stage.Writing && !IsCopy && position < Reached && part.CutBehind(position, rest))
         {
-            Divide(cut);
+            Reached = part.Last;
             isThere = true;
         }
         Answered(isThere);
@@ -211,7 +203,7 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
         if (!isClosed || sent <= RedisLimits.SmallestBytes) closings = 0;
         else closings++;
         if (closings < Certain) return 0;
-        return isParking ? Refused.Max(letter => letter.Commands.Length) : part is [{ Count: 1 } alone] ? alone.Body.Length : 0;
+        return isParking ? Refused.Max(letter => letter.Commands.Length) : part.AloneBytes;
     }
 
     /// <summary>Other <see cref="Limits"/> hold: what is to be sent is put together anew.</summary>
@@ -222,9 +214,11 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
         if (isComposed) return;
         inDoubt = false;
         parked.Undo();
-        Fit();
+        // Of a part that is suspect a change alone that may be the cause, or what stands before it.
+        part.Fit(IsSuspect ? RedisLimits.SmallestBytes : Limits.FlightCost, rest);
+        if (!IsCopy) Reached = part.Last;
         batches.Clear();
-        batches.AddRange(part);
+        batches.AddRange(part.Batches);
         Held = filter.TakeHeld(batches, parked, Limits, now);
         isComposed = true;
     }
@@ -245,76 +239,5 @@ public sealed class Flight(FlightFilter filter, ParkedKeys parked, bool recordsP
         var content = rest.ToList();
         rest.Clear();
         BeginPart(content);
-    }
-
-    /// <summary>
-    /// Leaves of the part what one transaction can take, and of one that is suspect a change alone that may be the cause, or what stands before it.
-    /// </summary>
-    void Fit()
-    {
-        long limit = IsSuspect ? RedisLimits.SmallestBytes : Limits.FlightCost;
-        long sum = CostOf(part);
-        if (sum <= limit) return;
-        sum = 0;
-        var before = Position.None;
-        for (int batch = 0; batch < part.Count; batch++)
-            for (int entry = 0; entry < part[batch].Count; entry++)
-            {
-                ref readonly var change = ref part[batch].Entries[entry];
-                // Changes at the same position are recorded together.
-                if (sum > 0 && sum + RedisLimits.Cost(change) > limit && (change.Position == Position.None || change.Position != before))
-                {
-                    Divide((batch, entry));
-                    return;
-                }
-                sum += RedisLimits.Cost(change);
-                before = change.Position;
-            }
-    }
-
-    /// <summary>What stands at the cut and behind it is for later.</summary>
-    void Divide((int Batch, int Entry) cut)
-    {
-        var behind = part.GetRange(cut.Batch, part.Count - cut.Batch);
-        part.RemoveRange(cut.Batch, part.Count - cut.Batch);
-        if (cut.Entry > 0)
-        {
-            var divided = behind[0];
-            part.Add(Copy(divided, 0, cut.Entry));
-            behind[0] = Copy(divided, cut.Entry, divided.Count);
-        }
-        rest.InsertRange(0, behind);
-        if (!IsCopy) Reached = LastOf(part);
-    }
-
-    static Batch Copy(Batch source, int from, int to)
-    {
-        var copy = new Batch();
-        for (int entry = from; entry < to; entry++) copy.AddCopy(source, entry);
-        return copy;
-    }
-
-    /// <summary>The first change of the part behind a position; null when it is the first one of all, or there is none.</summary>
-    (int Batch, int Entry)? CutBehind(Position position)
-    {
-        for (int batch = 0; batch < part.Count; batch++)
-            for (int entry = 0; entry < part[batch].Count; entry++)
-                if (part[batch].Entries[entry].Position > position) return (batch, entry) == (0, 0) ? null : (batch, entry);
-        return null;
-    }
-
-    static Position LastOf(List<Batch> content)
-    {
-        var last = Position.None;
-        foreach (var batch in content)
-            if (batch.Last > last) last = batch.Last;
-        return last;
-    }
-
-    static long CostOf(List<Batch> content)
-    {
-        long sum = 0;
-        foreach (var batch in content) sum += RedisLimits.Cost(batch);
-        return sum;
     }
 }
