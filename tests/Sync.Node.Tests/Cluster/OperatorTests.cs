@@ -98,7 +98,7 @@ public sealed class OperatorTests(CommandServers servers)
         await servers.Redis.ExecAsync("SET", "list", "in the way");
         await place.SqlAsync("insert into logs values (11), (12), (13)");
         await cluster.UntilAsync(first, v => v.DeadLetters == 3, "three changes should be parked");
-        (await cluster.AskAsync(first, "dlq", "retry", "--all")).ShouldSatisfyAllConditions(e => e.Code.ShouldBe((int)ExitCode.CheckFailed), e => e.Out.ShouldStartWith("0 applied, 3 keys failed again"));
+        (await cluster.AskAsync(first, "dlq", "retry", "--all")).ShouldSatisfyAllConditions(e => e.Code.ShouldBe((int)ExitCode.CheckFailed), e => e.Out.ShouldStartWith("0 applied, 3 keys refused again or not tried"));
         await servers.Redis.ExecAsync("DEL", "list");
         (await cluster.AskAsync(first, "dlq", "drop", "--key", "public.logs:13")).ShouldBe(new Ended(0, "1 dropped\n", ""));
 
