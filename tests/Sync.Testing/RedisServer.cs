@@ -32,6 +32,9 @@ public sealed class RedisServer : IDisposable
         AppDomain.CurrentDomain.ProcessExit += killAtExit;
     }
 
+    /// <summary>What is started: the system's redis-server, or what the environment variable ACTORSYNC_TEST_REDIS names (Redis 8, Valkey).</summary>
+    public static string Program => Environment.GetEnvironmentVariable("ACTORSYNC_TEST_REDIS") is { Length: > 0 } program ? program : "redis-server";
+
     public static string Host => "127.0.0.1";
 
     public int Port { get; private set; }
@@ -130,7 +133,7 @@ public sealed class RedisServer : IDisposable
 
     async Task LaunchAsync(bool waitUntilLoaded, params string[] further)
     {
-        var start = new ProcessStartInfo("redis-server") { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Folder };
+        var start = new ProcessStartInfo(Program) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Folder };
         string[] fixedArguments =
         [
             "--port", $"{Port}", "--bind", Host, "--dir", Folder, "--unixsocket", SocketPath, "--save", "", "--appendonly", "no",

@@ -42,7 +42,7 @@ public sealed class SentinelServer : IDisposable
                 .. password is null ? Array.Empty<string>() : [$"requirepass {password}"],
             ];
             await File.WriteAllLinesAsync(file, lines);
-            var start = new ProcessStartInfo("redis-server") { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = server.sandbox.Path };
+            var start = new ProcessStartInfo(RedisServer.Program) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = server.sandbox.Path };
             start.ArgumentList.Add(file);
             start.ArgumentList.Add("--sentinel");
             server.process = Process.Start(start) ?? throw new InvalidOperationException("redis-server did not start.");

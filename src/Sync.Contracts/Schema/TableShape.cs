@@ -27,6 +27,9 @@ public sealed record TableShape
     /// </summary>
     public uint Member { get; init; }
 
+    /// <summary>pg_publication.oid; 0 when there is no publication now, so that nothing can be said of the table's place in it.</summary>
+    public uint Publication { get; init; }
+
     /// <summary>The publication's WHERE clause for the table; null for all rows.</summary>
     public string? Filter { get; init; }
 

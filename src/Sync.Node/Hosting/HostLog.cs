@@ -70,7 +70,7 @@ sealed partial class HostLog(ILogger logger)
     [LoggerMessage(Level = LogLevel.Information, Message = "{Table}: copied {Rows} rows in {Seconds:F1} s, {Rate:F0}/s")]
     public partial void Copied(string table, long rows, double seconds, double rate);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Table}: the copy failed: {Error}; it is tried again at the next start")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Table}: the copy failed: {Error}; it is tried again when the table is changed, and at the next start")]
     public partial void CopyFailed(string table, string error);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Table}: {Rows} rows, {Percent:F0} %, {Rate:F0}/s, {SecondsLeft:F0} s left")]

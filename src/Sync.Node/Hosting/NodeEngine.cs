@@ -191,6 +191,7 @@ sealed class NodeEngine
         foreach (var table in tables.All)
         {
             table.WasFollowed |= !table.IsRefused;
+            table.CopyError = "";
             (table.CopyPlan, table.TellingPlan, table.Floor) = (null, null, marks.TryGetValue(table.Name, out var mark) && mark.State == SnapshotState.Done ? mark.Lsn : Lsn.None);
         }
         var engine = new NodeEngine(context, shared.Recent, cluster is null ? connection.Endpoint : string.Join(", ", cluster.Map.Masters), marks, soft, hard) { WasLost = wasLost, Parts = shared, Shapes = shapes };

@@ -67,7 +67,9 @@ sealed class SnapshotPump : ISnapshotConsumer, IBatchOwner
         for (int writer = 0; writer < context.Output.Workers; writer++) await context.Output.DrainedAsync(writer, ct);
         if (outcome.Error is { } error)
         {
+            table.CopyError = error.Message;
             context.Stats.SetError(error.Message);
+            context.Stats.Noticed(table.Index, $"its copy failed: {error.Message}");
             context.Log.CopyFailed(table.Name, error.Message);
             return;
         }

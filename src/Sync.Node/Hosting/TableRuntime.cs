@@ -60,6 +60,9 @@ sealed class TableRuntime(int index, TableConfig config, TableSet tables)
         IsRefused = IsStopped = false;
     }
 
+    /// <summary>Why the last copy failed, so that rows are missing; empty when it did not.</summary>
+    public string CopyError { get; set; } = "";
+
     /// <summary>Whether it was told that an old value was needed and not sent.</summary>
     public bool MissedOldValues { get; set; }
 

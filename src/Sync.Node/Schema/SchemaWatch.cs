@@ -70,7 +70,8 @@ sealed class SchemaWatch(PumpContext context, Source source, NodeParts parts, Sh
         {
             var shape = now.GetValueOrDefault(TableName.Of(table.Config));
             if (table.IsRefused) Reconsider(table, shape);
-            if (!table.IsStopped) await LookAsync(table, shape, cancellationToken);
+            // That a publication is gone is for the reporter to find; it comes back with the next start.
+            if (!table.IsStopped && shape is not { Publication: 0 }) await LookAsync(table, shape, cancellationToken);
         }
     }
 
@@ -108,6 +109,12 @@ sealed class SchemaWatch(PumpContext context, Source source, NodeParts parts, Sh
     async Task AnswerAsync(TableRuntime table, KeptShape before, TableShape? shape, ShapeEffect effect, string change, CancellationToken cancellationToken)
     {
         context.Writer.CountSchemaChange(change);
+        if (table.CopyError.Length > 0)
+        {
+            // Its rows are missing; the next start copies it, now that it is another one.
+            context.Log.SchemaAnew(change);
+            throw new SchemaChangedException(null, change);
+        }
         if (Policy == SchemaPolicy.Warn)
         {
             await NoticeAsync(table, shape ?? before.Shape, change, $"{change}; postgres.onSchemaChange is warn, so it is not read again: run actorsync resync {table.Name}", cancellationToken);
@@ -176,7 +183,7 @@ sealed class SchemaWatch(PumpContext context, Source source, NodeParts parts, Sh
 
     Task KeepAsync(TableRuntime table, KeptShape kept, CancellationToken cancellationToken)
     {
-        context.Stats.Noticed(table.Index, kept.Notice);
+        context.Stats.Noticed(table.Index, kept.Notice.Length == 0 && table.CopyError.Length > 0 ? $"its copy failed: {table.CopyError}" : kept.Notice);
         return context.Output.ActAsync(async (session, ct) => await book.SetAsync(session.Connection, table.Name, kept, ct), cancellationToken);
     }
 

@@ -60,7 +60,7 @@ sealed class ShapeBook
         {
             var shape = now.GetValueOrDefault(TableName.Of(table.Config));
             if (table.IsRefused) book.AtRefusal[table.Name] = Text(source.Reviewed.GetValueOrDefault(TableName.Of(table.Config)));
-            if (table.IsStopped || shape is null) continue;
+            if (table.IsStopped || shape is null or { Publication: 0 }) continue;
             bool isCopied = marks.TryGetValue(table.Name, out var mark) && mark.State == SnapshotState.Done;
             if (isCopied && book.Find(table.Name) is { } before)
             {
@@ -74,6 +74,9 @@ sealed class ShapeBook
                 await StopAsync(table.Name);
             }
             writer.Stats.Noticed(table.Index, "");
+            // The copy goes by what was found when the table was bound: what has changed since is to be found again.
+            if (source.Reviewed.TryGetValue(TableName.Of(table.Config), out var bound))
+                shape = shape with { Oid = bound.Oid, File = bound.File, Key = bound.Key, Columns = bound.Columns, Leaves = bound.Leaves };
             await book.SetAsync(connection, table.Name, new KeptShape(shape), cancellationToken);
         }
         return book;

@@ -48,10 +48,12 @@ public static class ShapeReader
             select max(m.oid)::bigint from member m
             where m.table_oid in (select c.oid union select relid from pg_partition_ancestors(c.oid)) or m.schema_oid = n.oid),
             (select oid::bigint from pub where puballtables), 0),
-          'settings', (select xmin::text from pub),
+          'settings', coalesce((select xmin::text from pub), ''),
           'filter', to_jsonb(t)->>'rowfilter',
           'published', case when to_jsonb(t) ? 'attnames' then to_jsonb(t)->'attnames' end,
-          'operations', (select jsonb_agg(o.name) from pub, (values ('insert'), ('update'), ('delete'), ('truncate')) o (name) where (pub.row->>('pub' || o.name))::boolean))
+          'operations', coalesce((
+            select jsonb_agg(o.name) from pub, (values ('insert'), ('update'), ('delete'), ('truncate')) o (name) where (pub.row->>('pub' || o.name))::boolean), '[]'),
+          'publication', coalesce((select oid::bigint from pub), 0))
         from unnest($1::text[], $2::text[]) w (schema, name)
         join pg_namespace n on n.nspname = w.schema
         join pg_class c on c.relnamespace = n.oid and c.relname = w.name and c.relkind in ('r', 'p')

@@ -24,6 +24,15 @@ sealed class ShiftingTables(PostgresServer postgres, string database, int seed) 
         create table part2 partition of part for values from (200) to (300);
         """;
 
+    /// <summary>Completes what a change left half done when an older copy of the data was put back.</summary>
+    const string complete = """
+        do $$ begin
+          if to_regclass('shape') is null then create table shape(id int primary key, n int, a text, b int, m mood); end if;
+          if to_regclass('part1') is null then create table part1 partition of part for values from (100) to (200);
+          elsif not exists (select from pg_inherits where inhrelid = to_regclass('part1')) then alter table part attach partition part1 for values from (100) to (200); end if;
+        end $$
+        """;
+
     /// <summary>The mapping, below <c>tables:</c>.</summary>
     public const string Mapping = """
           - shape:
@@ -55,7 +64,7 @@ sealed class ShiftingTables(PostgresServer postgres, string database, int seed) 
     {
         while (!end.IsCancellationRequested)
         {
-            await busy.WaitAsync();
+            if (!await busy.WaitAsync(100)) continue;
             try
             {
                 for (int i = random.Next(3, 15); i > 0; i--) await RunAsync(RowSql());
@@ -80,6 +89,7 @@ sealed class ShiftingTables(PostgresServer postgres, string database, int seed) 
 
     async Task ShiftAsync()
     {
+        await CompleteAsync();
         string column = await PickColumnAsync();
         string fresh = string.Create(CultureInfo.InvariantCulture, $"c{++number}");
         (string Name, string[] Steps)[] shifts =
@@ -110,8 +120,14 @@ sealed class ShiftingTables(PostgresServer postgres, string database, int seed) 
         for (int i = partRows / 10; i > 0; i--) await RunAsync(RowSql());
     }
 
+    /// <summary>Until it holds: a table that is not there could not be compared.</summary>
+    public async Task CompleteAsync()
+    {
+        while (!await RunAsync(complete) && !end.IsCancellationRequested) await Task.Delay(200);
+    }
+
     async Task<string> PickColumnAsync() =>
-        await ScalarAsync("select quote_ident(attname) from pg_attribute where attrelid = 'shape'::regclass and attnum > 0 and not attisdropped and attname not in ('id', 'n', 'm') order by random() limit 1") ?? "b";
+        await ScalarAsync("select quote_ident(attname) from pg_attribute where attrelid = to_regclass('shape') and attnum > 0 and not attisdropped and attname not in ('id', 'n', 'm') order by random() limit 1") ?? "b";
 
     async Task<string> MoodAsync() => await ScalarAsync("select enumlabel::text from pg_enum where enumtypid = 'mood'::regtype order by enumsortorder limit 1") ?? "sad";
 

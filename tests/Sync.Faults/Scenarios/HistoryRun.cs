@@ -111,6 +111,7 @@ sealed class HistoryRun(FaultOptions options, string folder)
         MaybeKill(site);
         await QuietAsync(cancellationToken);
         await Task.WhenAll(writers.PauseAsync(), shifting.PauseAsync());
+        await shifting.CompleteAsync();
         var watch = Stopwatch.StartNew();
         await site.SettleAsync();
         var tally = await ComparedAsync(site, watch, cancellationToken);
