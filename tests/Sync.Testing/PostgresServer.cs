@@ -37,6 +37,9 @@ public sealed class PostgresServer : IAsyncDisposable
     static readonly ConcurrentDictionary<PostgresServer, bool> running = new();
     static readonly string bin = FindBinaries();
 
+    /// <summary>The folder of PostgreSQL's programs: what the environment variable ACTORSYNC_TEST_PGBIN names, or else the newest that is installed.</summary>
+    public static string Binaries => bin;
+
     readonly string folder;
     readonly string? password;
     bool stopped = true;
@@ -245,7 +248,7 @@ public sealed class PostgresServer : IAsyncDisposable
     }
 
     static Task InitDbAsync(string data) => PostgresTools.RunAsync(Path.Combine(bin, "initdb"), Path.GetDirectoryName(data)!,
-        "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions");
+        "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync");
 
     async Task ConfigureAsync(PostgresServerOptions options)
     {

@@ -159,6 +159,7 @@ sealed class Injector(Site site)
         await Task.Delay(fault.Lasts);
         await redis.EmptyDiskAsync();
         await UntilAsync(async () => await redis.InfoAsync("aof_last_write_status") == "ok", TimeSpan.FromSeconds(20));
+        await redis.RewriteFileAsync();
         await redis.ExecAsync("CONFIG", "SET", "appendfsync", "always");
     }
 

@@ -85,6 +85,8 @@ sealed class HistoryRun(FaultOptions options, string folder)
         {
             // The load stands still for the copy only, so that the node has seen all that is in it.
             string copy = await site.Postgres.CopyAsync();
+            // What was archived before belongs to histories that may be abandoned, and a recovery would follow the newest of them.
+            foreach (string file in Directory.GetFiles(archive)) File.Delete(file);
             await QuietAsync(cancellationToken);
             if (at == 1) await site.Postgres.ExecuteAsync("select pg_create_restore_point('here')");
             await QuietAsync(cancellationToken);

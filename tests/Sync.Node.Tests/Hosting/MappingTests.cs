@@ -107,7 +107,7 @@ public class MappingTests(Servers servers)
         heard.ShouldBe(["orders:a +1", "orders:b a>b", "orders:b -1", "orders: +1"]);
     }
 
-    [Fact]
+    [PostgresFact(14)]
     public async Task Conditions_should_decide_as_SQL_does()
     {
         (string Name, string Yaml, string Sql)[] conditions =

@@ -14,7 +14,7 @@ public class PartitionTests(Servers servers)
 
     const string Expected = """select format('m:%s:%s = {day=%s, id=%s, v=%s}', id, day, day, id, v) from m """;
 
-    [Fact]
+    [PostgresFact(15)]
     public async Task A_partitioned_table_should_be_one_table()
     {
         await using var pipeline = await Pipeline.StartAsync(servers, Schema, """

@@ -113,7 +113,7 @@ public class ToastTests(Servers servers)
         fields["data"].ShouldBe("{\"a\": 1}");
     }
 
-    [Fact]
+    [PostgresFact(14)]
     public async Task A_row_that_cannot_be_read_again_should_be_parked_alone()
     {
         const string ByKey = "  - doc:\n      commands: [[\"SET\", \"doc:{%pk%}\", \"{json:title,body}\"]]";

@@ -67,7 +67,7 @@ public class ValuesTests(Servers servers)
                 - ["HSET", "{%table%}/c/{id}", "id", "{id}", "num", "{num}", "b", "{b}", "t", "{t}", "bin", "{bin}", "tz", "{tz}", "ja", "{ja}", "mix", "<{t}|{r}|{iv}>"]
         """;
 
-    [Fact]
+    [PostgresFact(14)]
     public async Task Values_should_survive_both_ways_and_be_the_same()
     {
         string Fill(string table) => string.Concat(rows.Select(r => $"insert into {table} values {r};"));

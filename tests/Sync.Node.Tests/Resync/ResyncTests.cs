@@ -28,7 +28,7 @@ public class ResyncTests(Servers servers)
               commands: [["SET", "u:{a}:{b}", "{v}"]]
         """;
 
-    [Fact]
+    [PostgresFact(14)]
     public async Task Drift_of_every_kind_should_be_mended_while_changes_stream()
     {
         await using var pipeline = await Pipeline.StartAsync(servers, Schema, Tables);
@@ -56,7 +56,7 @@ public class ResyncTests(Servers servers)
         (await pipeline.ResyncAsync("public.t")).Mended.ShouldBe(0, "nothing differs any more");
     }
 
-    [Fact]
+    [PostgresFact(14)]
     public async Task Under_load_the_newest_row_should_win()
     {
         await using var pipeline = await Pipeline.StartAsync(servers, Schema, Tables);
@@ -78,7 +78,7 @@ public class ResyncTests(Servers servers)
         (await pipeline.VerifyAsync()).ShouldBeClean();
     }
 
-    [Fact]
+    [PostgresFact(14)]
     public async Task A_pause_should_hold_over_a_restart_and_go_on_where_it_was()
     {
         await using var pipeline = await Pipeline.StartAsync(servers, Schema, Tables);
@@ -101,7 +101,7 @@ public class ResyncTests(Servers servers)
         (await pipeline.KeysAsync()).ShouldNotContain("t:2", "its chunk was done before");
     }
 
-    [Fact]
+    [PostgresFact(14)]
     public async Task Cancelled_should_be_over_and_a_new_one_should_begin_at_the_first_row()
     {
         await using var pipeline = await Pipeline.StartAsync(servers, Schema, Tables);
@@ -116,7 +116,7 @@ public class ResyncTests(Servers servers)
         (await Should.ThrowAsync<SyncException>(() => pipeline.Host.StartResyncAsync("public.x", 1, CancellationToken.None))).Message.ShouldContain("not configured");
     }
 
-    [Fact]
+    [PostgresFact(14)]
     public async Task What_adds_should_be_named_and_never_run_again()
     {
         await using var pipeline = await Pipeline.StartAsync(servers, "create table t(id int primary key, n int); insert into t values (1, 10), (2, 20)", """
@@ -131,7 +131,7 @@ public class ResyncTests(Servers servers)
         (await pipeline.RedisAsync("LLEN", "log")).ShouldBe(2L);
     }
 
-    [Theory]
+    [PostgresTheory(14)]
     [InlineData("create table t(id int primary key); insert into t values (1)", """["RPUSH", "log", "{id}"]""", "nothing that its commands leave in Redis follows from its rows")]
     [InlineData("create table t(id int); insert into t values (1); alter table t replica identity full", """["SET", "t:{id}", "{id}"]""", "it has no primary key")]
     [InlineData("create table t(id int primary key, b int not null unique); alter table t replica identity using index t_b_key", """["SET", "t:{b}", "{id}"]""", "its replica identity leaves out the primary key")]
@@ -144,7 +144,7 @@ public class ResyncTests(Servers servers)
         failed.Error.ShouldStartWith($"public.t can't be re-synced: {why}");
     }
 
-    [Fact]
+    [PostgresFact(14)]
     public async Task Rows_in_the_dead_letters_should_be_left_to_them()
     {
         await using var pipeline = await Pipeline.StartAsync(servers, "create table t(id int primary key, n text); insert into t values (1, 'a'), (2, 'b')", """
@@ -162,7 +162,7 @@ public class ResyncTests(Servers servers)
         (await pipeline.GetAsync("t:2")).ShouldBe("b");
     }
 
-    [Fact]
+    [PostgresFact(14)]
     public async Task Emptied_and_altered_tables_should_be_read_as_they_are_then()
     {
         await using var pipeline = await Pipeline.StartAsync(servers, "create table t(id int primary key, n int); insert into t select i, i from generate_series(1, 20000) i", """
@@ -182,7 +182,7 @@ public class ResyncTests(Servers servers)
         (await pipeline.VerifyAsync()).ShouldBeClean();
     }
 
-    [Fact]
+    [PostgresFact(14)]
     public async Task A_table_that_is_added_later_should_get_its_rows_while_others_stream()
     {
         await using var pipeline = await Pipeline.StartAsync(servers, Schema, Tables[..Tables.IndexOf("  - u:", StringComparison.Ordinal)]);

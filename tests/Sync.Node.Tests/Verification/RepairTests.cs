@@ -27,7 +27,7 @@ public class RepairTests(Servers servers)
     static Task<StatusServer> ServeAsync(Pipeline pipeline) =>
         StatusServer.StartAsync(new HttpOptions { Host = "127.0.0.1", Port = 0 }, pipeline.Host, new FakeNode(), NullLogger.Instance, CancellationToken.None);
 
-    [Fact]
+    [PostgresFact(14)]
     public async Task Repair_should_mend_what_differs_and_nothing_else()
     {
         await using var pipeline = await Pipeline.StartAsync(servers, Schema, Tables);
@@ -46,7 +46,7 @@ public class RepairTests(Servers servers)
         (await pipeline.VerifyAsync()).ShouldBeClean();
     }
 
-    [Fact]
+    [PostgresFact(14)]
     public async Task Repair_should_leave_what_changes_meanwhile_to_the_stream()
     {
         await using var pipeline = await Pipeline.StartAsync(servers, Schema, Tables);
@@ -75,7 +75,7 @@ public class RepairTests(Servers servers)
         (await pipeline.VerifyAsync()).ShouldBeClean();
     }
 
-    [Fact]
+    [PostgresFact(14)]
     public async Task Keys_that_are_not_the_table_s_own_should_stay()
     {
         await using var pipeline = await Pipeline.StartAsync(servers, Schema, Tables);

@@ -44,7 +44,7 @@ public class VerifierTests(Servers servers)
         ]);
     }
 
-    [Fact]
+    [PostgresFact(15)]
     public async Task Filters_should_be_those_of_publication_and_table()
     {
         await using var pipeline = await Pipeline.PrepareAsync(servers, """

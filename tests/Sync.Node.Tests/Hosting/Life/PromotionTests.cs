@@ -100,11 +100,10 @@ public sealed partial class PromotionTests : IAsyncLifetime
         await primary.ExecuteAsync($"select pg_drop_replication_slot(slot_name) from pg_replication_slots where not active");
     }
 
-    [Fact]
+    /// <summary>Failover slots came with 17.</summary>
+    [PostgresFact(17)]
     public async Task A_slot_that_PostgreSQL_keeps_on_the_standby_should_be_followed_exactly_under_load()
     {
-        // Failover slots came with 17.
-        if (await primary.ScalarAsync<int>("select current_setting('server_version_num')::int") < 170000) return;
         await using var stage = await Stage.OpenAsync(primary, redis, Bookings.Schema, Bookings.Tables);
         await using var bookings = new Bookings(stage);
         var first = await stage.StartAsync();
