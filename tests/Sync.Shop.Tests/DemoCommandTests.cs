@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Sync.Contracts;
 using Sync.Node.Demo;
 
@@ -33,6 +34,41 @@ public class DemoCommandTests
         await stop.CancelAsync();
         (await running.WaitAsync(TimeSpan.FromSeconds(30))).ShouldBe(0);
         Folders().Except(before).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_demo_that_is_killed_should_leave_neither_processes_nor_its_folder()
+    {
+        var before = Folders();
+        using var demo = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "actorsync.dll"), "demo"]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        _ = demo.StandardOutput.ReadToEndAsync();
+        _ = demo.StandardError.ReadToEndAsync();
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        string? folder;
+        // The shop is the last to be started.
+        while ((folder = Folders().Except(before).FirstOrDefault(f => File.Exists(Path.Combine(f, "shop.log")))) is null)
+        {
+            if (demo.HasExited) throw new InvalidOperationException($"The demo ended with {demo.ExitCode}.");
+            await Task.Delay(20, limit.Token);
+        }
+        WorkingIn(folder).Count.ShouldBeGreaterThan(3);
+        demo.Kill();
+        while (Directory.Exists(folder) || WorkingIn(folder).Count > 0) await Task.Delay(50, limit.Token);
+    }
+
+    /// <summary>Processes whose working directory is in a folder.</summary>
+    static List<string> WorkingIn(string folder)
+    {
+        var found = new List<string>();
+        foreach (string process in Directory.GetDirectories("/proc").Where(d => char.IsAsciiDigit(Path.GetFileName(d)[0])))
+        {
+            try
+            {
+                if (new FileInfo(Path.Combine(process, "cwd")).LinkTarget?.StartsWith(folder, StringComparison.Ordinal) == true) found.Add(process);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException) { /* It has just ended. */ }
+        }
+        return found;
     }
 
     [Theory]

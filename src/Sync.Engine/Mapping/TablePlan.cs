@@ -59,7 +59,11 @@ public sealed class TablePlan
 
     /// <summary>The same, and the keys of numbers that inserts add to: a copy of all rows counts them anew.</summary>
     public IReadOnlyList<KeyPattern> CountedKeys =>
-        [.. Keys.Concat(parts.Insert.SelectMany(rule => rule.Commands).Where(c => c.Counts).SelectMany(c => c.Keys).Select(key => key.ToPattern(Relation))).DistinctBy(pattern => pattern.Glob)];
+        [.. Keys.Concat(AddedKeys).DistinctBy(pattern => pattern.Glob)];
+
+    /// <summary>The keys of numbers that a copy adds to: one that broke off has added its part.</summary>
+    public IReadOnlyList<KeyPattern> AddedKeys =>
+        [.. parts.Insert.SelectMany(rule => rule.Commands).Where(c => c.Counts).SelectMany(c => c.Keys).Select(key => key.ToPattern(Relation)).DistinctBy(pattern => pattern.Glob)];
 
     /// <summary>Whether a copy of all rows counts what the table counts: differences are the rows' own, while a number that every insert adds to knows of rows that are gone.</summary>
     public bool CanRecount => parts.Insert.Concat(parts.Update).Concat(parts.Delete).SelectMany(rule => rule.Commands)

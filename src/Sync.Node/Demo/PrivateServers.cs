@@ -13,11 +13,13 @@ namespace Sync.Node.Demo;
 sealed class PrivateServers : IAsyncDisposable
 {
     readonly List<ChildProcess> servers = [];
+    readonly DemoGuard guard;
 
     PrivateServers(string folder, IReadOnlyList<int> ports)
     {
         Folder = folder;
         (PostgresPort, RedisPort, HttpPort, ShopPort) = (ports[0], ports[1], ports[2], ports[3]);
+        guard = DemoGuard.Start(folder);
     }
 
     public string Folder { get; }
@@ -74,6 +76,7 @@ sealed class PrivateServers : IAsyncDisposable
         try { Directory.Delete(Folder, recursive: true); }
         catch (IOException) { /* a backend may still be closing a file; the system cleans its temporary folder */ }
         catch (UnauthorizedAccessException) { }
+        guard.Dispose();
     }
 
     async Task StartPostgresAsync(CancellationToken ct)

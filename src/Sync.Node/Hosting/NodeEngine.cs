@@ -2,6 +2,7 @@ using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
+using Sync.Engine.Mapping;
 using Sync.Engine.Ordering;
 using Sync.Engine.Progress;
 using Sync.Engine.Resync;
@@ -266,18 +267,28 @@ sealed class NodeEngine
         return mode == SnapshotMode.OnetimeOnly;
     }
 
-    /// <summary>A table that was stopped, or whose changes were lost, missed deletes: what was made of its rows goes before they are copied anew.</summary>
+    /// <summary>
+    /// A table that was stopped, or whose changes were lost, missed deletes: what was made of its rows goes before they are copied anew. Of a copy that broke off, what it has counted goes: nothing but the copy
+    /// has added to it, because changes of a table come behind its copy.
+    /// </summary>
     async Task EmptyStoppedAsync()
     {
-        TableRuntime[] stopped = [.. context.Tables.All.Where(t => t.Plan is not null && !t.IsStopped && !copies.Contains(t) && marks.TryGetValue(t.Name, out var mark) && mark.State is SnapshotState.Stopped or SnapshotState.Outdated)];
-        if (stopped.Length > 0) await context.Mends.StandStillAsync(reading.Token);
-        foreach (var table in stopped)
+        TableRuntime[] emptied = [.. context.Tables.All.Where(t => t.Plan is not null && !t.IsStopped && !copies.Contains(t) && KeysToEmpty(t).Count > 0)];
+        if (emptied.Length > 0) await context.Mends.StandStillAsync(reading.Token);
+        foreach (var table in emptied)
         {
             if (marks[table.Name].State == SnapshotState.Outdated) table.CopyPlan = table.Plan!.ForRecount();
-            var keys = table.CopyPlan is null ? table.Plan!.Keys : table.Plan!.CountedKeys;
-            await context.Output.ActAsync((session, ct) => TruncateSweep.RunAsync(session, table, keys, context, "is copied anew", ct), reading.Token);
+            await context.Output.ActAsync((session, ct) => TruncateSweep.RunAsync(session, table, KeysToEmpty(table), context, "is copied anew", ct), reading.Token);
         }
     }
+
+    IReadOnlyList<KeyPattern> KeysToEmpty(TableRuntime table) => (marks.TryGetValue(table.Name, out var mark) ? mark.State : SnapshotState.Done) switch
+    {
+        SnapshotState.Stopped => table.Plan!.Keys,
+        SnapshotState.Outdated => table.Plan!.CountedKeys,
+        SnapshotState.Copying => table.Plan!.AddedKeys,
+        _ => [],
+    };
 
     bool IsNotCopied(TableRuntime table) => !table.IsStopped && (!marks.TryGetValue(table.Name, out var mark) || mark.State != SnapshotState.Done);
 

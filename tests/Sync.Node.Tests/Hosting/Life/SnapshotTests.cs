@@ -81,6 +81,7 @@ public class SnapshotTests(Servers servers)
         (await stage.DifferencesAsync("a", "id, n")).ShouldBeEmpty();
         (await stage.DifferencesAsync("b", "id, n")).ShouldBeEmpty();
         (await stage.NumberAsync("copied:a")).ShouldBe(200, "a was through");
+        (await stage.NumberAsync("copied:b")).ShouldBe(await stage.ScalarAsync<long>("select count(*) from b"), "what the broken copy had counted does not count");
         node.Log.ShouldNotContain(l => l.Contains("public.a: copied"));
     }
 
@@ -99,6 +100,7 @@ public class SnapshotTests(Servers servers)
         (await stage.DifferencesAsync("a", "id, n")).ShouldBeEmpty();
         (await stage.DifferencesAsync("b", "id, n")).ShouldBeEmpty();
         (await stage.NumberAsync("copied:a")).ShouldBe(200, "a was through");
+        (await stage.NumberAsync("copied:b")).ShouldBe(await stage.ScalarAsync<long>("select count(*) from b"), "what the broken copy had counted does not count");
     }
 
     [Fact]
