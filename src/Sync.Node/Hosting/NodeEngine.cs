@@ -2,7 +2,6 @@ using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
 using Sync.Contracts;
 using Sync.Contracts.Configuration;
-using Sync.Engine.Mapping;
 using Sync.Engine.Ordering;
 using Sync.Engine.Progress;
 using Sync.Engine.Resync;
@@ -29,21 +28,20 @@ sealed class NodeEngine
     const long maxQueuedBytes = 32 * 1024 * 1024;
 
     readonly PumpContext context;
-    readonly Dictionary<string, SnapshotMark> marks;
+    readonly CopyStage copying;
     readonly RecentTransactions recent;
     readonly CancellationTokenSource reading, writing;
     readonly CancellationTokenSource watching = new();
     MasterWatch? masterWatch;
-    IReadOnlyList<TableRuntime> copies = [];
     Task writers = Task.CompletedTask, master = Task.CompletedTask;
     Exception? failure;
 
-    NodeEngine(PumpContext context, RecentTransactions recent, string redis, Dictionary<string, SnapshotMark> marks, CancellationToken soft, CancellationToken hard)
+    NodeEngine(PumpContext context, RecentTransactions recent, string redis, CopyStage copying, CancellationToken soft, CancellationToken hard)
     {
         this.context = context;
         this.recent = recent;
         Redis = redis;
-        this.marks = marks;
+        this.copying = copying;
         reading = CancellationTokenSource.CreateLinkedTokenSource(soft);
         writing = CancellationTokenSource.CreateLinkedTokenSource(hard);
         DeadLetters = context.Writers is { } own ? new DeadLetterDesk(context, own) : null;
@@ -54,9 +52,6 @@ sealed class NodeEngine
 
     /// <summary>Re-syncs; null while nothing streams.</summary>
     public ResyncDesk? Resyncs { get; private set; }
-
-    /// <summary>Whether Redis had lost its content when the engine began.</summary>
-    bool WasLost { get; init; }
 
     NodeParts Parts { get; init; } = null!;
 
@@ -131,7 +126,7 @@ sealed class NodeEngine
         board.Engine = engine;
         try
         {
-            if (await engine.CopyAsync(source, options, board)) return;
+            if (await engine.copying.RunAsync(source, options, board, engine.reading.Token)) return;
             copied();
             await engine.StreamAsync(source, board);
         }
@@ -195,7 +190,11 @@ sealed class NodeEngine
             table.CopyError = "";
             (table.CopyPlan, table.TellingPlan, table.Floor) = (null, null, marks.TryGetValue(table.Name, out var mark) && mark.State == SnapshotState.Done ? mark.Lsn : Lsn.None);
         }
-        var engine = new NodeEngine(context, shared.Recent, cluster is null ? connection.Endpoint : string.Join(", ", cluster.Map.Masters), marks, soft, hard) { WasLost = wasLost, Parts = shared, Shapes = shapes };
+        var engine = new NodeEngine(context, shared.Recent, cluster is null ? connection.Endpoint : string.Join(", ", cluster.Map.Masters), new CopyStage(context, marks, wasLost), soft, hard)
+        {
+            Parts = shared,
+            Shapes = shapes,
+        };
         engine.writers = Task.WhenAll(context.Output.Start(engine.writing.Token).Select(engine.WatchAsync));
         if (config.Redis.Sentinel is not null)
         {
@@ -247,51 +246,6 @@ sealed class NodeEngine
         return reading.CancelAsync();
     }
 
-    /// <summary>Copies what has to be copied before anything streams. True when that was all there is to do.</summary>
-    async Task<bool> CopyAsync(Source source, HostOptions options, StatusBoard board)
-    {
-        var mode = options.SnapshotOnly ? SnapshotMode.OnetimeOnly : context.Config.Snapshot.Mode;
-        if (mode == SnapshotMode.OnetimeOnly && context.Tables.All.FirstOrDefault(t => t.IsRefused && t.Name == options.OnlyTable) is { } asked)
-            throw new SyncException(ExitCode.Schema, $"{asked.Name} can't be copied: {asked.Error}.");
-        if (mode != SnapshotMode.Never)
-        {
-            if (mode == SnapshotMode.Onetime && options.OnlyTable is null) copies = await CopyChoice.WhileStreamingAsync(context, source, marks, WasLost, reading.Token);
-            await EmptyStoppedAsync();
-            await new SnapshotRun(context, source, board).RunAsync(
-                table => options.OnlyTable == table.Name || (options.OnlyTable is null && IsNotCopied(table) && !copies.Contains(table)), reading.Token);
-        }
-        // Its transaction would hold back VACUUM for as long as we stream.
-        await source.ReleaseSnapshotAsync();
-        if (mode == SnapshotMode.OnetimeOnly && options.OnlyTable is null && context.Tables.All.FirstOrDefault(t => t.IsRefused) is { } refused)
-            throw new SyncException(ExitCode.Schema, $"All tables were copied but those that are stopped: {refused.Name}: {refused.Error}.");
-        return mode == SnapshotMode.OnetimeOnly;
-    }
-
-    /// <summary>
-    /// A table that was stopped, or whose changes were lost, missed deletes: what was made of its rows goes before they are copied anew. Of a copy that broke off, what it has counted goes: nothing but the copy
-    /// has added to it, because changes of a table come behind its copy.
-    /// </summary>
-    async Task EmptyStoppedAsync()
-    {
-        TableRuntime[] emptied = [.. context.Tables.All.Where(t => t.Plan is not null && !t.IsStopped && !copies.Contains(t) && KeysToEmpty(t).Count > 0)];
-        if (emptied.Length > 0) await context.Mends.StandStillAsync(reading.Token);
-        foreach (var table in emptied)
-        {
-            if (marks[table.Name].State == SnapshotState.Outdated) table.CopyPlan = table.Plan!.ForRecount();
-            await context.Output.ActAsync((session, ct) => TruncateSweep.RunAsync(session, table, KeysToEmpty(table), context, "is copied anew", ct), reading.Token);
-        }
-    }
-
-    IReadOnlyList<KeyPattern> KeysToEmpty(TableRuntime table) => (marks.TryGetValue(table.Name, out var mark) ? mark.State : SnapshotState.Done) switch
-    {
-        SnapshotState.Stopped => table.Plan!.Keys,
-        SnapshotState.Outdated => table.Plan!.CountedKeys,
-        SnapshotState.Copying => table.Plan!.AddedKeys,
-        _ => [],
-    };
-
-    bool IsNotCopied(TableRuntime table) => !table.IsStopped && (!marks.TryGetValue(table.Name, out var mark) || mark.State != SnapshotState.Done);
-
     /// <summary>Streams until the connection is lost or the node stops.</summary>
     async Task StreamAsync(Source source, StatusBoard board)
     {
@@ -308,8 +262,8 @@ sealed class NodeEngine
         }, reading.Token);
         var feed = new ResyncFeed(recent);
         var desk = new ResyncDesk(context, source, feed);
-        if (copies.Count > 0) await context.Mends.StandStillAsync(reading.Token);
-        await desk.OpenAsync(copies, writing.Token);
+        if (copying.WhileStreaming.Count > 0) await context.Mends.StandStillAsync(reading.Token);
+        await desk.OpenAsync(copying.WhileStreaming, writing.Token);
         var signal = new SchemaSignal();
         var pump = new StreamPump(context, stream, source.Catalog, rows, feed, signal);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(reading.Token);
