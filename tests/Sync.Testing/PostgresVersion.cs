@@ -20,5 +20,7 @@ public static class PostgresVersion
 
     /// <summary>Why a test can't run here; null when it can.</summary>
     /// <param name="since">The first major version that has what the test needs.</param>
-    public static string? WhyNot(int since) => Major >= since ? null : $"needs PostgreSQL {since}";
+    /// <param name="before">The first major version that has it no more.</param>
+    public static string? WhyNot(int since, int before) =>
+        Major < since ? $"needs PostgreSQL {since}" : Major >= before ? $"needs PostgreSQL {before - 1} or older" : null;
 }

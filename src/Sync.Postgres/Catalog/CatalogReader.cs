@@ -17,15 +17,18 @@ public sealed class CatalogReader(NpgsqlDataSource source, TypeResolver types)
 {
     public CatalogReader(NpgsqlDataSource source) : this(source, new TypeResolver()) { }
 
-    const string TableQuery = """
+    // What reltuples is for a table that was never analyzed; before PostgreSQL 14 the same as for an empty one.
+    const string NeverAnalyzed = "case when current_setting('server_version_num')::int >= 140000 then -1 else 0 end";
+
+    const string TableQuery = $"""
         select c.oid, n.nspname, c.relname, c.relkind, c.relispartition, c.relpersistence = 'p', c.relreplident,
-               case when c.relkind = 'p' then parts.rows else nullif(c.reltuples, -1)::float8 end,
+               case when c.relkind = 'p' then parts.rows else nullif(c.reltuples, {NeverAnalyzed})::float8 end,
                case when c.relkind = 'r' then coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::int else 0 end,
                case when c.relkind = 'p' then coalesce(parts.bytes, 0) else coalesce(pg_table_size(c.oid), 0) end::int8
         from pg_class c
         join pg_namespace n on n.oid = c.relnamespace
         left join lateral (
-          select sum(leaf.reltuples) filter (where leaf.reltuples >= 0)::float8 as rows, sum(pg_table_size(leaf.oid)) as bytes
+          select sum(nullif(leaf.reltuples, {NeverAnalyzed}))::float8 as rows, sum(pg_table_size(leaf.oid)) as bytes
           from pg_partition_tree(c.oid) p join pg_class leaf on leaf.oid = p.relid
           where p.isleaf
         ) parts on c.relkind = 'p'

@@ -63,11 +63,23 @@ public static class SlotChecks
         _ when slot.Database != database => Problem($"Slot {slot.Name} belongs to database {slot.Database}, not to {database}: choose another name in"
             + " postgres.repl.slot."),
         { IsTemporary: true } => Problem($"Slot {slot.Name} is a temporary one of {slot.Holder}: choose another name in postgres.repl.slot."),
-        _ when slot.WalStatus == "lost" || slot.Invalidation is not null => Problem(
-            $"Slot {slot.Name} is lost ({slot.Invalidation ?? "its WAL was removed"}): changes after {slot.ConfirmedFlushLsn} can't be read any more."
-            + $" Drop it with {DropStatement(slot.Name)} and start anew with a full snapshot; a larger max_slot_wal_keep_size prevents it."),
+        _ when slot.WalStatus == "lost" || slot.Invalidation is not null => Lost(slot),
         _ => null,
     };
+
+    static SyncException Lost(SlotFacts slot)
+    {
+        // Before PostgreSQL 17 the server gives no reason when the WAL is gone.
+        var (reason, prevention) = slot.Invalidation switch
+        {
+            null or "wal_removed" => ("its WAL was removed", "; a larger max_slot_wal_keep_size prevents it"),
+            "idle_timeout" => ("nobody read from it for longer than idle_replication_slot_timeout", "; a longer idle_replication_slot_timeout prevents it"),
+            "wal_level_insufficient" => ("the server ran with a wal_level below logical", "; keep wal_level = logical"),
+            { } other => (other, ""),
+        };
+        return Problem($"Slot {slot.Name} is lost ({reason}): changes after {slot.ConfirmedFlushLsn} can't be read any more."
+            + $" Drop it with {DropStatement(slot.Name)} and start anew with a full snapshot{prevention}.");
+    }
 
     static SyncException Problem(string message) => new(ExitCode.Slot, message);
 

@@ -1,3 +1,5 @@
+using Sync.Testing;
+
 namespace Sync.Node.Tests.Hosting;
 
 /// <summary>What a row becomes, by the tables of docs/configuration.md.</summary>

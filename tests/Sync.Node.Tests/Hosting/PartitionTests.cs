@@ -1,3 +1,5 @@
+using Sync.Testing;
+
 namespace Sync.Node.Tests.Hosting;
 
 [Collection(ServersCollection.Name)]

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Sync.Testing;
 
 namespace Sync.Node.Tests.Hosting;
 

@@ -2,6 +2,7 @@ using Sync.Contracts;
 using Sync.Node.Resync;
 using Sync.Node.Tests.Hosting;
 using Sync.Node.Tests.Verification;
+using Sync.Testing;
 
 namespace Sync.Node.Tests.Resync;
 

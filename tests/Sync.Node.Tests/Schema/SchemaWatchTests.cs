@@ -1,6 +1,7 @@
 using Sync.Node.Hosting;
 using Sync.Node.Tests.Hosting;
 using Sync.Node.Tests.Hosting.Life;
+using Sync.Testing;
 
 namespace Sync.Node.Tests.Schema;
 

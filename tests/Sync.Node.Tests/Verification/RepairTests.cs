@@ -9,6 +9,7 @@ using Sync.Node.Tests.Hosting;
 using Sync.Node.Tests.Http;
 using Sync.Node.Tests.Resync;
 using Sync.Node.Verification;
+using Sync.Testing;
 
 namespace Sync.Node.Tests.Verification;
 

@@ -1,4 +1,5 @@
 using Sync.Node.Tests.Hosting;
+using Sync.Testing;
 
 namespace Sync.Node.Tests.Verification;
 

@@ -7,6 +7,7 @@ using Sync.Contracts;
 using Sync.Contracts.Configuration;
 using Sync.Engine.Retry;
 using Sync.Postgres.Connections;
+using Sync.Testing;
 
 namespace Sync.Postgres.Tests.Connections;
 
@@ -67,12 +68,18 @@ public class PostgresErrorsTests(PostgresFixture fixture)
     }
 
     [Fact]
-    public async Task Missing_slot_and_publication_should_be_told_apart()
+    public async Task Missing_slot_should_be_told()
+    {
+        await using var database = await Database.CreateAsync(fixture.Server, "create table t (id int primary key)");
+        (await StreamAsync(database, $"s_{Guid.NewGuid():N}")).Code.ShouldBe(ExitCode.Slot);
+    }
+
+    // PostgreSQL 18 streams nothing and says nothing; there the node itself looks whether the publication is still the same.
+    [PostgresFact(13, before: 18)]
+    public async Task Missing_publication_should_be_told()
     {
         await using var database = await Database.CreateAsync(fixture.Server, "create table t (id int primary key)");
         string slot = $"s_{Guid.NewGuid():N}";
-        (await StreamAsync(database, slot)).Code.ShouldBe(ExitCode.Slot);
-
         await database.ExecuteAsync($"select pg_create_logical_replication_slot('{slot}', 'pgoutput')");
         await database.ExecuteAsync("insert into t values (1)");
         var error = await StreamAsync(database, slot);

@@ -3,6 +3,7 @@ using Sync.Contracts.Configuration;
 using Sync.Contracts.Rows;
 using Sync.Postgres.Catalog;
 using Sync.Postgres.Publication;
+using Sync.Testing;
 
 namespace Sync.Postgres.Tests.Publication;
 
@@ -126,7 +127,7 @@ public class PublicationManagerTests(PostgresFixture fixture)
         (await EnsureAsync(database, user, "p1")).Warnings.ShouldHaveSingleItem();
     }
 
-    [Fact]
+    [PostgresFact(15)]
     public async Task Schema_wide_publication_should_count_for_its_tables()
     {
         await using var database = await Database.CreateAsync(fixture.Server, TwoTables + "; create publication pub for tables in schema public");
@@ -134,7 +135,7 @@ public class PublicationManagerTests(PostgresFixture fixture)
         (await EnsureAsync(database, app, "a")).Changes.ShouldBe(["Publication pub: publish_via_partition_root set."]);
     }
 
-    [Fact]
+    [PostgresFact(15)]
     public async Task Column_list_and_row_filter_should_be_reported()
     {
         await using var database = await Database.CreateAsync(fixture.Server, """

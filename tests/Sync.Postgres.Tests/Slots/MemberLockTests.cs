@@ -1,5 +1,6 @@
 using Npgsql;
 using Sync.Postgres.Slots;
+using Sync.Testing;
 
 namespace Sync.Postgres.Tests.Slots;
 
@@ -35,7 +36,7 @@ public sealed class MemberLockTests(PostgresFixture fixture)
         (await MemberLock.IsAnyAsync(database.Primary, slot, default)).ShouldBeFalse();
     }
 
-    [Fact]
+    [PostgresFact(14)]
     public async Task A_session_that_is_given_back_should_keep_neither_lock_nor_timeout()
     {
         await using var database = await Database.CreateAsync(fixture.Server);

@@ -40,13 +40,15 @@ public class SlotLimitTests
         error.Code.ShouldBe(ExitCode.Slot);
         error.Message.ShouldContain("Slot slot is lost (its WAL was removed)");
         error.Message.ShouldContain("pg_drop_replication_slot('slot')");
+        error.Message.ShouldContain("max_slot_wal_keep_size");
     }
 
     [Fact]
     public void Invalidated_slot_should_say_why()
     {
         var slot = new SlotFacts { Name = "slot", Plugin = "pgoutput", Database = "shop", WalStatus = "reserved", Invalidation = "idle_timeout" };
-        SlotChecks.Find(slot, "shop").ShouldNotBeNull().Message.ShouldContain("idle_timeout");
+        SlotChecks.Find(slot, "shop").ShouldNotBeNull().Message.ShouldContain("a longer idle_replication_slot_timeout");
+        SlotChecks.Find(slot with { Invalidation = "rows_removed" }, "shop").ShouldNotBeNull().Message.ShouldContain("is lost (rows_removed)");
         SlotChecks.Find(slot with { Invalidation = null }, "shop").ShouldBeNull();
     }
 }

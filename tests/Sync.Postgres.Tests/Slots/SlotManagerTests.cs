@@ -45,7 +45,9 @@ public class SlotManagerTests(PostgresFixture fixture)
         {
             await database.ExecuteAsync("insert into t values (2)");
             (await CountAsync(database, snapshot)).ShouldBe(1);
-            snapshot.ConsistentPoint.ShouldBe(result.Facts.ConfirmedFlushLsn);
+            // A slot that standbys keep (PostgreSQL 17) comes without a snapshot; a temporary slot right behind it has one.
+            snapshot.ConsistentPoint.ShouldBeGreaterThanOrEqualTo(result.Facts.ConfirmedFlushLsn);
+            if (result.Facts.IsFailover != true) snapshot.ConsistentPoint.ShouldBe(result.Facts.ConfirmedFlushLsn);
         }
         var facts = result.Facts;
         (facts.Plugin, facts.Database, facts.IsTemporary, facts.WalStatus, facts.Invalidation).ShouldBe(("pgoutput", database.Name, false, "reserved", null));
@@ -202,8 +204,7 @@ public class SlotManagerTests(PostgresFixture fixture)
         using var impatient = new CancellationTokenSource();
         var cancelled = slots.EnsureAsync(options, impatient.Token);
         using var limit = new CancellationTokenSource(deadline);
-        while (await database.ScalarAsync<long>("select count(*) from pg_stat_activity where backend_type = 'walsender' and wait_event_type = 'Lock'"
-            + " and datname = current_database()") == 0)
+        while (await database.ScalarAsync<long>("select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()") == 0)
             await Task.Delay(20, limit.Token);
         cancelled.IsCompleted.ShouldBeFalse();
         await impatient.CancelAsync();

@@ -1,6 +1,7 @@
 using Sync.Contracts;
 using Sync.Contracts.Rows;
 using Sync.Postgres.Snapshots;
+using Sync.Testing;
 
 namespace Sync.Postgres.Tests.Snapshots;
 
@@ -30,7 +31,8 @@ public class SnapshotReaderTests(PostgresFixture postgres)
         collector.Ended.ShouldBe([outcome]);
         var progress = reader.Progress().ShouldHaveSingleItem();
         progress.State.ShouldBe(SnapshotState.Done);
-        progress.PagesTotal.ShouldBeGreaterThan(500);
+        // Before PostgreSQL 14 tables are not read in ranges of pages.
+        progress.PagesTotal.ShouldBeInRange(PostgresVersion.Major >= 14 ? 500 : 0, 5000);
         progress.PagesDone.ShouldBe(progress.PagesTotal);
     }
 
@@ -171,7 +173,7 @@ public class SnapshotReaderTests(PostgresFixture postgres)
         Task truncate;
         await using (var reader = await db.OpenAsync(new SnapshotReadOptions { Workers = workers, RangePages = 5 }, await db.TargetAsync("t")))
         {
-            reader.Workers.ShouldBe(workers);
+            reader.Workers.ShouldBe(PostgresVersion.Major >= 14 ? workers : 1);
             truncate = db.SqlAsync("truncate t");
             await PollAsync(() => db.ScalarAsync<bool>("select exists (select from pg_locks where not granted and relation = 't'::regclass)"));
             var collector = new Collector();
@@ -182,7 +184,7 @@ public class SnapshotReaderTests(PostgresFixture postgres)
         await truncate.WaitAsync(patience);
     }
 
-    [Fact]
+    [PostgresFact(14)]
     public async Task Workers_that_are_not_to_be_had_should_be_done_without()
     {
         await postgres.Server.ExecuteAsync("drop role if exists limited; create role limited login connection limit 3");
@@ -210,7 +212,7 @@ public class SnapshotReaderTests(PostgresFixture postgres)
         }
     }
 
-    [Fact]
+    [PostgresFact(14)]
     public async Task A_lost_helper_should_fail_its_table_only()
     {
         await using var db = await SnapshotHarness.StartAsync(postgres.Server, wide + "create table b (id int primary key); insert into b values (1)");

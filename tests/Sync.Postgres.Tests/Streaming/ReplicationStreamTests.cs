@@ -130,7 +130,7 @@ public class ReplicationStreamTests(PostgresFixture postgres)
         (await first).Span[0].ShouldBe((byte)'B');
     }
 
-    [Fact]
+    [PostgresFact(15)]
     public async Task An_idle_slot_should_move_with_keepalives_while_other_tables_are_written()
     {
         await using var stream = await StreamHarness.StartAsync(postgres.Server, "create table t (id int primary key); create table busy (id int)", "for table t");

@@ -1,4 +1,5 @@
 using Npgsql;
+using Sync.Testing;
 
 namespace Sync.Postgres.Tests.Streaming;
 
@@ -111,7 +112,7 @@ public class StreamContentTests(PostgresFixture postgres)
         (await stream.ReadAsync(2)).ShouldBe(["T 2 restart", "T 2 cascade"]);
     }
 
-    [Fact]
+    [PostgresFact(15)]
     public async Task Column_lists_and_row_filters_of_the_publication_should_hold()
     {
         await using var stream = await StreamHarness.StartAsync(postgres.Server,
@@ -149,7 +150,7 @@ public class StreamContentTests(PostgresFixture postgres)
         await stream.SqlAsync($"select pg_replication_origin_drop('{origin}')");
     }
 
-    [Fact]
+    [PostgresFact(14)]
     public async Task Logical_messages_should_arrive_inside_and_outside_of_transactions()
     {
         await using var stream = await StreamHarness.StartAsync(postgres.Server, "create table t (id int primary key)");

@@ -88,16 +88,21 @@ sealed class StreamHarness : IAsyncDisposable
         return await next.WaitAsync(patience);
     }
 
-    /// <summary>What happens up to and including the next <paramref name="commits"/> commits, one line per message, without descriptions of tables.</summary>
+    /// <summary>
+    /// What happens up to and including the next <paramref name="commits"/> commits, one line per message, without descriptions of tables. Transactions without content don't count:
+    /// PostgreSQL leaves them out since 15.
+    /// </summary>
     public async Task<List<string>> ReadAsync(int commits = 1, bool descriptions = false)
     {
         var lines = new List<string>();
+        bool isEmpty = true;
         while (commits > 0)
         {
             var message = await NextAsync();
             var kind = decoder.Decode(message.Span);
-            if (kind == PgOutputMessageKind.Commit) commits--;
-            if (kind is PgOutputMessageKind.Begin or PgOutputMessageKind.Commit) continue;
+            if (kind == PgOutputMessageKind.Commit && !isEmpty) commits--;
+            isEmpty = kind is PgOutputMessageKind.Begin or PgOutputMessageKind.Commit;
+            if (isEmpty) continue;
             if (kind is PgOutputMessageKind.Relation or PgOutputMessageKind.Type && !descriptions) continue;
             lines.Add(Line(kind, message.Span));
         }
