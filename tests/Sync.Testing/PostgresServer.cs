@@ -256,6 +256,8 @@ public sealed class PostgresServer : IAsyncDisposable
         {
             "wal_level = logical", "fsync = off", "full_page_writes = off", "listen_addresses = '127.0.0.1'",
             $"unix_socket_directories = '{folder}'", "shared_buffers = 32MB", "max_connections = 60", "logging_collector = off", "jit = off",
+            // What PostgreSQL 13 would not do by itself.
+            "password_encryption = 'scram-sha-256'",
         };
         if (options.Tls is var (cert, key, clientCa))
         {

@@ -1,4 +1,5 @@
 using Sync.Contracts;
+using Sync.Testing;
 
 namespace Sync.Node.Tests.Commands;
 
@@ -102,7 +103,7 @@ public sealed class ValidateTests(CommandServers servers)
         (await place.Configure(repl: ", owner: user").RunAsync("validate", "--connect")).ShouldSay(ExitCode.Slot, place.Slot, "pg_create_logical_replication_slot");
     }
 
-    [Fact]
+    [PostgresFact(15)]
     public async Task Column_left_out_of_the_publication_should_be_an_error_of_its_placeholder()
     {
         using var place = await Workplace.CreateAsync(servers);
