@@ -141,7 +141,9 @@ sealed class ShiftingTables(PostgresServer postgres, string database, int seed) 
         return null;
     }
 
-    /// <summary>Whether it holds: done now, or found done by an earlier attempt whose answer was lost.</summary>
+    /// <summary>
+    /// Whether it holds: done now, found done by an earlier attempt whose answer was lost, or not to be done any more, because an older copy of the data was put back meanwhile. What passes is tried again: a server that ends, starts, or is busy.
+    /// </summary>
     async Task<bool> RunAsync(string sql)
     {
         try
@@ -149,7 +151,7 @@ sealed class ShiftingTables(PostgresServer postgres, string database, int seed) 
             await postgres.ExecuteAsync(sql, database);
             return true;
         }
-        catch (PostgresException e) when (e.SqlState is "42P07" or "42P01" or "42701" or "42703" or "42704" or "42710" or "22023" or "42P17" or "55000")
+        catch (PostgresException e) when (e.SqlState[..2] is not ("08" or "40" or "53" or "57") && e.SqlState != PostgresErrorCodes.LockNotAvailable)
         {
             return true;
         }
