@@ -57,4 +57,5 @@ public sealed record ColumnShape(string Name, int Number, uint Type, string Vers
 /// <param name="Name">schema.table.</param>
 /// <param name="File">pg_class.relfilenode.</param>
 /// <param name="IsAttached">Whether it was a table before it became a partition, so that it may have brought rows.</param>
-public sealed record LeafShape(uint Oid, string Name, uint File, bool IsAttached);
+/// <param name="Place">pg_inherits.xmin of it and of the partitions above it: another one when it was detached and attached again.</param>
+public sealed record LeafShape(uint Oid, string Name, uint File, bool IsAttached, string Place = "");

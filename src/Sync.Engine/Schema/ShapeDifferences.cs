@@ -98,6 +98,7 @@ public static class ShapeDifferences
             {
                 if (leaf.IsAttached) found.Add(new(ShapeEffect.Gap, $"has the partition {leaf.Name}, which was attached with its rows"));
             }
+            else if (leaf.Place != was.Place && was.Place.Length > 0) found.Add(new(ShapeEffect.Gap, $"has the partition {leaf.Name}, which was detached for a time"));
             // With publish_via_partition_root a TRUNCATE of a partition is not sent.
             else if (leaf.File != was.File) found.Add(new(ShapeEffect.Gap, $"has the partition {leaf.Name}, which was truncated or rewritten"));
         }

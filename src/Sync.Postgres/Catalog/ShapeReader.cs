@@ -37,7 +37,11 @@ public static class ShapeReader
             where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), '[]'),
           'leaves', coalesce((
             select jsonb_agg(jsonb_build_object('oid', l.oid::bigint, 'name', ln.nspname || '.' || l.relname, 'file', l.relfilenode::bigint,
-              'isAttached', coalesce(made.xmin <> inh.xmin, true)) order by l.oid)
+              'isAttached', coalesce(made.xmin <> inh.xmin, true),
+              'place', coalesce((
+                select string_agg(i.xmin::text, ' ' order by a.depth)
+                from pg_partition_ancestors(l.oid) with ordinality a (relid, depth) join pg_inherits i on i.inhrelid = a.relid
+                where a.relid <> c.oid), '')) order by l.oid)
             from pg_partition_tree(c.oid) p
             join pg_class l on l.oid = p.relid
             join pg_namespace ln on ln.oid = l.relnamespace

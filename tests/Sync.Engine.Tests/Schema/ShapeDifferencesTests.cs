@@ -75,6 +75,9 @@ public class ShapeDifferencesTests
         Find(shape with { Leaves = [.. shape.Leaves, new(310, "public.p2", 311, IsAttached: false)] }).ShouldBe("", "its rows come with the stream");
         Find(shape with { Leaves = [.. shape.Leaves, new(310, "public.p2", 311, IsAttached: true)] }).ShouldBe("Gap: has the partition public.p2, which was attached with its rows");
         Find(shape with { Leaves = [new(300, "public.p1", 302, false)] }).ShouldBe("Gap: has the partition public.p1, which was truncated or rewritten");
+        var placed = shape with { Leaves = [new(300, "public.p1", 301, false, "500")] };
+        Find(placed).ShouldBe("", "an earlier version did not keep it");
+        ShapeDifferences.Find(placed, placed with { Leaves = [new(300, "public.p1", 301, true, "501")] }).Single().ToString().ShouldContain("has the partition public.p1, which was detached for a time");
         Find(shape with { Leaves = [] }).ShouldBe("Gap: has no partition public.p1 any more");
     }
 }

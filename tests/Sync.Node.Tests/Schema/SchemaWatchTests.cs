@@ -54,6 +54,7 @@ public sealed class SchemaWatchTests(Servers servers)
         { Parts, "alter table t alter column b type int using b * 100", "id, a, b" },
         { Parts, "alter table t attach partition spare for values from (61) to (91)", "id, a, b" },
         { Parts, "alter table t detach partition t2", "id, a, b" },
+        { Parts, "begin; alter table t detach partition t2; delete from t2 where id < 40; update t2 set b = 0; alter table t attach partition t2 for values from (31) to (61); commit", "id, a, b" },
         { Parts, "drop table t2", "id, a, b" },
         { Parts, "truncate t2", "id, a, b" },
         { "create type mood as enum ('sad', 'glad'); create table t(id int primary key, m mood); insert into t values (1, 'sad'), (2, 'glad'); create table other(id int primary key, v text)",
