@@ -78,7 +78,9 @@ public sealed record PostgresOptions
     /// <summary>What to do when PostgreSQL has left the history that Redis follows. Default resync.</summary>
     public HistoryPolicy OnHistoryChange { get; init; } = HistoryPolicy.Resync;
 
-    /// <summary>What to do when a table, or its place in the publication, was changed in a way that the stream does not bring to Redis. Default resync.</summary>
+    /// <summary>
+    /// What to do when a table, or its place in the publication, was changed in a way that the stream does not bring to Redis. Default resync.
+    /// </summary>
     public SchemaPolicy OnSchemaChange { get; init; } = SchemaPolicy.Resync;
 
     /// <summary>How often the catalog is compared with what Redis was filled from. Over 0; default 30 s.</summary>
@@ -99,7 +101,10 @@ public enum NumericMode { Float, String }
 /// </summary>
 public enum HistoryPolicy { Resync, ResyncAny, Stop }
 
-/// <summary>Resync: the table is read again, as far as everything follows from its rows. Warn: it is only told. Stop: the table is stopped, until a node starts again and copies it anew.</summary>
+/// <summary>
+/// Resync: the table is read again, as far as everything follows from its rows. Warn: it is only told. Stop: the table is stopped, until a node
+/// starts again and copies it anew.
+/// </summary>
 public enum SchemaPolicy { Resync, Warn, Stop }
 
 /// <param name="Host">Name, address, or the folder of a Unix socket.</param>

@@ -12,7 +12,8 @@ public enum ReplicaIdentity : byte
 /// <param name="Name">As written in the catalog.</param>
 /// <param name="TypeOid">pg_type.oid.</param>
 /// <param name="Type">How to render its values.</param>
-/// <param name="InIdentity">Whether PostgreSQL sends its old value with deletes and key updates; of a partitioned table, whether it does so for every partition.</param>
+/// <param name="InIdentity">Whether PostgreSQL sends its old value with deletes and key updates; of a partitioned table, whether it does so for every
+/// partition.</param>
 public sealed record RelationColumn(string Name, uint TypeOid, ColumnType Type, bool InIdentity);
 
 /// <param name="Name">As written in the catalog.</param>
@@ -21,7 +22,8 @@ public sealed record RelationColumn(string Name, uint TypeOid, ColumnType Type, 
 public sealed record LeftOutColumn(string Name, bool IsGenerated, bool InPrimaryKey);
 
 /// <summary>
-/// What PostgreSQL sends of the old rows of one partition. It is the partition that decides: an ALTER TABLE … REPLICA IDENTITY of the partitioned table does not reach it
+/// What PostgreSQL sends of the old rows of one partition. It is the partition that decides: an ALTER TABLE … REPLICA IDENTITY of the partitioned
+/// table does not reach it
 /// (PostgreSQL docs, ALTER TABLE, "REPLICA IDENTITY").
 /// </summary>
 /// <param name="Oid">pg_class.oid of the partition.</param>

@@ -1,7 +1,8 @@
 namespace Sync.Contracts.Schema;
 
 /// <summary>
-/// What the catalog says of a table and its place in the publication, as far as a change of it can make what Redis holds wrong without any row in the stream. Its JSON form is
+/// What the catalog says of a table and its place in the publication, as far as a change of it can make what Redis holds wrong without any row in the
+/// stream. Its JSON form is
 /// kept in Redis, so members are only added.
 /// </summary>
 public sealed record TableShape
@@ -9,7 +10,10 @@ public sealed record TableShape
     /// <summary>pg_class.oid: another one when the table was dropped and made again, or another table took its name.</summary>
     public uint Oid { get; init; }
 
-    /// <summary>pg_class.relfilenode: another one when the table was rewritten, truncated, or vacuumed in full; 0 for a partitioned table, which has no rows of its own.</summary>
+    /// <summary>
+    /// pg_class.relfilenode: another one when the table was rewritten, truncated, or vacuumed in full; 0 for a partitioned table, which has no rows
+    /// of its own.
+    /// </summary>
     public uint File { get; init; }
 
     /// <summary>Names of the primary key's columns, in its order; empty without one.</summary>
@@ -22,7 +26,8 @@ public sealed record TableShape
     public IReadOnlyList<LeafShape> Leaves { get; init; } = [];
 
     /// <summary>
-    /// OID of what makes the table a member of the publication (pg_publication_rel.oid, pg_publication_namespace.oid, or the publication's own when it is FOR ALL TABLES): another
+    /// OID of what makes the table a member of the publication (pg_publication_rel.oid, pg_publication_namespace.oid, or the publication's own when
+    /// it is FOR ALL TABLES): another
     /// one when the table was taken out and came back. 0 when it is not published.
     /// </summary>
     public uint Member { get; init; }

@@ -38,7 +38,10 @@ public sealed class MappedChange
     /// <summary>Why the row is poison.</summary>
     public string Error { get; internal set; } = "";
 
-    /// <summary>Commands left out because an <c>{old:column}</c> in their key was NULL or not sent by PostgreSQL, and differences taken from 0 because the old value was not sent.</summary>
+    /// <summary>
+    /// Commands left out because an <c>{old:column}</c> in their key was NULL or not sent by PostgreSQL, and differences taken from 0 because the old
+    /// value was not sent.
+    /// </summary>
     public int MissingOldValues { get; internal set; }
 
     /// <summary>

@@ -65,7 +65,10 @@ public sealed class TablePlan
     public IReadOnlyList<KeyPattern> AddedKeys =>
         [.. parts.Insert.SelectMany(rule => rule.Commands).Where(c => c.Counts).SelectMany(c => c.Keys).Select(key => key.ToPattern(Relation)).DistinctBy(pattern => pattern.Glob)];
 
-    /// <summary>Whether a copy of all rows counts what the table counts: differences are the rows' own, while a number that every insert adds to knows of rows that are gone.</summary>
+    /// <summary>
+    /// Whether a copy of all rows counts what the table counts: differences are the rows' own, while a number that every insert adds to knows of rows
+    /// that are gone.
+    /// </summary>
     public bool CanRecount => parts.Insert.Concat(parts.Update).Concat(parts.Delete).SelectMany(rule => rule.Commands)
         .All(c => c.Nature != CommandNature.Accumulate || c.Tells || c.CountsDifferences);
 

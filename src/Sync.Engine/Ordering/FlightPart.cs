@@ -3,7 +3,10 @@ using Sync.Engine.Batching;
 
 namespace Sync.Engine.Ordering;
 
-/// <summary>The changes of a flight that go in one transaction, and the cuts that keep them small enough for it. Batches are never changed: a cut inside one makes two copies.</summary>
+/// <summary>
+/// The changes of a flight that go in one transaction, and the cuts that keep them small enough for it. Batches are never changed: a cut inside one
+/// makes two copies.
+/// </summary>
 sealed class FlightPart
 {
     readonly List<Batch> batches = [];
@@ -51,7 +54,10 @@ sealed class FlightPart
         batches.AddRange(content);
     }
 
-    /// <summary>Leaves what costs no more than <paramref name="limit"/>, or one change that costs more by itself; the rest goes to the begin of <paramref name="rest"/>.</summary>
+    /// <summary>
+    /// Leaves what costs no more than <paramref name="limit"/>, or one change that costs more by itself; the rest goes to the begin of <paramref
+    /// name="rest"/>.
+    /// </summary>
     public void Fit(long limit, List<Batch> rest)
     {
         if (Cost <= limit) return;
@@ -72,7 +78,10 @@ sealed class FlightPart
             }
     }
 
-    /// <summary>Leaves what stands at or before a position; the rest goes to the begin of <paramref name="rest"/>. False, and nothing is done, when that is all or none of it.</summary>
+    /// <summary>
+    /// Leaves what stands at or before a position; the rest goes to the begin of <paramref name="rest"/>. False, and nothing is done, when that is
+    /// all or none of it.
+    /// </summary>
     public bool CutBehind(Position position, List<Batch> rest)
     {
         for (int batch = 0; batch < batches.Count; batch++)

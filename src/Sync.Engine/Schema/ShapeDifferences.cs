@@ -20,7 +20,8 @@ public enum ShapeEffect
 public sealed record ShapeDifference(ShapeEffect Effect, string Text);
 
 /// <summary>
-/// Finds what happened to a table, or to its place in the publication, that the stream does not tell or tells too late. Pure. The rules for what rewrites a table are those of
+/// Finds what happened to a table, or to its place in the publication, that the stream does not tell or tells too late. Pure. The rules for what
+/// rewrites a table are those of
 /// PostgreSQL docs, ALTER TABLE, "Notes"; those for what a publication sends, CREATE PUBLICATION.
 /// </summary>
 public static class ShapeDifferences
@@ -33,25 +34,32 @@ public static class ShapeDifferences
         if (now is null) return [new(ShapeEffect.Replace, "does not exist any more under this name")];
         if (now.Oid != before.Oid) return [new(ShapeEffect.Replace, "is another table of this name now (dropped and made again, or exchanged)")];
         var found = new List<ShapeDifference>();
-        if (now.Member == 0) found.Add(new(ShapeEffect.Reconnect, "was taken out of the publication"));
-        else if (now.Member != before.Member && before.Member != 0) found.Add(new(ShapeEffect.Gap, "was out of the publication for a time"));
+        if (now.Member == 0) found.Add(Reconnect("was taken out of the publication"));
+        else if (now.Member != before.Member && before.Member != 0) found.Add(Gap("was out of the publication for a time"));
         AddOperations(before, now, found);
         AddColumns(before, now, found);
-        if (!now.Key.SequenceEqual(before.Key)) found.Add(new(ShapeEffect.Reread, $"has the primary key ({string.Join(", ", now.Key)}) instead of ({string.Join(", ", before.Key)})"));
-        if (now.Filter != before.Filter) found.Add(new(ShapeEffect.Gap, $"is published {Filter(now.Filter)}, not any more {Filter(before.Filter)}"));
+        if (!now.Key.SequenceEqual(before.Key))
+            found.Add(Reread($"has the primary key ({string.Join(", ", now.Key)}) instead of ({string.Join(", ", before.Key)})"));
+        if (now.Filter != before.Filter) found.Add(Gap($"is published {Filter(now.Filter)}, not any more {Filter(before.Filter)}"));
         AddPublished(before, now, found);
         AddLeaves(before, now, found);
         return found;
     }
+
+    static ShapeDifference Reread(string text) => new(ShapeEffect.Reread, text);
+
+    static ShapeDifference Gap(string text) => new(ShapeEffect.Gap, text);
+
+    static ShapeDifference Reconnect(string text) => new(ShapeEffect.Reconnect, text);
 
     static string Filter(string? filter) => filter is null ? "with all rows" : $"with the row filter {filter}";
 
     static void AddOperations(TableShape before, TableShape now, List<ShapeDifference> found)
     {
         string[] fewer = [.. before.Operations.Except(now.Operations)];
-        if (fewer.Length > 0) found.Add(new(ShapeEffect.Reconnect, $"is published without {string.Join(", ", fewer)}"));
+        if (fewer.Length > 0) found.Add(Reconnect($"is published without {string.Join(", ", fewer)}"));
         else if (now.Settings != before.Settings && before.Settings.Length > 0)
-            found.Add(new(ShapeEffect.Gap, "may lack changes, because the settings of its publication were changed"));
+            found.Add(Gap("may lack changes, because the settings of its publication were changed"));
     }
 
     static void AddColumns(TableShape before, TableShape now, List<ShapeDifference> found)
@@ -60,17 +68,21 @@ public static class ShapeDifferences
         var known = before.Columns.ToDictionary(c => c.Number);
         foreach (var column in now.Columns)
         {
-            if (!known.Remove(column.Number, out var was)) found.Add(new(ShapeEffect.Reread, $"has the new column {column.Name}"));
-            else if (column.Name != was.Name) found.Add(new(ShapeEffect.Reread, $"calls its column {was.Name} {column.Name} now"));
-            else if (column.Type != was.Type) found.Add(new(ShapeEffect.Reread, $"has another type for its column {column.Name}"));
-            // An ALTER TABLE that gives a column other values writes the whole table anew. VACUUM FULL and TRUNCATE do so, too, but leave the column's definition alone.
-            else if (isRewritten && column.Version != was.Version) found.Add(new(ShapeEffect.Reread, $"was rewritten, with other values in its column {column.Name}"));
-            else if (Renamed(was, column) is { } label) found.Add(new(ShapeEffect.Reread, $"has a new name for the value {label} of the enum in its column {column.Name}"));
+            if (!known.Remove(column.Number, out var was)) found.Add(Reread($"has the new column {column.Name}"));
+            else if (column.Name != was.Name) found.Add(Reread($"calls its column {was.Name} {column.Name} now"));
+            else if (column.Type != was.Type) found.Add(Reread($"has another type for its column {column.Name}"));
+            // An ALTER TABLE that gives a column other values writes the whole table anew. VACUUM FULL and TRUNCATE do so, too, but leave the
+            // column's definition alone.
+            else if (isRewritten && column.Version != was.Version) found.Add(Reread($"was rewritten, with other values in its column {column.Name}"));
+            else if (Renamed(was, column) is { } label)
+                found.Add(Reread($"has a new name for the value {label} of the enum in its column {column.Name}"));
         }
-        foreach (var column in known.Values) found.Add(new(ShapeEffect.Reread, $"has no column {column.Name} any more"));
+        foreach (var column in known.Values) found.Add(Reread($"has no column {column.Name} any more"));
     }
 
-    /// <summary>A label of an enum that has another name now (PostgreSQL docs, ALTER TYPE, RENAME VALUE); rows show the new one without having changed.</summary>
+    /// <summary>
+    /// A label of an enum that has another name now (PostgreSQL docs, ALTER TYPE, RENAME VALUE); rows show the new one without having changed.
+    /// </summary>
     static string? Renamed(ColumnShape before, ColumnShape now)
     {
         var labels = now.Labels.Select(Split).ToDictionary(l => l.Oid, l => l.Label);
@@ -79,12 +91,14 @@ public static class ShapeDifferences
         static (string Oid, string Label) Split(string text) => text.IndexOf(':') is var at && at < 0 ? (text, "") : (text[..at], text[(at + 1)..]);
     }
 
-    /// <summary>Of the columns that were and are there; PostgreSQL names all columns where a publication has no list, so others come and go with the table.</summary>
+    /// <summary>
+    /// Of the columns that were and are there; PostgreSQL names all columns where a publication has no list, so others come and go with the table.
+    /// </summary>
     static void AddPublished(TableShape before, TableShape now, List<ShapeDifference> found)
     {
         int[] both = [.. before.Columns.Select(c => c.Number).Intersect(now.Columns.Select(c => c.Number))];
         if (both.All(number => IsPublished(before, number) == IsPublished(now, number))) return;
-        found.Add(new(ShapeEffect.Reread, now.Published is null ? "is published with all columns" : $"is published with the columns {string.Join(", ", now.Published)}"));
+        found.Add(Reread($"is published with {(now.Published is null ? "all columns" : $"the columns {string.Join(", ", now.Published)}")}"));
     }
 
     static bool IsPublished(TableShape shape, int number) => shape.Published?.Contains(shape.Columns.First(c => c.Number == number).Name) ?? true;
@@ -96,12 +110,12 @@ public static class ShapeDifferences
         {
             if (!known.Remove(leaf.Oid, out var was))
             {
-                if (leaf.IsAttached) found.Add(new(ShapeEffect.Gap, $"has the partition {leaf.Name}, which was attached with its rows"));
+                if (leaf.IsAttached) found.Add(Gap($"has the partition {leaf.Name}, which was attached with its rows"));
             }
-            else if (leaf.Place != was.Place && was.Place.Length > 0) found.Add(new(ShapeEffect.Gap, $"has the partition {leaf.Name}, which was detached for a time"));
+            else if (leaf.Place != was.Place && was.Place.Length > 0) found.Add(Gap($"has the partition {leaf.Name}, which was detached for a time"));
             // With publish_via_partition_root a TRUNCATE of a partition is not sent.
-            else if (leaf.File != was.File) found.Add(new(ShapeEffect.Gap, $"has the partition {leaf.Name}, which was truncated or rewritten"));
+            else if (leaf.File != was.File) found.Add(Gap($"has the partition {leaf.Name}, which was truncated or rewritten"));
         }
-        foreach (var leaf in known.Values) found.Add(new(ShapeEffect.Gap, $"has no partition {leaf.Name} any more"));
+        foreach (var leaf in known.Values) found.Add(Gap($"has no partition {leaf.Name} any more"));
     }
 }

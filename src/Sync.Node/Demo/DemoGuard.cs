@@ -3,7 +3,8 @@ using System.Diagnostics;
 namespace Sync.Node.Demo;
 
 /// <summary>
-/// Ends what a demo has started when the demo itself was killed. It is a shell that waits for the end of its input, which comes when the demo's process ends, however that happens. Then it ends every process that
+/// Ends what a demo has started when the demo itself was killed. It is a shell that waits for the end of its input, which comes when the demo's
+/// process ends, however that happens. Then it ends every process that
 /// works in the demo's folder, as all that the demo starts do, and removes the folder. Linux only: it reads /proc.
 /// </summary>
 sealed class DemoGuard : IDisposable

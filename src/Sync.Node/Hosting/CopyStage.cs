@@ -22,30 +22,38 @@ sealed class CopyStage(PumpContext context, Dictionary<string, SnapshotMark> mar
             throw new SyncException(ExitCode.Schema, $"{asked.Name} can't be copied: {asked.Error}.");
         if (mode != SnapshotMode.Never)
         {
-            if (mode == SnapshotMode.Onetime && options.OnlyTable is null) WhileStreaming = await CopyChoice.WhileStreamingAsync(context, source, marks, wasLost, cancellationToken);
+            if (mode == SnapshotMode.Onetime && options.OnlyTable is null)
+                WhileStreaming = await CopyChoice.WhileStreamingAsync(context, source, marks, wasLost, cancellationToken);
             await EmptyStoppedAsync(cancellationToken);
-            await new SnapshotRun(context, source, board).RunAsync(
-                table => options.OnlyTable == table.Name || (options.OnlyTable is null && IsNotCopied(table) && !WhileStreaming.Contains(table)), cancellationToken);
+            await new SnapshotRun(context, source, board).RunAsync(IsWanted, cancellationToken);
         }
         // Its transaction would hold back VACUUM for as long as we stream.
         await source.ReleaseSnapshotAsync();
         if (mode == SnapshotMode.OnetimeOnly && options.OnlyTable is null && context.Tables.All.FirstOrDefault(t => t.IsRefused) is { } refused)
             throw new SyncException(ExitCode.Schema, $"All tables were copied but those that are stopped: {refused.Name}: {refused.Error}.");
         return mode == SnapshotMode.OnetimeOnly;
+
+        bool IsWanted(TableRuntime table) => options.OnlyTable is { } only ? table.Name == only : IsNotCopied(table) && !WhileStreaming.Contains(table);
     }
 
     /// <summary>
-    /// A table that was stopped, or whose changes were lost, missed deletes: what was made of its rows goes before they are copied anew. Of a copy that broke off, what it has counted goes: nothing but the copy
+    /// A table that was stopped, or whose changes were lost, missed deletes: what was made of its rows goes before they are copied anew. Of a copy
+    /// that broke off, what it has counted goes: nothing but the copy
     /// has added to it, because changes of a table come behind its copy.
     /// </summary>
     async Task EmptyStoppedAsync(CancellationToken cancellationToken)
     {
-        TableRuntime[] emptied = [.. context.Tables.All.Where(t => t.Plan is not null && !t.IsStopped && !WhileStreaming.Contains(t) && (StateOf(t) is SnapshotState.Stopped or SnapshotState.Outdated || KeysToEmpty(t).Count > 0))];
+        TableRuntime[] emptied =
+        [
+            .. context.Tables.All.Where(t => t.Plan is not null && !t.IsStopped && !WhileStreaming.Contains(t)
+                && (StateOf(t) is SnapshotState.Stopped or SnapshotState.Outdated || KeysToEmpty(t).Count > 0)),
+        ];
         if (emptied.Length > 0) await context.Mends.StandStillAsync(cancellationToken);
         foreach (var table in emptied)
         {
             if (StateOf(table) == SnapshotState.Outdated) table.CopyPlan = table.Plan!.ForRecount();
-            await context.Output.ActAsync((session, ct) => TruncateSweep.RunAsync(session, table, KeysToEmpty(table), context, "is copied anew", ct), cancellationToken);
+            await context.Output.ActAsync(
+                (session, ct) => TruncateSweep.RunAsync(session, table, KeysToEmpty(table), context, "is copied anew", ct), cancellationToken);
         }
     }
 

@@ -99,7 +99,7 @@ sealed class NodeEngine
         }
         catch (SchemaChangedException e) when (e.Stopped is { } table)
         {
-            table.Stop($"it {e.Message[(table.Name.Length + 1)..]}, and postgres.onSchemaChange is stop");
+            table.Stop($"it {e.Change[(table.Name.Length + 1)..]}, and postgres.onSchemaChange is stop");
             shared.Stats.Stopped(table.Index, table.Error);
             shared.Log.TableStopped(table.Name, table.Error);
             throw;
@@ -269,7 +269,8 @@ sealed class NodeEngine
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(reading.Token);
         var reporter = new StreamReporter(context, stream, pump, source, board, cause => _ = FailAsync(cause));
         var reports = Task.WhenAll(reporter.RunAsync(ended.Token), reporter.ConfirmAsync(ended.Token));
-        var resyncs = Task.WhenAll(WatchAsync(desk.RunAsync(ended.Token)), WatchAsync(new SchemaWatch(context, source, Parts, Shapes, desk, signal).RunAsync(ended.Token)));
+        var watch = new SchemaWatch(context, source, Parts, Shapes, desk, signal);
+        var resyncs = Task.WhenAll(WatchAsync(desk.RunAsync(ended.Token)), WatchAsync(watch.RunAsync(ended.Token)));
         Resyncs = desk;
         // When a writer has failed nobody makes room for what is being handed over.
         using var handing = CancellationTokenSource.CreateLinkedTokenSource(writing.Token);

@@ -156,7 +156,9 @@ sealed class Source : IAsyncDisposable
         parts.HasToRemakeSlot = false;
     }
 
-    /// <summary>Looks at everything, and only then settles the publication and binds the tables. What a table that is dropped in between spoils is done again.</summary>
+    /// <summary>
+    /// Looks at everything, and only then settles the publication and binds the tables. What a table that is dropped in between spoils is done again.
+    /// </summary>
     async Task PrepareAsync(NodeParts parts, TableSet tables, CancellationToken cancellationToken)
     {
         for (int attempt = 1; ; attempt++)

@@ -12,8 +12,10 @@ using Sync.Redis.Errors;
 namespace Sync.Node.Schema;
 
 /// <summary>
-/// Looks at what the stream does not tell: at once when the stream describes a table, and by the clock. What it finds is answered as <c>postgres.onSchemaChange</c> says: the table is
-/// read again while its changes stream, or the engine starts anew to settle the publication, or the table is stopped, or it is only told. The shape that the answer covers is kept
+/// Looks at what the stream does not tell: at once when the stream describes a table, and by the clock. What it finds is answered as
+/// <c>postgres.onSchemaChange</c> says: the table is
+/// read again while its changes stream, or the engine starts anew to settle the publication, or the table is stopped, or it is only told. The shape
+/// that the answer covers is kept
 /// behind it, so whatever ends the node in between, the change is found again.
 /// </summary>
 /// <param name="context">Tables, log and writers.</param>
@@ -90,21 +92,41 @@ sealed class SchemaWatch(PumpContext context, Source source, NodeParts parts, Sh
         var differences = before is null ? [] : ShapeDifferences.Find(before.Shape, shape);
         if (differences.Count > 0)
         {
-            string change = $"{table.Name} {string.Join("; ", differences.Select(d => d.Text).Distinct())}{await PresentNameAsync(before!.Shape, shape, cancellationToken)}";
-            if (change != before.Change) await AnswerAsync(table, before, shape, differences.Max(d => d.Effect), change, cancellationToken);
+            string texts = string.Join("; ", differences.Select(d => d.Text).Distinct());
+            string change = $"{table.Name} {texts}{await PresentNameAsync(before!.Shape, shape, cancellationToken)}";
+            // A table that is not there keeps its last shape, so that its absence is found at each look, and told once.
+            if (shape is not null || change != before.Change)
+                await AnswerAsync(table, before, shape, differences.Max(d => d.Effect), change, cancellationToken);
             return;
         }
         parts.SchemaChanges.RemoveWhere(c => c.StartsWith($"{table.Name} ", StringComparison.Ordinal));
         if (shape is null) return;
         var kept = before ?? new KeptShape(shape);
-        if (kept.Notice.Length > 0 && IsReadAgain(table, kept.NoticedAt)) kept = kept with { Change = "", Notice = "" };
+        if (kept.Change.Length > 0) kept = Follow(table, kept);
         if (ShapeBook.Text(kept.Shape) != ShapeBook.Text(shape)) kept = kept with { Shape = shape };
         if (kept != before) await KeepAsync(table, kept, cancellationToken);
     }
 
-    /// <summary>Whether a re-sync that began after the notice has ended well.</summary>
-    bool IsReadAgain(TableRuntime table, DateTimeOffset since) =>
-        desk.Status.Any(r => r.Table == table.Name && r is { State: ResyncState.Done } && r.StartedAt > since);
+    /// <summary>What became of the re-sync that a change asks for: its good end settles the change, any other end is a notice.</summary>
+    KeptShape Follow(TableRuntime table, KeptShape kept)
+    {
+        var resync = desk.Status.FirstOrDefault(r => r.Table == table.Name && r.StartedAt >= kept.ChangedAt);
+        return resync?.State switch
+        {
+            ResyncState.Done => new KeptShape(kept.Shape),
+            ResyncState.Failed => Noticed(kept, $"reading it again failed: {resync.Error.TrimEnd('.')}"),
+            ResyncState.Cancelled => Noticed(kept, "reading it again was cancelled"),
+            _ => kept,
+        };
+
+        KeptShape Noticed(KeptShape change, string why)
+        {
+            if (change.Notice.Length > 0) return change;
+            string notice = $"{change.Change}; {why}: run actorsync resync --table {table.Name}";
+            context.Log.SchemaNoticed(table.Name, notice);
+            return change with { Notice = notice };
+        }
+    }
 
     async Task AnswerAsync(TableRuntime table, KeptShape before, TableShape? shape, ShapeEffect effect, string change, CancellationToken cancellationToken)
     {
@@ -117,7 +139,8 @@ sealed class SchemaWatch(PumpContext context, Source source, NodeParts parts, Sh
         }
         if (Policy == SchemaPolicy.Warn)
         {
-            await NoticeAsync(table, shape ?? before.Shape, change, $"{change}; postgres.onSchemaChange is warn, so it is not read again: run actorsync resync {table.Name}", cancellationToken);
+            string notice = $"{change}; postgres.onSchemaChange is warn, so it is not read again: run actorsync resync --table {table.Name}";
+            await NoticeAsync(table, shape ?? before.Shape, change, notice, cancellationToken);
             return;
         }
         if (Policy == SchemaPolicy.Stop)
@@ -125,25 +148,34 @@ sealed class SchemaWatch(PumpContext context, Source source, NodeParts parts, Sh
             await MarkStoppedAsync(table, cancellationToken);
             throw new SchemaChangedException(table, change);
         }
-        if (effect == ShapeEffect.Replace) await MarkStoppedAsync(table, cancellationToken);
-        if (effect == ShapeEffect.Replace || (NeedsNewStream(before.Shape, shape!, effect) && parts.SchemaChanges.Add(change)))
+        bool isCopied = effect == ShapeEffect.Replace && Copies;
+        if (isCopied) await MarkStoppedAsync(table, cancellationToken);
+        if (isCopied || (NeedsNewStream(before.Shape, shape, effect) && parts.SchemaChanges.Add(change)))
         {
             context.Log.SchemaAnew(change);
             throw new SchemaChangedException(null, change);
         }
-        if (effect == ShapeEffect.Reconnect) await NoticeAsync(table, shape!, change, $"{change}; only the owner of the publication can mend that", cancellationToken);
+        if (effect == ShapeEffect.Reconnect)
+            await NoticeAsync(table, shape!, change, $"{change}; only the owner of the publication can mend that", cancellationToken);
+        else if (effect == ShapeEffect.Replace)
+            await NoticeAsync(table, shape ?? before.Shape, change, $"{change}; {NotCopied(table)}", cancellationToken);
         else await RereadAsync(table, shape!, change, isGap: effect == ShapeEffect.Gap, cancellationToken);
     }
 
     /// <summary>Before PostgreSQL 15, pgoutput keeps the partitions that it has seen for as long as the stream lives.</summary>
-    bool NeedsNewStream(TableShape before, TableShape now, ShapeEffect effect) => effect == ShapeEffect.Reconnect
-        || (source.Facts.VersionNumber < 150000 && !before.Leaves.Select(l => l.Oid).SequenceEqual(now.Leaves.Select(l => l.Oid)));
+    bool NeedsNewStream(TableShape before, TableShape? now, ShapeEffect effect) => effect is ShapeEffect.Reconnect or ShapeEffect.Replace
+        || (source.Facts.VersionNumber < 150000 && !before.Leaves.Select(l => l.Oid).SequenceEqual(now!.Leaves.Select(l => l.Oid)));
+
+    /// <summary>Whether a start copies what is marked to be copied.</summary>
+    bool Copies => context.Config.Snapshot.Mode != SnapshotMode.Never;
+
+    static string NotCopied(TableRuntime table) => $"it is not copied anew, because snapshot.mode is never: run actorsync snapshot --table {table.Name}";
 
     async Task RereadAsync(TableRuntime table, TableShape shape, string change, bool isGap, CancellationToken cancellationToken)
     {
         var (obstacle, uncovered) = await JudgeAsync(table, cancellationToken);
-        bool isRecounted = isGap && (uncovered.Count > 0 || obstacle is not null) && table.Plan is { CanRecount: true } && context.Config.Snapshot.Mode != SnapshotMode.Never;
-        if (isRecounted || (obstacle is null && uncovered.Count == 0 && !CanResync))
+        bool isRecounted = Copies && isGap && (uncovered.Count > 0 || obstacle is not null) && table.Plan is { CanRecount: true };
+        if (isRecounted || (Copies && obstacle is null && uncovered.Count == 0 && !CanResync))
         {
             await (isRecounted ? MarkOutdatedAsync(table, cancellationToken) : MarkStoppedAsync(table, cancellationToken));
             context.Log.SchemaReread(change);
@@ -154,13 +186,20 @@ sealed class SchemaWatch(PumpContext context, Source source, NodeParts parts, Sh
             await NoticeAsync(table, shape, change, $"{change}; it can't be read again: {obstacle}", cancellationToken);
             return;
         }
-        if (CanResync)
+        if (!CanResync)
         {
-            await desk.StartAsync(table.Name, ResyncStatus.DefaultRate, cancellationToken);
-            context.Log.SchemaReread(change);
+            string why = Copies
+                ? $"it is not read again, because a copy would run again what does not follow from its rows ({string.Join("; ", uncovered)})"
+                : NotCopied(table);
+            await NoticeAsync(table, shape, change, $"{change}; {why}", cancellationToken);
+            return;
         }
-        if (uncovered.Count == 0) await KeepAsync(table, new KeptShape(shape), cancellationToken);
-        else await NoticeAsync(table, shape, change, $"{change}; what does not follow from its rows stays as it is: {string.Join("; ", uncovered)}", cancellationToken);
+        var begun = context.Time.GetUtcNow();
+        await desk.StartAsync(table.Name, ResyncStatus.DefaultRate, cancellationToken);
+        context.Log.SchemaReread(change);
+        string rest = $"{change}; what does not follow from its rows stays as it is: {string.Join("; ", uncovered)}";
+        if (uncovered.Count == 0) await KeepAsync(table, new KeptShape(shape, change, "", begun), cancellationToken);
+        else await NoticeAsync(table, shape, change, rest, cancellationToken);
     }
 
     bool CanResync => !context.Config.Redis.IsCluster && source.Facts.VersionNumber >= ResyncTable.FirstVersion;
@@ -201,7 +240,8 @@ sealed class SchemaWatch(PumpContext context, Source source, NodeParts parts, Sh
         if (shape is not null) return "";
         try
         {
-            await using var command = source.Primary.DataSource.CreateCommand("select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = $1");
+            await using var command = source.Primary.DataSource.CreateCommand(
+                "select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = $1");
             command.Parameters.Add(new() { Value = before.Oid, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Oid });
             return await command.ExecuteScalarAsync(cancellationToken) is string name ? $" (it is called {name} now)" : " (it was dropped)";
         }

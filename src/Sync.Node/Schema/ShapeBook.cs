@@ -13,13 +13,14 @@ namespace Sync.Node.Schema;
 
 /// <summary>What is known of a table's content in Redis.</summary>
 /// <param name="Shape">Of the table when Redis was filled from it.</param>
-/// <param name="Change">What was told last of a change; empty for nothing.</param>
+/// <param name="Change">The last change that is not settled: its table is being read again, or has a notice. Empty for none.</param>
 /// <param name="Notice">What may be wrong since; empty for nothing.</param>
-/// <param name="NoticedAt">When that was told.</param>
-sealed record KeptShape(TableShape Shape, string Change = "", string Notice = "", DateTimeOffset NoticedAt = default);
+/// <param name="ChangedAt">From when on the end of a re-sync settles the change.</param>
+sealed record KeptShape(TableShape Shape, string Change = "", string Notice = "", DateTimeOffset ChangedAt = default);
 
 /// <summary>
-/// The shapes that Redis was filled from, kept there, so that what changes while no node runs is found as well. A table that is copied anyway gets its present shape; one that was
+/// The shapes that Redis was filled from, kept there, so that what changes while no node runs is found as well. A table that is copied anyway gets
+/// its present shape; one that was
 /// replaced by another is marked to be emptied and copied.
 /// </summary>
 sealed class ShapeBook
@@ -47,7 +48,8 @@ sealed class ShapeBook
     /// <param name="marks">Of all copies; those of replaced tables, and of tables that are not configured any more, are changed.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public static async Task<ShapeBook> OpenAsync(
-        WriterContext writer, RespConnection connection, Source source, TableSet tables, Dictionary<string, SnapshotMark> marks, CancellationToken cancellationToken)
+        WriterContext writer, RespConnection connection, Source source, TableSet tables, Dictionary<string, SnapshotMark> marks,
+        CancellationToken cancellationToken)
     {
         var book = new ShapeBook(writer);
         foreach (var (table, text) in await book.texts.LoadAsync(connection, cancellationToken))
@@ -61,13 +63,14 @@ sealed class ShapeBook
             var shape = now.GetValueOrDefault(TableName.Of(table.Config));
             if (table.IsRefused) book.AtRefusal[table.Name] = Text(source.Reviewed.GetValueOrDefault(TableName.Of(table.Config)));
             if (table.IsStopped || shape is null or { Publication: 0 }) continue;
+            // Where nothing is ever copied, the shape that was kept first stays the one to compare with.
             bool isCopied = marks.TryGetValue(table.Name, out var mark) && mark.State == SnapshotState.Done;
-            if (isCopied && book.Find(table.Name) is { } before)
+            if ((isCopied || writer.Config.Snapshot.Mode == SnapshotMode.Never) && book.Find(table.Name) is { } before)
             {
                 writer.Stats.Noticed(table.Index, before.Notice);
                 if (ShapeDifferences.Find(before.Shape, shape).FirstOrDefault(d => d.Effect == ShapeEffect.Replace) is not { } replaced) continue;
                 // What the other policies ask for, the watch does.
-                if (writer.Config.Postgres.OnSchemaChange != SchemaPolicy.Resync) continue;
+                if (!isCopied || writer.Config.Postgres.OnSchemaChange != SchemaPolicy.Resync) continue;
                 string change = $"{table.Name} {replaced.Text}";
                 writer.CountSchemaChange(change);
                 writer.Log.SchemaReread(change);
@@ -90,7 +93,8 @@ sealed class ShapeBook
     }
 
     /// <summary>The shapes of all configured tables that exist.</summary>
-    public static Task<IReadOnlyDictionary<TableName, TableShape>> ReadAsync(Source source, TableSet tables, string publication, CancellationToken cancellationToken) => ShapeReader.ReadAsync(
+    public static Task<IReadOnlyDictionary<TableName, TableShape>> ReadAsync(
+        Source source, TableSet tables, string publication, CancellationToken cancellationToken) => ShapeReader.ReadAsync(
         source.Primary.DataSource, source.Facts.VersionNumber, publication, [.. tables.All.Select(t => TableName.Of(t.Config))], cancellationToken);
 
     public async Task SetAsync(RespConnection connection, string table, KeptShape shape, CancellationToken cancellationToken)

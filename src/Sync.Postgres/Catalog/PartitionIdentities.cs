@@ -4,7 +4,8 @@ using Sync.Postgres.PgOutput;
 namespace Sync.Postgres.Catalog;
 
 /// <summary>
-/// What is known of the old rows of a partitioned table: what all its partitions send. With publish_via_partition_root their changes come under the name of the table, so that a row does not
+/// What is known of the old rows of a partitioned table: what all its partitions send. With publish_via_partition_root their changes come under the
+/// name of the table, so that a row does not
 /// tell which partition it is of. Pure.
 /// </summary>
 public static class PartitionIdentities

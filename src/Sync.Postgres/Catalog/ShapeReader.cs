@@ -6,7 +6,8 @@ using Sync.Contracts.Schema;
 namespace Sync.Postgres.Catalog;
 
 /// <summary>
-/// Reads the shapes of tables, in one query, so that all of it is of one moment. It takes no lock and asks for no size, so a table that is locked exclusively does not hold it up.
+/// Reads the shapes of tables, in one query, so that all of it is of one moment. It takes no lock and asks for no size, so a table that is locked
+/// exclusively does not hold it up.
 /// Throws the driver's exceptions.
 /// </summary>
 public static class ShapeReader

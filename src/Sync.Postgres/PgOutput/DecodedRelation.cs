@@ -14,7 +14,8 @@ namespace Sync.Postgres.PgOutput;
 public sealed record DecodedRelation(uint Oid, string Schema, string Name, ReplicaIdentity Identity, IReadOnlyList<DecodedColumn> Columns)
 {
     /// <summary>
-    /// Which columns a key tuple ('K') brings; null for those with <see cref="DecodedColumn.IsKey"/>. They differ in a partitioned table, whose rows come as its partitions' replica
+    /// Which columns a key tuple ('K') brings; null for those with <see cref="DecodedColumn.IsKey"/>. They differ in a partitioned table, whose rows
+    /// come as its partitions' replica
     /// identities have them.
     /// </summary>
     public bool[]? SentOld { get; init; }

@@ -7,7 +7,8 @@ using Sync.Faults.Servers;
 namespace Sync.Faults.Checking;
 
 /// <summary>
-/// Compares the tables whose shape changes with their keys. They may be behind for as long as the watch of the schema and a reading take, and no longer: a minute.
+/// Compares the tables whose shape changes with their keys. They may be behind for as long as the watch of the schema and a reading take, and no
+/// longer: a minute.
 /// </summary>
 static class ShapeCheck
 {

@@ -54,6 +54,19 @@ static class Schema
         return sql.ToString();
     }
 
+    /// <summary>What both mappings have: sums, sets and the marker.</summary>
+    const string countedTables = """
+          - entry:
+              commands:
+                - ["INCRBY", "total:{owner}", "{diff:amount}"]
+                - ["HINCRBY", "kinds:{owner}", "{kind}", "{diff:amount}"]
+                - ["ZINCRBY", "rank", "{diff:amount}", "{owner}"]
+          - member:
+              commands: [["SADD", "group:{grp}", "{name}"]]
+          - marker:
+              commands: [["SET", "marker:{id}", "{n}"]]
+        """;
+
     /// <summary>The mapping, below <c>tables:</c>. Every table keeps, besides its state, something that shows what was applied, how often and in which order.</summary>
     public const string Tables = """
           - item:
@@ -69,13 +82,8 @@ static class Schema
               insert: {commands: [["XADD", "log:{k}", "*", "seq", "{seq}", "body", "{body}"], ["RPUSH", "tail:{k}", "{seq}"], ["LPUSH", "head:{k}", "{seq}"]]}
               update: {commands: []}
               delete: {commands: []}
-          - entry:
-              commands: [["INCRBY", "total:{owner}", "{diff:amount}"], ["HINCRBY", "kinds:{owner}", "{kind}", "{diff:amount}"], ["ZINCRBY", "rank", "{diff:amount}", "{owner}"]]
-          - member:
-              commands: [["SADD", "group:{grp}", "{name}"]]
-          - marker:
-              commands: [["SET", "marker:{id}", "{n}"]]
-        """;
+
+        """ + countedTables;
 
     /// <summary>The same without what was told once: what is left follows from the rows, so that it can be made right whatever became of the log.</summary>
     public const string StateTables = """
@@ -83,11 +91,6 @@ static class Schema
               commands: [["HSET", "item:{id}", "{pairs:*}"]]
           - doc:
               commands: [["SET", "doc:{id}", "{body}"]]
-          - entry:
-              commands: [["INCRBY", "total:{owner}", "{diff:amount}"], ["HINCRBY", "kinds:{owner}", "{kind}", "{diff:amount}"], ["ZINCRBY", "rank", "{diff:amount}", "{owner}"]]
-          - member:
-              commands: [["SADD", "group:{grp}", "{name}"]]
-          - marker:
-              commands: [["SET", "marker:{id}", "{n}"]]
-        """;
+
+        """ + countedTables;
 }

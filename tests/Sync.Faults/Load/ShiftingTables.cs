@@ -5,7 +5,8 @@ using Sync.Testing;
 namespace Sync.Faults.Load;
 
 /// <summary>
-/// Two tables whose rows change all the time, and whose columns, partitions, membership in the publication and very existence change every few seconds. Their keys hold the rows and nothing
+/// Two tables whose rows change all the time, and whose columns, partitions, membership in the publication and very existence change every few
+/// seconds. Their keys hold the rows and nothing
 /// else, so that whatever happens to the tables, Redis has to become what they are. One session does all of it, in the order of a seed.
 /// </summary>
 sealed class ShiftingTables(PostgresServer postgres, string database, int seed) : IAsyncDisposable
@@ -142,7 +143,8 @@ sealed class ShiftingTables(PostgresServer postgres, string database, int seed) 
     }
 
     /// <summary>
-    /// Whether it holds: done now, found done by an earlier attempt whose answer was lost, or not to be done any more, because an older copy of the data was put back meanwhile. What passes is tried again: a server that ends, starts, or is busy.
+    /// Whether it holds: done now, found done by an earlier attempt whose answer was lost, or not to be done any more, because an older copy of the
+    /// data was put back meanwhile. What passes is tried again: a server that ends, starts, or is busy.
     /// </summary>
     async Task<bool> RunAsync(string sql)
     {

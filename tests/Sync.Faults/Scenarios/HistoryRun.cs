@@ -9,8 +9,10 @@ using Sync.Testing;
 namespace Sync.Faults.Scenarios;
 
 /// <summary>
-/// PostgreSQL leaves the history that Redis follows, under load and with nodes that die beside it: a copy is put back, a recovery ends at a point in time or with a new timeline, the slot or
-/// the publication is lost or changed. Behind each fault everything that follows from rows has to be right, counters included, and a node must have said what happened.
+/// PostgreSQL leaves the history that Redis follows, under load and with nodes that die beside it: a copy is put back, a recovery ends at a point in
+/// time or with a new timeline, the slot or
+/// the publication is lost or changed. Behind each fault everything that follows from rows has to be right, counters included, and a node must have
+/// said what happened.
 /// </summary>
 sealed class HistoryRun(FaultOptions options, string folder)
 {

@@ -56,7 +56,8 @@ sealed class PoisonPhase(Site site)
     {
         var active = await site.ActiveAsync();
         var (code, output) = await active.RunCommandAsync(["dlq", "retry", "--all"], cancellationToken);
-        // Lanes that are on their way to another node do not answer, nor does a node that opens its connection anew because a table was changed: who asked is told to ask again.
+        // Lanes that are on their way to another node do not answer, nor does a node that opens its connection anew because a table was changed: who
+        // asked is told to ask again.
         bool mayAskAgain = site.Network is not null || output.Contains("try again", StringComparison.Ordinal);
         if (code != 0 && (!mayAskAgain || ++refusals > mostRefusals))
             lock (site.Problems) site.Problems.Add($"actorsync dlq retry ended with exit code {code}: {output.Trim()}");

@@ -40,7 +40,8 @@ sealed class RedisProcess : IAsyncDisposable
     }
 
     /// <summary>
-    /// Redis 7.0 spoils its file when a write to it falls short and a rewrite came before: it cuts the file at the length of all of its parts, so that zeros stand at its end, and does not start
+    /// Redis 7.0 spoils its file when a write to it falls short and a rewrite came before: it cuts the file at the length of all of its parts, so
+    /// that zeros stand at its end, and does not start
     /// ("Bad file format"). What an operator does then; nothing that was acknowledged stands behind the zeros.
     /// </summary>
     async Task MendFileAsync()

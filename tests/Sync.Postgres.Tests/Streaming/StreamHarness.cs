@@ -89,7 +89,8 @@ sealed class StreamHarness : IAsyncDisposable
     }
 
     /// <summary>
-    /// What happens up to and including the next <paramref name="commits"/> commits, one line per message, without descriptions of tables. Transactions without content don't count:
+    /// What happens up to and including the next <paramref name="commits"/> commits, one line per message, without descriptions of tables.
+    /// Transactions without content don't count:
     /// PostgreSQL leaves them out since 15.
     /// </summary>
     public async Task<List<string>> ReadAsync(int commits = 1, bool descriptions = false)
